@@ -1,0 +1,37 @@
+package io.wxtoken;
+
+/**
+ * What the process tells its scheduler. The one table of exit codes; the README quotes it.
+ */
+public enum ExitCode {
+
+    /** Every token is usable: refreshed, fresh, or held by another run while the current one lives. */
+    OK(0),
+
+    /** Something failed that the next run may mend: the network, WeChat busy, a first token not there yet. */
+    RETRY(1),
+
+    /** A person must act: a setting is missing or wrong, WeChat refuses the app id, its secret or this address. */
+    ACT(2),
+
+    /** The database can't be reached, or refuses. */
+    DATABASE(3),
+
+    /** Stopped by SIGTERM: 128 + 15, as shells count. */
+    STOPPED(143);
+
+    private final int code;
+
+    ExitCode(int code) {
+        this.code = code;
+    }
+
+    public int code() {
+        return code;
+    }
+
+    /** The graver of two outcomes of one run. */
+    public ExitCode and(ExitCode other) {
+        return compareTo(other) >= 0 ? this : other;
+    }
+}

@@ -1,0 +1,86 @@
+package io.wxtoken;
+
+import java.sql.SQLException;
+import java.util.List;
+import java.util.stream.Stream;
+
+import org.flywaydb.core.api.FlywayException;
+import org.springframework.boot.context.config.ConfigDataException;
+import org.springframework.core.env.Environment;
+import org.springframework.dao.DataAccessException;
+import org.springframework.transaction.TransactionException;
+import org.yaml.snakeyaml.error.MarkedYAMLException;
+
+import io.wxtoken.settings.InvalidSettingsException;
+
+/**
+ * What an exception that ends the run means to an operator.
+ *
+ * @param lines what is wrong and what to do, a line for each problem, without secrets
+ */
+record Failure(ExitCode exitCode, List<String> lines) {
+
+    /** H2's code for "Database may be already in use". */
+    private static final int H2_IN_USE = 90020;
+
+    /** @param environment null when it could not even be read */
+    static Failure of(Throwable failure, Environment environment) {
+        String url = environment == null ? "the configured URL" : withoutSecrets(environment.getProperty("spring.datasource.url", ""));
+        for (Throwable cause : (Iterable<Throwable>) causes(failure)::iterator) {
+            if (cause instanceof InvalidSettingsException invalid) {
+                return new Failure(ExitCode.ACT, invalid.problems());
+            }
+            if (cause instanceof MarkedYAMLException yaml) {
+                return new Failure(ExitCode.ACT, List.of("config/application.yml is no valid YAML: " + yaml.getProblem()
+                        + (yaml.getProblemMark() == null ? "" : ", line " + (yaml.getProblemMark().getLine() + 1))));
+            }
+            if (cause instanceof ConfigDataException) {
+                return new Failure(ExitCode.ACT, List.of("a configuration file can't be read: " + firstLine(cause)));
+            }
+        }
+        // The innermost SQLException has the driver's own words.
+        return causes(failure).filter(SQLException.class::isInstance).map(SQLException.class::cast).reduce((outer, inner) -> inner)
+            .map(e -> database(e, url))
+            .or(() -> causes(failure)
+                .filter(e -> e instanceof DataAccessException || e instanceof TransactionException || e instanceof FlywayException)
+                .findFirst()
+                .map(e -> new Failure(ExitCode.DATABASE, List.of("the database at " + url + " failed: " + firstLine(e)))))
+            .orElseGet(() -> new Failure(ExitCode.RETRY, List.of("unexpected: " + last(failure).getClass().getName() + ": "
+                    + firstLine(last(failure)) + "; run again with --logging.level.io.wxtoken=debug and report it")));
+    }
+
+    private static Failure database(SQLException e, String url) {
+        String state = String.valueOf(e.getSQLState());
+        String what;
+        if (e.getErrorCode() == H2_IN_USE) {
+            what = "another process has the H2 file of " + url + " open: wait for it, or use MySQL (spring.datasource.url), which several nodes can share";
+        }
+        else if (state.startsWith("08")) {
+            what = "can't reach the database at " + url + ": check spring.datasource.url, the server and the network (" + firstLine(e) + ")";
+        }
+        else if (state.startsWith("28") || e.getErrorCode() == 1044 || e.getErrorCode() == 1142) {
+            what = "the database at " + url + " refuses: check spring.datasource.username, .password and the user's grants (" + firstLine(e) + ")";
+        }
+        else {
+            what = "the database at " + url + " failed: " + firstLine(e) + " (SQLState " + state + ", code " + e.getErrorCode() + ")";
+        }
+        return new Failure(ExitCode.DATABASE, List.of(what));
+    }
+
+    /** A JDBC URL may carry a user and a password, before the host or among its properties. */
+    static String withoutSecrets(String url) {
+        return url.replaceAll("[?;].*", "").replaceAll("//[^/]*@", "//");
+    }
+
+    private static Stream<Throwable> causes(Throwable failure) {
+        return Stream.iterate(failure, cause -> cause != null, Throwable::getCause).limit(50);
+    }
+
+    private static Throwable last(Throwable failure) {
+        return causes(failure).reduce((outer, inner) -> inner).orElse(failure);
+    }
+
+    private static String firstLine(Throwable e) {
+        return String.valueOf(e.getMessage()).lines().map(String::strip).filter(line -> !line.isEmpty()).findFirst().orElse("");
+    }
+}

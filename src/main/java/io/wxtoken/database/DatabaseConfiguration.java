@@ -1,0 +1,89 @@
+package io.wxtoken.database;
+
+import java.sql.SQLException;
+import java.util.Arrays;
+
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.FlywayException;
+import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.boot.flyway.autoconfigure.FlywayMigrationStrategy;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.NestedExceptionUtils;
+
+import com.zaxxer.hikari.HikariDataSource;
+
+/** What Boot's defaults leave unbounded or unsafe when many nodes start at once. */
+@Configuration(proxyBeanMethods = false)
+public class DatabaseConfiguration {
+
+    private static final int ATTEMPTS = 5;
+
+    /**
+     * Connector/J waits for ever by default. A bound that the operator wrote into the URL stays in force. H2 has no such
+     * settings and refuses them.
+     */
+    @Bean
+    static BeanPostProcessor boundedMySqlWaits() {
+        return new BeanPostProcessor() {
+
+            @Override
+            public Object postProcessBeforeInitialization(Object bean, String name) {
+                if (bean instanceof HikariDataSource pool && String.valueOf(pool.getJdbcUrl()).startsWith("jdbc:mysql:")) {
+                    bound(pool, "connectTimeout", 3_000);
+                    bound(pool, "socketTimeout", 15_000);
+                }
+                return bean;
+            }
+        };
+    }
+
+    private static void bound(HikariDataSource pool, String property, int milliseconds) {
+        if (!pool.getJdbcUrl().contains(property + "=")) {
+            pool.addDataSourceProperty(property, String.valueOf(milliseconds));
+        }
+    }
+
+    /**
+     * Nodes that start together on an empty database: Flyway looks whether there is a schema history, and whether the
+     * schema is empty, before it locks, so it can take another node's half-made schema for one that needs a baseline, and
+     * then finds that it does not (flyway-core, Flyway.migrate and DbBaseline). A second look puts that right.
+     * <p>
+     * A migration that failed, on a full disk, say, is run again: every migration can be. Flyway alone would refuse all
+     * later runs until somebody calls "repair".
+     */
+    @Bean
+    FlywayMigrationStrategy migrateTogether() {
+        return flyway -> {
+            for (int attempt = 1;; attempt++) {
+                try {
+                    forgetFailedMigration(flyway);
+                    flyway.migrate();
+                    return;
+                }
+                catch (FlywayException e) {
+                    if (attempt == ATTEMPTS || NestedExceptionUtils.getRootCause(e) instanceof SQLException) {
+                        throw e;
+                    }
+                    pause(attempt);
+                }
+            }
+        };
+    }
+
+    private static void forgetFailedMigration(Flyway flyway) {
+        if (Arrays.stream(flyway.info().applied()).anyMatch(migration -> migration.getState().isFailed())) {
+            flyway.repair();
+        }
+    }
+
+    private static void pause(int attempt) {
+        try {
+            Thread.sleep(200L * attempt);
+        }
+        catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while another node migrates the schema", e);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package io.wxtoken.job;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import io.wxtoken.ExitCode;
+
+/**
+ * How a run ends from outside: SIGTERM, and the bound on its length.
+ * <p>
+ * SIGTERM sets a flag: nothing new is claimed, what is under way is finished, and the JVM waits for that up to 9 s.
+ * (JobOperator.stop from a shutdown hook races with the step's own updates in Spring Batch 6.0.4.) The JVM then ends
+ * with 143 by itself.
+ * <p>
+ * A run that takes too long, whatever it waits for, is halted: the row protocol is made for processes that die anywhere.
+ */
+public final class RunGuard implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(RunGuard.class);
+
+    private static final long SECONDS_TO_FINISH = 9;
+
+    private final CountDownLatch finished = new CountDownLatch(1);
+
+    private volatile boolean stopping;
+
+    public RunGuard() {
+        Runtime.getRuntime().addShutdownHook(new Thread(this::stop, "wx-token-stop"));
+    }
+
+    /** Ends the process with {@link ExitCode#RETRY} unless the run is over by then. */
+    public void limit(Duration timeout) {
+        Thread watchdog = new Thread(() -> {
+            if (!awaitFinish(timeout)) {
+                log.error("the run took longer than wx.run.timeout = {} s and is ended; the next run goes on. Look for a database or a host that hangs",
+                        timeout.toSeconds());
+                Runtime.getRuntime().halt(ExitCode.RETRY.code());
+            }
+        }, "wx-token-watchdog");
+        watchdog.setDaemon(true);
+        watchdog.start();
+    }
+
+    /** The process was told to stop. */
+    public boolean stopping() {
+        return stopping;
+    }
+
+    private void stop() {
+        if (finished.getCount() > 0) {
+            stopping = true;
+            awaitFinish(Duration.ofSeconds(SECONDS_TO_FINISH));
+        }
+    }
+
+    private boolean awaitFinish(Duration timeout) {
+        try {
+            return finished.await(timeout.toMillis(), TimeUnit.MILLISECONDS);
+        }
+        catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return true;
+        }
+    }
+
+    /** The run is over. */
+    @Override
+    public void close() {
+        finished.countDown();
+    }
+}

@@ -1,0 +1,75 @@
+package io.wxtoken.settings;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+import org.springframework.boot.context.properties.bind.BindException;
+import org.springframework.boot.context.properties.bind.BindHandler;
+import org.springframework.boot.context.properties.bind.Bindable;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.bind.UnboundConfigurationPropertiesException;
+import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
+import org.springframework.boot.context.properties.source.ConfigurationProperty;
+import org.springframework.boot.context.properties.source.UnboundElementsSourceFilter;
+import org.springframework.core.env.Environment;
+
+/**
+ * Reads and checks the settings. It needs an {@link Environment} only, no application context, so that a wrong setting
+ * is told before the database is touched.
+ */
+public final class Settings {
+
+    private Settings() {
+    }
+
+    /** @throws InvalidSettingsException when a setting is missing, wrong or unknown */
+    public static WxProperties read(Environment environment) {
+        WxProperties properties;
+        try {
+            // A misspelt name would leave its default in force, unseen. Environment variables are exempt: others set those.
+            BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
+            properties = Binder.get(environment).bindOrCreate("wx", Bindable.of(WxProperties.class), handler);
+        }
+        catch (BindException e) {
+            throw new InvalidSettingsException(problems(e));
+        }
+        List<String> problems = properties.problems();
+        String url = environment.getProperty("spring.datasource.url", "");
+        if (!url.startsWith("jdbc:mysql:") && !url.startsWith("jdbc:h2:")) {
+            problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins with '%s'"
+                .formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
+        }
+        if (!problems.isEmpty()) {
+            throw new InvalidSettingsException(problems);
+        }
+        return properties;
+    }
+
+    private static List<String> problems(BindException e) {
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof UnboundConfigurationPropertiesException unbound) {
+                return unbound.getUnboundProperties().stream()
+                    .map(property -> property.getName() + " is no setting of wx-token (" + property.getOrigin()
+                            + "): check its spelling against config/application.yml")
+                    .toList();
+            }
+        }
+        ConfigurationProperty property = e.getProperty();
+        String name = property == null ? e.getName().toString() : property.getName().toString();
+        String value = property == null || name.contains("secret") ? "" : " = '" + property.getValue() + "'";
+        Class<?> type = e.getTarget().getType().resolve(Object.class);
+        String wanted = "can't be read";
+        if (type == Duration.class) {
+            wanted = "is no duration: write it like 90s, 50m or 1h";
+        }
+        else if (type.isEnum()) {
+            wanted = "must be one of: " + Arrays.stream(type.getEnumConstants())
+                .map(constant -> constant.toString().toLowerCase(Locale.ROOT).replace('_', '-'))
+                .collect(Collectors.joining(", "));
+        }
+        return List.of(name + value + " " + wanted + (property == null ? "" : " (" + property.getOrigin() + ")"));
+    }
+}

@@ -1,0 +1,34 @@
+package io.wxtoken.token;
+
+/** What a run did with a row. */
+public enum Outcome {
+
+    /** A new token was fetched and published. */
+    REFRESHED("refreshed"),
+
+    /** Nothing was due, or the stable endpoint answered with the token that the row already holds. */
+    FRESH("fresh"),
+
+    /** Another run holds the row. */
+    HELD("held"),
+
+    /** Another run, or an application, was faster. */
+    LOST("lost the claim"),
+
+    /** It was due and is not refreshed; the value is as it was. */
+    FAILED("failed"),
+
+    /** The run was told to stop before it came to this row. */
+    STOPPED("stopped");
+
+    private final String text;
+
+    Outcome(String text) {
+        this.text = text;
+    }
+
+    @Override
+    public String toString() {
+        return text;
+    }
+}

@@ -1,0 +1,52 @@
+package io.wxtoken.token;
+
+import java.util.regex.Pattern;
+
+import io.wxtoken.settings.WxProperties;
+
+/**
+ * One row of {@code wx_token} as one statement read it. All times are Unix seconds by the database's clock.
+ *
+ * @param expire when the token was obtained, as text: whatever an application wrote there
+ * @param expiresAt when it dies, 0 if the job did not write it
+ * @param claimedBy the run that holds the row, or null
+ * @param fingerprint of the value that the job published last, empty if it never did
+ * @param now when the row was read
+ */
+public record TokenRow(int id, String appId, String type, String expire, String value, long expiresAt, long version,
+        String claimedBy, long claimedUntil, boolean refreshRequested, String fingerprint, int failures, long retryAfter,
+        String lastError, long now) {
+
+    private static final Pattern UNIX_TIME = Pattern.compile("[0-9]{1,11}");
+
+    /** {@code expire} as a number; 0 when it is none. */
+    public long obtainedAt() {
+        return UNIX_TIME.matcher(expire).matches() ? Long.parseLong(expire) : 0;
+    }
+
+    /** Seconds since the token was obtained. */
+    public long age() {
+        return now - obtainedAt();
+    }
+
+    /** Another program wrote the value since the job last did. */
+    public boolean foreign() {
+        return !fingerprint.isEmpty() && !fingerprint.equals(Fingerprint.of(value));
+    }
+
+    /** Seconds that the value has left; of a value that the job did not write, as far as WeChat's usual life tells. */
+    public long timeLeft() {
+        long end = expiresAt == 0 || foreign() ? obtainedAt() + WxProperties.TOKEN_LIFE.toSeconds() : expiresAt;
+        return end - now;
+    }
+
+    /** There is a value, and its time is not over. */
+    public boolean live() {
+        return !value.isEmpty() && timeLeft() > 0;
+    }
+
+    @Override
+    public String toString() {
+        return "TokenRow[" + id + ", " + type + ", version " + version + ", " + Fingerprint.shortOf(value) + "]";
+    }
+}

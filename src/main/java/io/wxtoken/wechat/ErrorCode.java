@@ -1,0 +1,150 @@
+package io.wxtoken.wechat;
+
+import java.time.Instant;
+import java.time.ZoneId;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+import io.wxtoken.ExitCode;
+
+/**
+ * WeChat's error codes, as its <em>token endpoints</em> use them, and what to do: the one table. (40001 from any other
+ * API means a dead token; here it means a wrong secret.) Sources: WeChat's return codes
+ * (WX/doc/oplatform/developers/errCode) and its pages on the two endpoints.
+ */
+public enum ErrorCode {
+
+    BUSY(-1, Kind.TRANSIENT, "WeChat is busy; the next run tries again"),
+    BUSY_NULL(-1000, Kind.TRANSIENT, "WeChat is busy; the next run tries again"),
+
+    MINUTE_LIMIT(45011, Kind.RATE_LIMIT, "too many calls in this minute; find out what else asks for this app id's token"),
+
+    DAY_QUOTA(45009, Kind.HOLD, "the day's quota is used up until 00:00 in Shanghai; find out what else asks for this app id's token"),
+    REFUSED_FOR_AN_HOUR(89507, Kind.HOLD, "the account's administrator refused this address; ask them, it is asked again in 1 hour"),
+    REFUSED_FOR_A_DAY(89506, Kind.HOLD, "the account's administrator refused this address twice; ask them, it is asked again in 24 hours"),
+    WAITS_FOR_ADMINISTRATOR(89501, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
+    NEEDS_ADMINISTRATOR(89503, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
+
+    WRONG_SECRET(40001, Kind.ACT, "check wx.app-secret: it is not this app id's, or was reset at mp.weixin.qq.com"),
+    WRONG_GRANT_TYPE(40002, Kind.ACT, "check wx.api.base-url: WeChat did not understand the grant type"),
+    WRONG_APP_ID(40013, Kind.ACT, "check wx.app-id: WeChat does not know it"),
+    INVALID_SECRET(40125, Kind.ACT, "check wx.app-secret: it is not this app id's, or was reset at mp.weixin.qq.com"),
+    NO_APP_ID(41002, Kind.ACT, "check wx.app-id: WeChat saw none"),
+    NO_SECRET(41004, Kind.ACT, "check wx.app-secret: WeChat saw none"),
+    WRONG_METHOD(43002, Kind.ACT, "check wx.api.base-url: something between here and WeChat changes the request's method"),
+    NOT_IN_WHITELIST(40164, Kind.ACT, "add this node's address to the IP whitelist at mp.weixin.qq.com (it takes up to 10 minutes)"),
+    ADDRESS_REFUSED(61004, Kind.ACT, "add this node's address to the IP whitelist at mp.weixin.qq.com (it takes up to 10 minutes)"),
+    SECRET_FROZEN(40243, Kind.ACT, "the AppSecret is frozen: unfreeze it at mp.weixin.qq.com"),
+    ACCOUNT_FORBIDDEN(50004, Kind.ACT, "the account may not use this API: see mp.weixin.qq.com"),
+    ACCOUNT_FROZEN(50007, Kind.ACT, "the account is frozen: see mp.weixin.qq.com"),
+    NEEDS_COMPONENT(61024, Kind.ACT, "a third-party platform runs this account; only it may fetch the token"),
+    API_UNAUTHORIZED(48001, Kind.ACT, "the account has no right to this API: see mp.weixin.qq.com"),
+
+    /** A code that is not in the table: asked again rarely, since nobody knows what it costs. */
+    UNLISTED(Integer.MIN_VALUE, Kind.HOLD, "look the code up in WeChat's list of return codes");
+
+    /** What kind of trouble it is. */
+    public enum Kind {
+
+        /** May be over in a moment: the next run asks again, later and later while it lasts. */
+        TRANSIENT(ExitCode.RETRY),
+
+        /** Not before the next minute. */
+        RATE_LIMIT(ExitCode.RETRY),
+
+        /** Not before a certain time. */
+        HOLD(ExitCode.RETRY),
+
+        /** A person must act: told by every run, asked again every 10 minutes. */
+        ACT(ExitCode.ACT);
+
+        private final ExitCode exitCode;
+
+        Kind(ExitCode exitCode) {
+            this.exitCode = exitCode;
+        }
+
+        public ExitCode exitCode() {
+            return exitCode;
+        }
+    }
+
+    private static final long MINUTE = 60;
+
+    private static final Pattern TEXT = Pattern.compile("^errcode (-?\\d{1,9}),");
+
+    private static final Map<Integer, ErrorCode> BY_CODE = Arrays.stream(values())
+        .collect(Collectors.toMap(error -> error.code, Function.identity()));
+
+    private final int code;
+
+    private final Kind kind;
+
+    private final String advice;
+
+    ErrorCode(int code, Kind kind, String advice) {
+        this.code = code;
+        this.kind = kind;
+        this.advice = advice;
+    }
+
+    public static ErrorCode of(int errcode) {
+        return BY_CODE.getOrDefault(errcode, UNLISTED);
+    }
+
+    /** What is said of a refusal: the code, WeChat's message and what to do. {@link #in} finds the code again. */
+    public static String text(Answer.Refused refused) {
+        return "errcode " + refused.errcode() + ", " + refused.errmsg() + ": " + of(refused.errcode()).advice;
+    }
+
+    /** The code that a {@link #text} begins with, as a row's {@code last_error} keeps it. */
+    public static Optional<ErrorCode> in(String text) {
+        Matcher matcher = TEXT.matcher(text);
+        return matcher.find() ? Optional.of(of(Integer.parseInt(matcher.group(1)))) : Optional.empty();
+    }
+
+    public Kind kind() {
+        return kind;
+    }
+
+    /** What a person does about it, in one clause. */
+    public String advice() {
+        return advice;
+    }
+
+    /**
+     * Not before this time is WeChat asked again.
+     *
+     * @param now Unix seconds by the database's clock
+     * @param failures how many refreshes failed before this one, in a row
+     * @return Unix seconds
+     */
+    public long retryAfter(long now, int failures) {
+        return switch (kind) {
+            case TRANSIENT -> backOff(now, failures);
+            case RATE_LIMIT -> (now / MINUTE + 1) * MINUTE;
+            case ACT -> now + 10 * MINUTE;
+            case HOLD -> switch (this) {
+                case DAY_QUOTA -> midnightInShanghai(now);
+                case REFUSED_FOR_AN_HOUR -> now + 60 * MINUTE;
+                case REFUSED_FOR_A_DAY -> now + 24 * 60 * MINUTE;
+                default -> now + 10 * MINUTE;
+            };
+        };
+    }
+
+    /** 15 s, 30 s, 1 min … 10 min: some 150 calls a day at worst, within a test account's quota of 200. */
+    public static long backOff(long now, int failures) {
+        return now + Math.min(10 * MINUTE, 15L << Math.min(failures, 6));
+    }
+
+    private static long midnightInShanghai(long now) {
+        ZoneId shanghai = ZoneId.of("Asia/Shanghai");
+        return Instant.ofEpochSecond(now).atZone(shanghai).toLocalDate().plusDays(1).atStartOfDay(shanghai).toEpochSecond();
+    }
+}

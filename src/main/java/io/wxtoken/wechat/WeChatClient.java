@@ -1,0 +1,242 @@
+package io.wxtoken.wechat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.UnknownHostException;
+import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.channels.UnresolvedAddressException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Flow;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
+
+import javax.net.ssl.SSLHandshakeException;
+
+import io.wxtoken.settings.Account;
+import io.wxtoken.settings.WxProperties;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Asks WeChat. One call is one HTTP request, never repeated and never redirected, since it may kill the token before
+ * it; it ends within the connect and the read timeout together, whatever the other side does, and reads 64 KiB at most.
+ * Headers are ignored, as WeChat's Content-Type lies. What is not exactly a documented answer is {@link Answer.Unknown}.
+ */
+public final class WeChatClient {
+
+    /** WeChat's answers have some 200 bytes, 700 with the longest token. */
+    private static final int LONGEST_ANSWER = 64 * 1024;
+
+    /** The most that the column {@code value} holds is 600 characters. */
+    private static final Pattern TOKEN = Pattern.compile("[!-~]{1,600}");
+
+    /** An absurd lifetime is not believed: today's is 2 hours. */
+    private static final long LONGEST_LIFE = Duration.ofDays(30).toSeconds();
+
+    private static final JsonMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+
+    static {
+        // The JDK's client repeats a GET by itself, up to 5 times, when the connection closes before the answer: each
+        // repetition would issue one more token. 1 is the first attempt alone (java.net.http, MultiExchange).
+        System.setProperty("jdk.httpclient.redirects.retrylimit", "1");
+    }
+
+    private final String baseUrl;
+
+    private final Duration requestTimeout;
+
+    private final HttpClient http;
+
+    public WeChatClient(WxProperties.Api api) {
+        this.baseUrl = api.baseUrl().replaceAll("/$", "");
+        this.requestTimeout = api.requestTimeout();
+        this.http = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .followRedirects(HttpClient.Redirect.NEVER)
+            .connectTimeout(api.connectTimeout())
+            .build();
+    }
+
+    /** The longest that a call takes. */
+    public Duration requestTimeout() {
+        return requestTimeout;
+    }
+
+    /** Fetches the account's access_token from its endpoint. */
+    public Answer fetchToken(Account account) {
+        HttpRequest.Builder request = switch (account.endpoint()) {
+            case TOKEN -> HttpRequest.newBuilder(URI.create(baseUrl + "/cgi-bin/token?grant_type=client_credential&appid="
+                    + encode(account.appId()) + "&secret=" + encode(account.appSecret())));
+            case STABLE_TOKEN -> HttpRequest.newBuilder(URI.create(baseUrl + "/cgi-bin/stable_token"))
+                .header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofByteArray(JSON.writeValueAsBytes(Map.of("grant_type", "client_credential",
+                        "appid", account.appId(), "secret", account.appSecret(), "force_refresh", false))));
+        };
+        return read(ask(request.build()), "access_token", account.appSecret());
+    }
+
+    /** Either the body, or why there is none. */
+    private record Reply(byte[] body, Answer.Unknown failure) {
+
+        static Reply failed(String reason, boolean sent) {
+            return new Reply(null, new Answer.Unknown(reason, sent));
+        }
+    }
+
+    private Reply ask(HttpRequest request) {
+        CompletableFuture<HttpResponse<byte[]>> exchange = http.sendAsync(request, response -> new BoundedBody());
+        try {
+            HttpResponse<byte[]> response = exchange.get(requestTimeout.toMillis(), TimeUnit.MILLISECONDS);
+            return response.statusCode() == 200 ? new Reply(response.body(), null)
+                    : Reply.failed("HTTP status " + response.statusCode() + " from " + baseUrl, true);
+        }
+        catch (TimeoutException e) {
+            exchange.cancel(true);
+            return Reply.failed("no answer from " + baseUrl + " within " + requestTimeout.toMillis() + " ms", true);
+        }
+        catch (InterruptedException e) {
+            exchange.cancel(true);
+            Thread.currentThread().interrupt();
+            return Reply.failed("interrupted while waiting for " + baseUrl, true);
+        }
+        catch (ExecutionException e) {
+            return failure(e.getCause());
+        }
+    }
+
+    /** Names what happened in our own words: an exception's text may hold the URI, and so the secret. */
+    private Reply failure(Throwable cause) {
+        for (Throwable t = cause; t != null; t = t.getCause()) {
+            if (t instanceof UnresolvedAddressException || t instanceof UnknownHostException) {
+                return Reply.failed("can't resolve the host of " + baseUrl + ": check DNS and wx.api.base-url", false);
+            }
+            if (t instanceof HttpConnectTimeoutException) {
+                return Reply.failed("can't connect to " + baseUrl + " within wx.api.connect-timeout", false);
+            }
+            if (t instanceof ConnectException) {
+                return Reply.failed("can't connect to " + baseUrl + ": check the network and wx.api.base-url", false);
+            }
+            if (t instanceof SSLHandshakeException) {
+                return Reply.failed("TLS to " + baseUrl + " failed, its certificate may not be trusted: check wx.api.base-url and the clock",
+                        false);
+            }
+            if (t instanceof AnswerTooLongException) {
+                return Reply.failed("an answer of more than " + LONGEST_ANSWER + " bytes from " + baseUrl, true);
+            }
+        }
+        return Reply.failed("the connection to " + baseUrl + " broke (" + cause.getClass().getSimpleName() + ")", true);
+    }
+
+    private static Answer read(Reply reply, String field, String secret) {
+        if (reply.failure() != null) {
+            return reply.failure();
+        }
+        if (reply.body().length == 0) {
+            return new Answer.Unknown("an empty answer", true);
+        }
+        JsonNode json;
+        try {
+            json = JSON.readTree(reply.body());
+        }
+        catch (JacksonException e) {
+            return new Answer.Unknown("an answer that is not JSON", true); // the text of e quotes the answer
+        }
+        JsonNode errcode = json.path("errcode");
+        if (errcode.isIntegralNumber() && errcode.canConvertToInt() && errcode.intValue() != 0) {
+            return new Answer.Refused(errcode.intValue(), oneLine(json.path("errmsg").asString(""), secret));
+        }
+        JsonNode value = json.path(field);
+        JsonNode expiresIn = json.path("expires_in");
+        if (!errcode.isMissingNode() && !(errcode.isIntegralNumber() && errcode.canConvertToInt())) {
+            return new Answer.Unknown("an answer whose errcode is no number", true);
+        }
+        if (!value.isString() || !TOKEN.matcher(value.stringValue()).matches()) {
+            return new Answer.Unknown("an answer without a usable " + field, true);
+        }
+        if (!expiresIn.isIntegralNumber() || !expiresIn.canConvertToLong() || expiresIn.longValue() < 1
+                || expiresIn.longValue() > LONGEST_LIFE) {
+            return new Answer.Unknown("an answer without a usable expires_in", true);
+        }
+        return new Answer.Issued(value.stringValue(), expiresIn.longValue());
+    }
+
+    /**
+     * WeChat's message goes into logs and a varchar(255) column: on one line, without the secret should it ever quote
+     * that, and cut to 110 characters before its request id ("rid: …"), which support asks for.
+     */
+    private static String oneLine(String errmsg, String secret) {
+        String line = errmsg.replace(secret, "***").replaceAll("[\\p{Cntrl}\\s]+", " ").strip();
+        int rid = line.lastIndexOf("rid:");
+        String tail = rid < 0 ? "" : line.substring(rid, Math.min(line.length(), rid + 50));
+        int room = 110 - tail.length();
+        return line.length() <= 110 ? line : line.substring(0, rid < 0 ? room - 2 : Math.min(rid, room - 2)).strip() + "… " + tail;
+    }
+
+    private static String encode(String value) {
+        return URLEncoder.encode(value, StandardCharsets.UTF_8);
+    }
+
+    private static final class AnswerTooLongException extends IOException {
+    }
+
+    /** Collects the body up to {@link #LONGEST_ANSWER}. (The JDK has BodySubscribers.limiting from 25 on only.) */
+    private static final class BoundedBody implements HttpResponse.BodySubscriber<byte[]> {
+
+        private final CompletableFuture<byte[]> body = new CompletableFuture<>();
+
+        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+
+        private Flow.Subscription subscription;
+
+        @Override
+        public void onSubscribe(Flow.Subscription subscription) {
+            this.subscription = subscription;
+            subscription.request(Long.MAX_VALUE);
+        }
+
+        @Override
+        public void onNext(List<ByteBuffer> buffers) {
+            for (ByteBuffer buffer : buffers) {
+                if (bytes.size() + buffer.remaining() > LONGEST_ANSWER) {
+                    subscription.cancel();
+                    body.completeExceptionally(new AnswerTooLongException());
+                    return;
+                }
+                byte[] chunk = new byte[buffer.remaining()];
+                buffer.get(chunk);
+                bytes.writeBytes(chunk);
+            }
+        }
+
+        @Override
+        public void onError(Throwable failure) {
+            body.completeExceptionally(failure);
+        }
+
+        @Override
+        public void onComplete() {
+            body.complete(bytes.toByteArray());
+        }
+
+        @Override
+        public CompletionStage<byte[]> getBody() {
+            return body;
+        }
+    }
+}

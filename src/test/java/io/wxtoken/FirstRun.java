@@ -1,0 +1,48 @@
+package io.wxtoken;
+
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.util.ArrayList;
+import java.util.List;
+
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.token.Fingerprint;
+
+/**
+ * The README's first command, {@code mvn spring-boot:test-run}: the program, as it is, against the stand-in for WeChat
+ * and an H2 file of its own, and then the table, as an application reads it. Arguments are the program's.
+ */
+public class FirstRun {
+
+    private static final String DATABASE = "jdbc:h2:file:./data/first-run;MODE=MySQL;NON_KEYWORDS=VALUE";
+
+    public static void main(String[] args) throws Exception {
+        ExitCode exitCode;
+        try (StandIn weChat = StandIn.start()) {
+            // As arguments, so that they win over an environment or a config/application.yml made for production.
+            List<String> arguments = new ArrayList<>(List.of("--wx.app-id=" + StandIn.APP_ID,
+                    "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl(),
+                    "--spring.datasource.url=" + DATABASE, "--spring.datasource.username=sa", "--spring.datasource.password="));
+            arguments.addAll(List.of(args));
+            exitCode = WxToken.run(arguments.toArray(String[]::new));
+            System.out.println();
+            System.out.println("WeChat (the stand-in) was asked " + weChat.requests() + " time(s). What an application now reads:");
+        }
+        printTable();
+        System.exit(exitCode.code());
+    }
+
+    private static void printTable() throws Exception {
+        String row = "%-3s %-13s %-11s %s%n";
+        System.out.printf(row, "id", "type", "expire", "value");
+        try (Connection connection = DriverManager.getConnection(DATABASE, "sa", "");
+                ResultSet rows = connection.createStatement().executeQuery("SELECT * FROM wx_token ORDER BY id")) {
+            while (rows.next()) {
+                String value = rows.getString("value");
+                System.out.printf(row, rows.getInt("id"), rows.getString("type"), rows.getString("expire"), value.isEmpty() ? "''"
+                        : value.length() + " characters, fingerprint " + Fingerprint.shortOf(value));
+            }
+        }
+    }
+}
