@@ -1,0 +1,139 @@
+package io.wxtoken.settings;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.springframework.core.env.MapPropertySource;
+import org.springframework.core.env.StandardEnvironment;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
+
+import io.wxtoken.wechat.Endpoint;
+
+class SettingsTest {
+
+    private final Map<String, Object> settings = new HashMap<>(Map.of("wx.app-id", "wx0123456789abcdef", "wx.app-secret",
+            "s3cret", "spring.datasource.url", "jdbc:h2:mem:x"));
+
+    private WxProperties read() {
+        StandardEnvironment environment = new StandardEnvironment();
+        environment.getPropertySources().addFirst(new MapPropertySource("test", settings));
+        return Settings.read(environment);
+    }
+
+    private String problem() {
+        InvalidSettingsException e = assertThrows(InvalidSettingsException.class, this::read);
+        assertThat(e.problems()).hasSize(1);
+        assertThat(e.problems().get(0)).doesNotContain("\n").doesNotContain("s3cret");
+        return e.problems().get(0);
+    }
+
+    @Test
+    void theDefaultsAreTheDocumentedOnes() {
+        WxProperties wx = read();
+        assertThat(wx.api().baseUrl()).isEqualTo("https://api.weixin.qq.com");
+        assertThat(wx.api().endpoint()).isEqualTo(Endpoint.TOKEN);
+        assertThat(wx.api().connectTimeout()).isEqualTo(Duration.ofSeconds(3));
+        assertThat(wx.api().readTimeout()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(wx.refresh().after()).isEqualTo(Duration.ofMinutes(50));
+        assertThat(wx.refresh().before()).isEqualTo(Duration.ofMinutes(5));
+        assertThat(wx.refresh().lease()).isEqualTo(Duration.ofSeconds(60));
+        assertThat(wx.refresh().requestInterval()).isEqualTo(Duration.ofSeconds(60));
+        assertThat(wx.run().timeout()).isEqualTo(Duration.ofMinutes(2));
+    }
+
+    @Test
+    void theEnvironmentNamesAreTheDocumentedOnes() {
+        StandardEnvironment environment = new StandardEnvironment();
+        environment.getPropertySources()
+            .addFirst(new SystemEnvironmentPropertySource(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME,
+                    Map.of("WX_APPID", "wx1", "WX_APPSECRET", "s", "WX_API_BASEURL", "http://127.0.0.1:8080", "WX_API_ENDPOINT",
+                            "stable-token", "WX_API_CONNECTTIMEOUT", "1s", "WX_API_READTIMEOUT", "2s", "WX_REFRESH_AFTER", "30m",
+                            "WX_REFRESH_LEASE", "20s", "SPRING_DATASOURCE_URL", "jdbc:mysql://db/wx", "WX_UNKNOWN", "ignored")));
+        WxProperties wx = Settings.read(environment);
+        assertThat(wx.accounts()).containsExactly(new Account("wx1", "s", Endpoint.STABLE_TOKEN));
+        assertThat(wx.api()).isEqualTo(new WxProperties.Api("http://127.0.0.1:8080", Endpoint.STABLE_TOKEN,
+                Duration.ofSeconds(1), Duration.ofSeconds(2)));
+        assertThat(wx.refresh().after()).isEqualTo(Duration.ofMinutes(30));
+        assertThat(wx.refresh().lease()).isEqualTo(Duration.ofSeconds(20));
+    }
+
+    @ParameterizedTest(name = "{0} = {1}")
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            wx.app-id                   | ""                          | is missing
+            wx.app-id                   | wx 123                      | is no AppID
+            wx.app-id                   | wx0123456789abcdef0123456789abcdef0 | is no AppID
+            wx.app-secret               | ""                          | is missing
+            wx.app-secret               | two words                   | holds a blank
+            wx.api.base-url             | api.weixin.qq.com           | must be a scheme and a host
+            wx.api.base-url             | https://                    | is no URL
+            wx.api.base-url             | http://api.weixin.qq.com    | in the clear
+            wx.api.base-url             | http://127.0.0.1.example.com| in the clear
+            wx.api.base-url             | ftp://api.weixin.qq.com     | must begin with https://
+            wx.api.base-url             | https://u:p@api.weixin.qq.com | must be a scheme and a host
+            wx.api.base-url             | https://api.weixin.qq.com/cgi-bin | must be a scheme and a host
+            wx.api.endpoint             | stabel-token                | must be one of: token, stable-token
+            wx.api.connect-timeout      | 0s                          | is out of bounds
+            wx.api.read-timeout         | 99ms                        | is out of bounds
+            wx.api.read-timeout         | 5sec                        | is no duration
+            wx.refresh.after            | fifty minutes               | is no duration
+            wx.refresh.after            | -50m                        | is out of bounds
+            wx.refresh.after            | 500ms                       | is out of bounds
+            wx.refresh.after            | 2h                          | is out of bounds
+            wx.refresh.before           | 0                           | is out of bounds
+            wx.refresh.lease            | 8s                          | must exceed
+            wx.refresh.lease            | 5m                          | is out of bounds
+            wx.refresh.lease            | 20500ms                     | whole seconds
+            wx.refresh.request-interval | 0s                          | is out of bounds
+            wx.run.timeout              | 1h                          | is out of bounds
+            wx.refresh.aftr             | 50m                         | is no setting of wx-token
+            wx.appid.x                  | 1                           | is no setting of wx-token
+            spring.datasource.url       | jdbc:mariadb://db/wx        | must begin with jdbc:mysql:
+            spring.datasource.url       | ""                          | must begin with jdbc:mysql:
+            """)
+    void aWrongSettingIsNamedInOneLineThatSaysWhatIsWrong(String name, String value, String says) {
+        settings.put(name, value);
+        assertThat(problem()).contains(name).contains(says);
+    }
+
+    @Test
+    void aMissingAppIdAndSecretAreBothNamed() {
+        settings.remove("wx.app-id");
+        settings.remove("wx.app-secret");
+        assertThatExceptionOfType(InvalidSettingsException.class).isThrownBy(this::read)
+            .satisfies(e -> assertThat(e.problems()).hasSize(2));
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "http://localhost:8080", "http://127.0.0.1", "http://127.8.9.1:1", "http://[::1]:80", "https://sh.api.weixin.qq.com/" })
+    void plainHttpIsAllowedToALoopbackAddressOnly(String url) {
+        settings.put("wx.api.base-url", url);
+        assertThat(read().api().baseUrl()).isEqualTo(url);
+    }
+
+    @Test
+    void aNumberWithoutUnitIsSeconds() {
+        settings.put("wx.refresh.after", "3000");
+        assertThat(read().refresh().after()).isEqualTo(Duration.ofMinutes(50));
+    }
+
+    @Test
+    void valuesDownToASecondWork() {
+        settings.putAll(Map.of("wx.refresh.after", "1s", "wx.refresh.before", "1s", "wx.refresh.lease", "1s",
+                "wx.refresh.request-interval", "1s", "wx.api.connect-timeout", "200ms", "wx.api.read-timeout", "500ms"));
+        assertThat(read().refresh().lease()).isEqualTo(Duration.ofSeconds(1));
+    }
+
+    @Test
+    void noTextShowsTheSecret() {
+        WxProperties wx = read();
+        assertThat(wx.toString() + wx.accounts()).doesNotContain("s3cret").contains("wx0123456789abcdef");
+    }
+}

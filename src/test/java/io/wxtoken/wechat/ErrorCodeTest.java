@@ -1,0 +1,66 @@
+package io.wxtoken.wechat;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.ZonedDateTime;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import io.wxtoken.ExitCode;
+import io.wxtoken.wechat.ErrorCode.Kind;
+
+class ErrorCodeTest {
+
+    /** 2026-11-22 23:59:30 in Shanghai. */
+    private static final long NOW = ZonedDateTime.parse("2026-11-22T23:59:30+08:00").toEpochSecond();
+
+    @ParameterizedTest
+    @ValueSource(ints = { -1, -1000 })
+    void busyIsTransientAndAskedAgainLaterAndLater(int code) {
+        ErrorCode error = ErrorCode.of(code);
+        assertThat(error.kind()).isEqualTo(Kind.TRANSIENT);
+        assertThat(error.retryAfter(NOW, 0)).isEqualTo(NOW + 15);
+        assertThat(error.retryAfter(NOW, 3)).isEqualTo(NOW + 120);
+        assertThat(error.retryAfter(NOW, 1000)).isEqualTo(NOW + 600);
+    }
+
+    @Test
+    void theMinuteLimitWaitsForTheNextMinute() {
+        assertThat(ErrorCode.of(45011).retryAfter(NOW, 0)).isEqualTo(NOW + 30);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "45009, 30", "89507, 3600", "89506, 86400", "89501, 600", "89503, 600" })
+    void aHoldLastsAsLongAsWeChatSays(int code, long seconds) {
+        assertThat(ErrorCode.of(code).kind()).isEqualTo(Kind.HOLD);
+        assertThat(ErrorCode.of(code).retryAfter(NOW, 5) - NOW).isEqualTo(seconds);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 40001, 40002, 40013, 40125, 41002, 41004, 43002, 40164, 61004, 40243, 50004, 50007, 61024, 48001 })
+    void aPersonMustActAndItIsAskedAgainAfterTenMinutes(int code) {
+        assertThat(ErrorCode.of(code).kind().exitCode()).isEqualTo(ExitCode.ACT);
+        assertThat(ErrorCode.of(code).retryAfter(NOW, 0)).isEqualTo(NOW + 600);
+    }
+
+    @Test
+    void aCodeThatNobodyKnowsIsAskedAgainRarely() {
+        assertThat(ErrorCode.of(12345)).isEqualTo(ErrorCode.UNLISTED);
+        assertThat(ErrorCode.UNLISTED.retryAfter(NOW, 0)).isEqualTo(NOW + 600);
+        assertThat(ErrorCode.UNLISTED.kind().exitCode()).isEqualTo(ExitCode.RETRY);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whatIsSaidOfARefusalFitsTheColumnAndNamesTheCodeAgain(ErrorCode error) {
+        Answer.Refused refused = new Answer.Refused(-99999999, "x".repeat(110));
+        assertThat(ErrorCode.text(refused).length() - ErrorCode.UNLISTED.advice().length() + error.advice().length())
+            .isLessThanOrEqualTo(255);
+        assertThat(ErrorCode.in(ErrorCode.text(new Answer.Refused(40164, "invalid ip")))).contains(ErrorCode.NOT_IN_WHITELIST);
+        assertThat(ErrorCode.in("no answer")).isEmpty();
+    }
+}

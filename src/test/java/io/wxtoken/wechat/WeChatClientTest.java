@@ -1,0 +1,167 @@
+package io.wxtoken.wechat;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.ServerSocket;
+import java.time.Duration;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import io.wxtoken.settings.Account;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.standin.Fault;
+import io.wxtoken.standin.StandIn;
+
+/** What WeChat may answer, over real HTTP. */
+class WeChatClientTest {
+
+    private final StandIn weChat = StandIn.start();
+
+    private final Account account = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN);
+
+    private final WeChatClient client = client(weChat.baseUrl());
+
+    private static WeChatClient client(String baseUrl) {
+        return new WeChatClient(new WxProperties.Api(baseUrl, Endpoint.TOKEN, Duration.ofMillis(300), Duration.ofMillis(700)));
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+    }
+
+    private Answer fetch(Fault... faults) {
+        weChat.next(faults);
+        return client.fetchToken(account);
+    }
+
+    private static void assertUnknown(Answer answer, String says) {
+        assertThat(answer).isInstanceOfSatisfying(Answer.Unknown.class, unknown -> {
+            assertThat(unknown.reason()).contains(says).doesNotContain(StandIn.SECRET);
+            assertThat(unknown.sent()).isTrue();
+        });
+    }
+
+    @Test
+    void theTokenEndpointIssuesANewTokenWithEachCall() {
+        Answer.Issued first = (Answer.Issued) fetch();
+        Answer.Issued second = (Answer.Issued) fetch();
+        assertThat(first.expiresIn()).isEqualTo(7200);
+        assertThat(weChat.issued()).containsExactly(first.value(), second.value());
+    }
+
+    @Test
+    void theStableEndpointGoesOnWithItsToken() {
+        Account stable = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.STABLE_TOKEN);
+        Answer.Issued first = (Answer.Issued) client.fetchToken(stable);
+        assertThat(client.fetchToken(stable)).isEqualTo(first);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aWrongSecretOrAppIdIsRefusedWithTheRequestId(Endpoint endpoint) {
+        assertThat(client.fetchToken(new Account(StandIn.APP_ID, "wrong", endpoint)))
+            .isInstanceOfSatisfying(Answer.Refused.class, refused -> {
+                assertThat(refused.errcode()).isEqualTo(40125);
+                assertThat(refused.errmsg()).contains("invalid appsecret rid: ");
+            });
+        assertThat(client.fetchToken(new Account("wx1", "a&b=c d%", endpoint))).isInstanceOfSatisfying(Answer.Refused.class,
+                refused -> assertThat(refused.errcode()).isEqualTo(40013));
+    }
+
+    @Test
+    void aRefusalIsOneLineWithoutTheSecretAndKeepsItsRequestId() {
+        Answer.Refused refused = (Answer.Refused) fetch(
+                new Fault.Refuse(40164, "secret " + StandIn.SECRET + " from\\n" + "1.2.3.4 ".repeat(30)));
+        assertThat(refused.errmsg()).startsWith("secret *** from 1.2.3.4").matches(".*… rid: [0-9a-f-]{26}").hasSizeLessThanOrEqualTo(112);
+    }
+
+    @Test
+    void aNullTokenBesideAnErrcodeIsARefusal() {
+        assertThat(fetch(new Fault.NullToken())).isInstanceOfSatisfying(Answer.Refused.class,
+                refused -> assertThat(refused.errcode()).isEqualTo(-1000));
+    }
+
+    @Test
+    void anEmptyHtmlAnswerIsUnknown() {
+        assertUnknown(fetch(new Fault.Body("")), "empty answer");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "<html>busy</html>", "null", "[]", "{}", "{\"access_token\":\"T\"", "{\"access_token\":\"T\"}",
+            "{\"access_token\":\"\",\"expires_in\":7200}", "{\"access_token\":17,\"expires_in\":7200}",
+            "{\"access_token\":\"two words\",\"expires_in\":7200}", "{\"access_token\":\"T\",\"expires_in\":\"7200\"}",
+            "{\"access_token\":\"T\",\"expires_in\":0}", "{\"access_token\":\"T\",\"expires_in\":-1}",
+            "{\"access_token\":\"T\",\"expires_in\":99999999999999999999}", "{\"access_token\":\"T\",\"expires_in\":7200.5}",
+            "{\"access_token\":\"T\",\"access_token\":\"U\",\"expires_in\":7200}", "{\"access_token\":\"T\",\"expires_in\":7200} x",
+            "{\"access_token\":\"T\",\"expires_in\":7200,\"errcode\":\"busy\"}" })
+    void anAnswerThatIsNotADocumentedOneIsUnknown(String body) {
+        assertUnknown(fetch(new Fault.Body(body)), "answer");
+    }
+
+    @Test
+    void aTokenFitsTheColumnOrIsNotUsed() {
+        assertThat(fetch(new Fault.Body("{\"access_token\":\"" + "x".repeat(600) + "\",\"expires_in\":7200,\"errcode\":0}")))
+            .isInstanceOf(Answer.Issued.class);
+        assertUnknown(fetch(new Fault.Body("{\"access_token\":\"" + "x".repeat(601) + "\",\"expires_in\":7200}")), "usable access_token");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 404, 500, 502, 503 })
+    void anotherStatusIsUnknown(int status) {
+        assertUnknown(fetch(new Fault.Status(status)), "HTTP status " + status);
+    }
+
+    @Test
+    void aRedirectIsNotFollowed() {
+        assertUnknown(fetch(new Fault.Redirect(weChat.baseUrl() + "/cgi-bin/token?elsewhere")), "HTTP status 302");
+        assertThat(weChat.requests()).isEqualTo(1);
+    }
+
+    @Test
+    void aConnectionCutBeforeOrAfterTheTokenWasIssuedIsUnknownAndNeverRepeated() {
+        fetch(); // so that the next requests use a kept connection
+        assertUnknown(fetch(new Fault.CutBefore()), "broke");
+        assertUnknown(fetch(new Fault.CutAfter()), "broke");
+        assertUnknown(fetch(new Fault.CutInside()), "broke");
+        assertThat(weChat.requests()).isEqualTo(4);
+        assertThat(weChat.issued()).hasSize(3);
+    }
+
+    @Test
+    void aCallEndsWithinItsTimeoutsWhateverTheOtherSideDoes() {
+        for (Fault fault : new Fault[] { new Fault.Hang(), new Fault.Trickle(), new Fault.Delay(Duration.ofSeconds(5)) }) {
+            assertUnknown(fetch(fault), "no answer");
+        }
+        assertThat(weChat.requests()).isEqualTo(3);
+    }
+
+    @Test
+    void anEndlessAnswerIsCutOff() {
+        assertUnknown(fetch(new Fault.Body("{\"access_token\":\"" + "x".repeat(1_000_000))), "more than 65536 bytes");
+    }
+
+    @Test
+    void aRequestThatNeverReachedWeChatIsKnownNotToHaveBeenSent() throws Exception {
+        int closedPort;
+        try (ServerSocket socket = new ServerSocket(0)) {
+            closedPort = socket.getLocalPort();
+        }
+        for (String url : new String[] { "http://127.0.0.1:" + closedPort, "https://no-such-host.invalid" }) {
+            assertThat(client(url).fetchToken(account)).isInstanceOfSatisfying(Answer.Unknown.class, unknown -> {
+                assertThat(unknown.sent()).isFalse();
+                assertThat(unknown.reason()).contains("wx.api.base-url").doesNotContain(StandIn.SECRET);
+            });
+        }
+    }
+
+    @Test
+    void noTextShowsAToken() {
+        Answer.Issued token = (Answer.Issued) fetch();
+        assertThat(token.toString()).doesNotContain(token.value());
+    }
+}
