@@ -37,19 +37,22 @@ public final class RefreshPolicy {
     }
 
     public Verdict judge(TokenRow row, Endpoint endpoint) {
-        return judge(row, endpoint, requestInterval);
+        return judge(row, endpoint, requestInterval, null);
     }
 
-    /** For a run whose publish was fenced: the request is its own, and it knows that the row is doomed. */
-    public Verdict judgeAfterFence(TokenRow row, Endpoint endpoint) {
-        return judge(row, endpoint, 0);
+    /**
+     * For a run whose publish was fenced: the request is its own, and it knows that the row is doomed. Its own claim may
+     * still stand, when an application wrote the row, and does not hold the run itself.
+     */
+    public Verdict judgeAfterFence(TokenRow row, Endpoint endpoint, String run) {
+        return judge(row, endpoint, 0, run);
     }
 
-    private Verdict judge(TokenRow row, Endpoint endpoint, long requestWait) {
+    private Verdict judge(TokenRow row, Endpoint endpoint, long requestWait, String run) {
         boolean claimed = row.claimedBy() != null;
         // The second is counted in full: claimed_until and now are both rounded down, and the holder must not lose by it.
         // A claim further ahead than any lease is nobody's: it would hold the row for ever.
-        if (claimed && row.now() <= row.claimedUntil()
+        if (claimed && !row.claimedBy().equals(run) && row.now() <= row.claimedUntil()
                 && row.claimedUntil() - row.now() <= WxProperties.MAX_LEASE.toSeconds()) {
             return Verdict.HELD;
         }

@@ -104,7 +104,7 @@ public final class Refresher {
                         ExitCode.RETRY);
             }
             row = now.get();
-            verdict = policy.judgeAfterFence(row, account.endpoint());
+            verdict = policy.judgeAfterFence(row, account.endpoint(), run);
         }
         return switch (verdict) {
             case HELD -> Result.withOthers(row, Outcome.HELD, verdict.reason());

@@ -82,6 +82,7 @@ public final class TestDatabase {
                     .setDeletingTemporaryBaseAndDataDirsOnShutdown(true)
                     // As MariaDB 11.6 and later do by default: a statement on a row that changed under its snapshot is error 1020.
                     .addArg("--innodb-snapshot-isolation=ON")
+                    .addArg("--bind-address=127.0.0.1")
                     .addArg("--max-connections=500");
                 if ("root".equals(System.getProperty("user.name")) && File.separatorChar == '/') {
                     builder.addArg("--user=root"); // the server refuses to run as root unasked

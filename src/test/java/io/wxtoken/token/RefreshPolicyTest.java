@@ -159,7 +159,17 @@ class RefreshPolicyTest {
     void aFencedRunsOwnRequestDoesNotWait() {
         Row row = new Row(0);
         row.requested = true;
-        assertThat(policy.judgeAfterFence(row.row(), Endpoint.TOKEN)).isEqualTo(Verdict.REQUESTED);
+        assertThat(policy.judgeAfterFence(row.row(), Endpoint.TOKEN, "me")).isEqualTo(Verdict.REQUESTED);
+    }
+
+    @Test
+    void aFencedRunIsHeldByOthersButNotByItself() {
+        Row row = new Row(0);
+        row.claimedUntil = NOW + 60;
+        row.claimedBy = "me";
+        assertThat(policy.judgeAfterFence(row.row(), Endpoint.TOKEN, "me")).isEqualTo(Verdict.LAPSED_CLAIM);
+        row.claimedBy = "other";
+        assertThat(policy.judgeAfterFence(row.row(), Endpoint.TOKEN, "me")).isEqualTo(Verdict.HELD);
     }
 
     @Test

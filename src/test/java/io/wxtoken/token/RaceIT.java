@@ -1,0 +1,146 @@
+package io.wxtoken.token;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Function;
+import java.util.stream.Stream;
+
+import javax.sql.DataSource;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+import io.wxtoken.settings.Account;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.wechat.Answer;
+import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.WeChatClient;
+
+/** 32 nodes on one due row, again and again, on a server. (On H2 a race proves nothing.) */
+@ParameterizedClass
+@MethodSource("servers")
+class RaceIT {
+
+    private static final int WORKERS = 32;
+
+    private static final Account ACCOUNT = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN);
+
+    @Parameter
+    TestDatabase database;
+
+    private StandIn weChat;
+
+    static Stream<TestDatabase> servers() {
+        return TestDatabase.servers().map(TestDatabase::migrated);
+    }
+
+    @BeforeEach
+    void start() {
+        database.reset();
+        weChat = StandIn.start();
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+    }
+
+    @Test
+    void theClaimMakesOneFetchARoundAndTheRowHoldsTheLastIssuedToken() throws Exception {
+        assertThat(race(200, TokenRows::new)).isEqualTo(new Tally(200, 0, 0));
+    }
+
+    /** The harness bites: without the claim, an optimistic update alone leaves dead tokens in the row. */
+    @Test
+    void withTheClaimLeftOutDeadTokensAreFound() throws Exception {
+        Tally tally = race(50, OptimisticUpdateOnly::new);
+        assertThat(tally.fetches()).isGreaterThan(50);
+        assertThat(tally.deadRounds()).isPositive();
+    }
+
+    /**
+     * @param fetches tokens that WeChat issued
+     * @param deadRounds rounds after which the row did not hold the token issued last
+     * @param failures workers that ended with an exception or a failed refresh
+     */
+    private record Tally(int fetches, int deadRounds, int failures) {
+    }
+
+    private Tally race(int rounds, Function<DataSource, TokenRows> statements) throws Exception {
+        TokenRows rows = statements.apply(database.dataSource());
+        RefreshPolicy policy = new RefreshPolicy(
+                new WxProperties.Refresh(Duration.ofMinutes(50), Duration.ofMinutes(5), Duration.ofSeconds(60), Duration.ofSeconds(60)));
+        WeChatClient client = new WeChatClient(
+                new WxProperties.Api(weChat.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(10), Duration.ofSeconds(20)));
+        ExecutorService threads = Executors.newFixedThreadPool(WORKERS);
+        CyclicBarrier start = new CyclicBarrier(WORKERS);
+        int deadRounds = 0;
+        int failures = 0;
+        try {
+            for (int round = 0; round < rounds; round++) {
+                database.jdbc().sql("UPDATE wx_token SET expire = '1', expires_at = 1 WHERE id = 1").update();
+                List<Future<Result>> results = new ArrayList<>();
+                for (int worker = 0; worker < WORKERS; worker++) {
+                    String run = "round-" + round + "-worker-" + worker;
+                    results.add(threads.submit(() -> {
+                        start.await();
+                        return new Refresher(rows, policy, client, Duration.ofSeconds(60), run, System::nanoTime, () -> false)
+                            .refresh(rows.read(1).orElseThrow(), ACCOUNT);
+                    }));
+                }
+                for (Future<Result> result : results) {
+                    failures += result.get().outcome() == Outcome.FAILED ? 1 : 0;
+                }
+                deadRounds += rows.read(1).orElseThrow().value().equals(weChat.lastIssued()) ? 0 : 1;
+            }
+        }
+        finally {
+            threads.shutdownNow();
+        }
+        return new Tally(weChat.issued().size(), deadRounds, failures);
+    }
+
+    /** What most programs do: fetch, then write if the row is still what was read. */
+    private static final class OptimisticUpdateOnly extends TokenRows {
+
+        private final JdbcClient jdbc;
+
+        OptimisticUpdateOnly(DataSource dataSource) {
+            super(dataSource);
+            this.jdbc = JdbcClient.create(dataSource);
+        }
+
+        @Override
+        public Optional<Claim> claim(TokenRow seen, String run, Duration lease) {
+            return Optional.of(new Claim(seen, seen.version(), run));
+        }
+
+        @Override
+        public boolean publish(Claim claim, Account account, Answer.Issued token, long age, long lifeUsed) {
+            return jdbc.sql("""
+                    UPDATE wx_token SET `value` = ?, expire = UNIX_TIMESTAMP(), expires_at = UNIX_TIMESTAMP() + 7200, version = version + 1
+                     WHERE id = 1 AND version = ? AND `value` = ?
+                    """).params(token.value(), claim.version(), claim.seen().value()).update() == 1;
+        }
+
+        @Override
+        public void requestRefresh(int id) {
+            // a program without the claim does not know that there is anything to report
+        }
+    }
+}
