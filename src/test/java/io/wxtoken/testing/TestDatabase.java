@@ -34,11 +34,14 @@ public final class TestDatabase {
 
     private final String url;
 
+    private final String serverUrl;
+
     private HikariDataSource dataSource;
 
-    private TestDatabase(String name, String url) {
+    private TestDatabase(String name, String url, String serverUrl) {
         this.name = name;
         this.url = url;
+        this.serverUrl = serverUrl;
     }
 
     /** A new schema on each database. */
@@ -56,7 +59,8 @@ public final class TestDatabase {
     }
 
     private static TestDatabase h2() {
-        return new TestDatabase("H2", "jdbc:h2:mem:" + schemaName() + ";DB_CLOSE_DELAY=-1;MODE=MySQL;NON_KEYWORDS=VALUE");
+        return new TestDatabase("H2", "jdbc:h2:mem:" + schemaName() + ";DB_CLOSE_DELAY=-1;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE",
+                null);
     }
 
     private static TestDatabase server(String name, String url) {
@@ -67,7 +71,7 @@ public final class TestDatabase {
         catch (SQLException e) {
             throw new IllegalStateException(name + " at " + url + " can't make a database", e);
         }
-        return new TestDatabase(name, url.replaceFirst("(jdbc:mysql://[^/]+/)[^?]*", "$1" + schema));
+        return new TestDatabase(name, url.replaceFirst("(jdbc:mysql://[^/]+/)[^?]*", "$1" + schema), url);
     }
 
     private static String schemaName() {
@@ -96,6 +100,11 @@ public final class TestDatabase {
             }
         }
         return mariaDbUrl;
+    }
+
+    /** Another new schema on the same database. */
+    public TestDatabase fresh() {
+        return isH2() ? h2() : server(name, serverUrl);
     }
 
     public String url() {
@@ -136,6 +145,12 @@ public final class TestDatabase {
             dataSource = new HikariDataSource(config);
         }
         return dataSource;
+    }
+
+    public synchronized void close() {
+        if (dataSource != null) {
+            dataSource.close();
+        }
     }
 
     public JdbcClient jdbc() {

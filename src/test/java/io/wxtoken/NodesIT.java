@@ -1,0 +1,124 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.standin.Fault;
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.Program.Ended;
+import io.wxtoken.testing.Program.Started;
+import io.wxtoken.testing.TestDatabase;
+
+/** Several nodes, each the built jar as a process, on one server. */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#servers")
+class NodesIT {
+
+    private static final int NODES = 8;
+
+    @Parameter
+    TestDatabase server;
+
+    @TempDir
+    Path folder;
+
+    private TestDatabase database;
+
+    private StandIn weChat;
+
+    @BeforeEach
+    void start() {
+        database = server.fresh();
+        weChat = StandIn.start();
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+        database.close();
+    }
+
+    private Program node() {
+        return Program.against(weChat, folder).on(database);
+    }
+
+    private List<Map<String, Object>> query(String sql) {
+        return database.jdbc().sql(sql).query().listOfRows();
+    }
+
+    private String value() {
+        return (String) query("SELECT value FROM wx_token WHERE id = 1").get(0).get("value");
+    }
+
+    private List<Ended> startTogether() {
+        List<Started> started = Stream.generate(() -> node().start()).limit(NODES).toList();
+        return started.stream().map(Started::end).toList();
+    }
+
+    @Test
+    void eightNodesThatStartTogetherOnAnEmptyDatabaseMigrateOnceAndFetchOnce() {
+        List<Ended> first = startTogether();
+        // A node that finds the row held before there ever was a token says so, with 1.
+        assertThat(first).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isIn(0, 1));
+        assertThat(first).filteredOn(node -> node.exitCode() == 1).allSatisfy(node -> assertThat(node.text()).containsAnyOf("held", "lost the claim"));
+        assertThat(query("SELECT version FROM flyway_schema_history WHERE version <> '0'")).hasSize(4).doesNotHaveDuplicates();
+        assertThat(query("SELECT version FROM flyway_schema_history WHERE success = 0")).isEmpty();
+        assertThat(weChat.requests()).isEqualTo(1);
+        assertThat(value()).isEqualTo(weChat.lastIssued());
+
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000 WHERE id = 1").update();
+        List<Ended> second = startTogether();
+        assertThat(second).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isZero());
+        assertThat(weChat.requests()).isEqualTo(2);
+        assertThat(value()).isEqualTo(weChat.lastIssued());
+
+        assertThat(query("SELECT status, count(*) AS n FROM BATCH_JOB_EXECUTION GROUP BY status"))
+            .containsExactly(Map.of("status", "COMPLETED", "n", 2L * NODES));
+    }
+
+    @Test
+    void aNodeThatIsKilledWhileItFetchesIsTakenOverWhenItsLeaseLapses() throws Exception {
+        weChat.next(new Fault.Delay(Duration.ofSeconds(30)));
+        Program node = node().with("WX_API_CONNECTTIMEOUT", "1s").with("WX_API_READTIMEOUT", "3s").with("WX_REFRESH_LEASE", "5s");
+        Started killed = node.start();
+        while (weChat.issued().isEmpty()) {
+            Thread.sleep(20);
+        }
+        killed.process().destroyForcibly().waitFor();
+        String lost = weChat.lastIssued();
+        assertThat(node.run().text()).contains("held");
+        Thread.sleep(6000);
+        Ended mended = node.run();
+        assertThat(mended.exitCode()).as(mended.text()).isZero();
+        assertThat(value()).isEqualTo(weChat.lastIssued()).isNotEqualTo(lost);
+    }
+
+    @Test
+    void noSecretAndNoTokenIsInTheTablesOfSpringBatchOrInLastError() {
+        node().run();
+        weChat.always(new Fault.Refuse(40125, "invalid appsecret " + StandIn.SECRET));
+        node().with("WX_REFRESH_AFTER", "1s").run();
+        assertThat(query("SELECT last_error AS e FROM wx_token WHERE id = 1").get(0).get("e").toString()).contains("errcode 40125").doesNotContain(StandIn.SECRET);
+        assertThat(query("SELECT exit_code AS c FROM BATCH_JOB_EXECUTION ORDER BY job_execution_id")).extracting(row -> row.get("c"))
+            .containsExactly("COMPLETED", "ACT");
+        for (String table : List.of("BATCH_JOB_INSTANCE", "BATCH_JOB_EXECUTION", "BATCH_JOB_EXECUTION_PARAMS", "BATCH_JOB_EXECUTION_CONTEXT",
+                "BATCH_STEP_EXECUTION", "BATCH_STEP_EXECUTION_CONTEXT")) {
+            assertThat(query("SELECT * FROM " + table).toString()).isNotEqualTo("[]").doesNotContain(StandIn.SECRET).doesNotContain(value());
+        }
+        assertThat(query("SELECT DISTINCT parameter_name AS p FROM BATCH_JOB_EXECUTION_PARAMS")).extracting(row -> row.get("p")).containsExactly("run");
+    }
+}

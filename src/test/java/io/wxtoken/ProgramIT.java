@@ -1,0 +1,208 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import io.wxtoken.standin.Fault;
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.Program.Ended;
+import io.wxtoken.testing.Program.Started;
+
+/** The built jar as an operator meets it: every exit code, and what it says, on its own H2 file. */
+class ProgramIT {
+
+    @TempDir
+    Path folder;
+
+    private StandIn weChat;
+
+    private Program program;
+
+    @BeforeEach
+    void start() {
+        weChat = StandIn.start();
+        program = Program.against(weChat, folder);
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+    }
+
+    private Ended ends(ExitCode exitCode, String... says) {
+        return ends(program.start(), exitCode, says);
+    }
+
+    private Ended ends(Started started, ExitCode exitCode, String... says) {
+        Ended ended = started.end();
+        assertThat(ended.text()).contains(says).doesNotContain("\tat ").doesNotContain("Exception").doesNotContain(StandIn.SECRET);
+        weChat.issued().forEach(token -> assertThat(ended.text()).doesNotContain(token));
+        assertThat(ended.exitCode()).as(ended.text()).isEqualTo(exitCode.code());
+        return ended;
+    }
+
+    @Test
+    void code0ATokenIsFetchedAndThenFresh() {
+        Ended first = ends(ExitCode.OK, "INFO  wx0123456789abcdef access_token refreshed: age 0 s, 7200 s left, fingerprint ",
+                "INFO  1 token: 1 refreshed; exit code 0");
+        assertThat(first.text().lines()).hasSize(2);
+        ends(ExitCode.OK, "access_token fresh: age ", "1 token: 1 fresh; exit code 0");
+        assertThat(weChat.requests()).isEqualTo(1);
+    }
+
+    @Test
+    void code0TheStableEndpointToo() {
+        program.with("WX_API_ENDPOINT", "stable-token");
+        ends(ExitCode.OK, "refreshed");
+    }
+
+    @Test
+    void code0SettingsComeFromTheConfigFolderAndSecretsFromFiles() throws IOException {
+        Files.createDirectories(folder.resolve("config"));
+        Files.writeString(folder.resolve("config/application.yml"),
+                "wx:\n  app-id: " + StandIn.APP_ID + "\n  api:\n    base-url: " + weChat.baseUrl() + "\n");
+        Path secrets = Files.createDirectories(folder.resolve("mounted"));
+        Files.writeString(secrets.resolve("wx.app-secret"), StandIn.SECRET + "\n");
+        program = new Program(folder).with("WX_SECRETS", secrets.toString());
+        ends(ExitCode.OK, "refreshed");
+    }
+
+    @Test
+    void code1WeChatCanNotBeReached() {
+        weChat.close();
+        ends(ExitCode.RETRY, "access_token failed: no token yet (can't connect to http://127.0.0.1:", "check the network and wx.api.base-url");
+    }
+
+    @Test
+    void code1WeChatIsBusyAndTheLiveTokenStays() {
+        ends(ExitCode.OK, "refreshed");
+        weChat.next(new Fault.Refuse(-1, "system error"));
+        program.with("WX_REFRESH_AFTER", "1s");
+        ends(ExitCode.RETRY, "failed: age ", " s left, fingerprint ", "errcode -1, system error rid: ", "the next run tries again");
+    }
+
+    @Test
+    void code1WeChatGivesNoUsableAnswer() {
+        weChat.next(new Fault.Body(""));
+        ends(ExitCode.RETRY, "an empty answer; the next run tries again");
+    }
+
+    @Test
+    void code2NothingIsConfigured() {
+        program = new Program(folder);
+        Ended ended = ends(ExitCode.ACT, "wx-token: wx.app-id is missing: set it", "wx-token: wx.app-secret is missing: set it");
+        assertThat(ended.text().lines()).hasSize(2);
+        assertThat(folder.resolve("data")).doesNotExist();
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "WX_APPSECRET, wrong, 'errcode 40125, invalid appsecret', check wx.app-secret",
+            "WX_APPID, wx999, 'errcode 40013, invalid appid', check wx.app-id" })
+    void code2WeChatRefusesTheAppIdOrItsSecret(String variable, String value, String code, String advice) {
+        program.with(variable, value);
+        ends(ExitCode.ACT, code, advice);
+        ends(ExitCode.ACT, "asked again in ", code, advice);
+        assertThat(weChat.requests()).isEqualTo(1);
+    }
+
+    @Test
+    void code2TheAddressIsNotInTheWhitelist() {
+        weChat.next(new Fault.Refuse(40164, "invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist"));
+        ends(ExitCode.ACT, "errcode 40164, invalid ip 1.2.3.4", "add this node's address to the IP whitelist");
+    }
+
+    @Test
+    void code2ASettingIsWrongOrUnknownOrTheFileIsNoYaml() throws IOException {
+        ends(program.with("WX_REFRESH_LEASE", "8s").start(), ExitCode.ACT, "wx-token: wx.refresh.lease = 8s must exceed");
+        program.without("WX_REFRESH_LEASE");
+        Path config = Files.createDirectories(folder.resolve("config")).resolve("application.yml");
+        Files.writeString(config, "wx:\n  refresh:\n    aftr: 50m\n");
+        ends(ExitCode.ACT, "wx-token: wx.refresh.aftr is no setting of wx-token", "3:11");
+        Files.writeString(config, "wx:\n  refresh: [\n");
+        ends(ExitCode.ACT, "wx-token: config/application.yml is no valid YAML: ", "line ");
+    }
+
+    @Test
+    void code3TheDatabaseCanNotBeReached() throws IOException {
+        int port;
+        try (ServerSocket closed = new ServerSocket(0)) {
+            port = closed.getLocalPort();
+        }
+        program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://u:hunter2@127.0.0.1:" + port + "/wx?password=hunter2");
+        Ended ended = ends(ExitCode.DATABASE, "wx-token: can't reach the database at jdbc:mysql://127.0.0.1:" + port + "/wx: check spring.datasource.url");
+        assertThat(ended.text()).doesNotContain("hunter2");
+        assertThat(ended.text().lines()).hasSize(1);
+    }
+
+    @Test
+    void code3TheDatabaseRefuses() {
+        ends(ExitCode.OK, "refreshed");
+        program.with("SPRING_DATASOURCE_PASSWORD", "wrong");
+        ends(ExitCode.DATABASE, "refuses: check spring.datasource.username, .password");
+    }
+
+    @Test
+    void code3AnotherProcessHasTheH2FileOpen() throws Exception {
+        weChat.next(new Fault.Delay(Duration.ofSeconds(7)));
+        Started first = program.start();
+        while (weChat.requests() == 0) {
+            Thread.sleep(20);
+        }
+        ends(ExitCode.DATABASE, "another process has the H2 file", "or use MySQL");
+        ends(first, ExitCode.OK, "refreshed");
+    }
+
+    @Test
+    void code3ADatabaseThatAcceptsAndNeverAnswersIsGivenUp() throws IOException {
+        try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:" + silent.getLocalPort() + "/wx?socketTimeout=2000");
+            ends(ExitCode.DATABASE, "can't reach the database");
+        }
+    }
+
+    @Test
+    void code1ARunThatTakesTooLongIsEnded() throws IOException {
+        try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:" + silent.getLocalPort() + "/wx?socketTimeout=600000")
+                .with("WX_RUN_TIMEOUT", "10s");
+            ends(ExitCode.RETRY, "the run took longer than wx.run.timeout = 10 s");
+        }
+    }
+
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void code143SigtermFinishesWhatIsUnderWayAndThenStops() throws Exception {
+        weChat.next(new Fault.Delay(Duration.ofSeconds(3)));
+        Started started = program.start();
+        while (weChat.requests() == 0) {
+            Thread.sleep(20);
+        }
+        started.process().destroy();
+        ends(started, ExitCode.STOPPED, "refreshed");
+        ends(ExitCode.OK, "fresh");
+        assertThat(weChat.requests()).isEqualTo(1);
+    }
+
+    @Test
+    void aStackTraceIsShownWhenDebugIsOn() {
+        Ended ended = program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:1/wx").argument("--logging.level.io.wxtoken=debug").run();
+        assertThat(ended.exitCode()).isEqualTo(3);
+        assertThat(ended.text()).contains("\tat ");
+    }
+}

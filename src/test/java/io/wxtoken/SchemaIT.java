@@ -1,0 +1,143 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.TestDatabase;
+
+/** The schema as the program itself makes it, from nothing and from a table made by hand, on every database. */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#all")
+class SchemaIT {
+
+    @Parameter
+    TestDatabase server;
+
+    private TestDatabase database;
+
+    private StandIn weChat;
+
+    @BeforeEach
+    void start() {
+        database = server.fresh();
+        weChat = StandIn.start();
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+        database.close();
+    }
+
+    private ExitCode run() {
+        List<String> arguments = new ArrayList<>(database.arguments());
+        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
+        return WxToken.run(arguments.toArray(String[]::new));
+    }
+
+    private List<Map<String, Object>> query(String sql) {
+        return database.jdbc().sql(sql).query().listOfRows();
+    }
+
+    /** The source's script, with a token obtained so many seconds ago. */
+    private void makeTableByHand(long age) {
+        database.jdbc()
+            .sql("CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL,"
+                    + " value varchar(600) NOT NULL, PRIMARY KEY (id))" + (database.isH2() ? "" : " ENGINE=MyISAM DEFAULT CHARSET=utf8"))
+            .update();
+        database.jdbc()
+            .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"
+                    + (System.currentTimeMillis() / 1000 - age) + "', 'Adopted-Token'), (2, 'jsapi_ticket', '', '')")
+            .update();
+    }
+
+    private Map<String, Object> row(int id) {
+        return query("SELECT * FROM wx_token WHERE id = " + id).get(0);
+    }
+
+    @Test
+    void theFirstFourColumnsAndTheRowsAreTheSources() {
+        assertThat(run()).isEqualTo(ExitCode.OK);
+        List<Map<String, Object>> columns = query("SELECT column_name AS n, character_maximum_length AS l, is_nullable AS nullable, data_type AS t"
+                + " FROM information_schema.columns WHERE table_name = 'wx_token' AND table_schema = " + (database.isH2() ? "'public'" : "DATABASE()")
+                + " ORDER BY ordinal_position LIMIT 4");
+        assertThat(columns).extracting(column -> column.get("n")).containsExactly("id", "type", "expire", "value");
+        assertThat(columns).extracting(column -> column.get("l"))
+            .map(length -> length == null ? null : ((Number) length).intValue())
+            .containsExactly(null, 20, 16, 600);
+        assertThat(columns).extracting(column -> column.get("nullable")).containsOnly("NO");
+        assertThat(row(1)).containsEntry("type", "access_token").containsEntry("value", weChat.lastIssued());
+        assertThat(row(2)).containsEntry("type", "jsapi_ticket").containsEntry("expire", "0").containsEntry("value", "");
+        assertThat(query("SELECT id FROM wx_token")).hasSize(2);
+    }
+
+    @Test
+    void theTableHasRowLocksAndTokensCompareByTheirBytes() {
+        run();
+        assertEngineAndCollation();
+        assertThat(query("SELECT id FROM wx_token WHERE value = '" + weChat.lastIssued().toLowerCase() + "'")).isEmpty();
+    }
+
+    private void assertEngineAndCollation() {
+        if (!database.isH2()) {
+            assertThat(query("SELECT engine AS e FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'wx_token'").get(0))
+                .containsEntry("e", "InnoDB");
+            assertThat(query("SELECT collation_name AS c FROM information_schema.columns WHERE table_schema = DATABASE()"
+                    + " AND table_name = 'wx_token' AND column_name = 'value'").get(0)).containsEntry("c", "utf8mb4_bin");
+        }
+    }
+
+    @Test
+    void aTableMadeByHandIsAdoptedAndItsLiveTokenKeptUntilItIsDue() {
+        database.jdbc().sql("CREATE TABLE somebody_elses (id int)").update();
+        makeTableByHand(600);
+        assertThat(run()).isEqualTo(ExitCode.OK);
+        assertThat(weChat.requests()).isZero();
+        assertThat(row(1)).containsEntry("value", "Adopted-Token");
+        assertThat(row(2)).containsEntry("expire", "").containsEntry("value", "");
+        assertEngineAndCollation();
+
+        database.jdbc().sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3000) + "' WHERE id = 1").update();
+        assertThat(run()).isEqualTo(ExitCode.OK);
+        assertThat(row(1)).containsEntry("value", weChat.lastIssued()).containsEntry("app_id", StandIn.APP_ID);
+    }
+
+    @Test
+    void anAdoptedTokenThatIsDueIsRefreshedAtOnce() {
+        makeTableByHand(3001);
+        assertThat(run()).isEqualTo(ExitCode.OK);
+        assertThat(row(1)).containsEntry("value", weChat.lastIssued());
+    }
+
+    @Test
+    void aMigrationThatFailedIsRunAgainByTheNextRun() {
+        makeTableByHand(600);
+        // V3 and V4 can't add what is there already in another shape.
+        database.jdbc().sql("CREATE VIEW BATCH_JOB_EXECUTION AS SELECT 1 AS x").update();
+        assertThat(run()).isEqualTo(ExitCode.DATABASE);
+        assertThat(row(1)).containsEntry("value", "Adopted-Token");
+        database.jdbc().sql("DROP VIEW BATCH_JOB_EXECUTION").update();
+        assertThat(run()).isEqualTo(ExitCode.OK);
+        assertThat(row(1)).containsEntry("value", "Adopted-Token");
+    }
+
+    @Test
+    void aNodeThatIsKilledBeforeItNotedAMigrationDoesNoHarm() {
+        run();
+        database.jdbc().sql("DELETE FROM flyway_schema_history WHERE version IN ('1', '2', '3', '4')").update();
+        assertThat(run()).isEqualTo(ExitCode.OK);
+        assertThat(weChat.requests()).isEqualTo(1);
+        assertThat(query("SELECT id FROM wx_token")).hasSize(2);
+    }
+}
