@@ -15,7 +15,7 @@ import io.wxtoken.token.Fingerprint;
  */
 public class FirstRun {
 
-    private static final String DATABASE = "jdbc:h2:file:./data/first-run;MODE=MySQL;NON_KEYWORDS=VALUE";
+    private static final String DATABASE = "jdbc:h2:file:./data/first-run;MODE=MySQL;DB_CLOSE_ON_EXIT=FALSE;NON_KEYWORDS=VALUE";
 
     public static void main(String[] args) throws Exception {
         ExitCode exitCode;
@@ -27,13 +27,16 @@ public class FirstRun {
             arguments.addAll(List.of(args));
             exitCode = WxToken.run(arguments.toArray(String[]::new));
             System.out.println();
-            System.out.println("WeChat (the stand-in) was asked " + weChat.requests() + " time(s). What an application now reads:");
+            System.out.println("WeChat (the stand-in) was asked " + weChat.requests() + " time(s).");
         }
-        printTable();
+        if (exitCode == ExitCode.OK) {
+            printTable();
+        }
         System.exit(exitCode.code());
     }
 
     private static void printTable() throws Exception {
+        System.out.println("What an application now reads:");
         String row = "%-3s %-13s %-11s %s%n";
         System.out.printf(row, "id", "type", "expire", "value");
         try (Connection connection = DriverManager.getConnection(DATABASE, "sa", "");

@@ -3,6 +3,7 @@ package io.wxtoken;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
+import java.sql.DriverManager;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -105,6 +106,19 @@ class NodesIT {
         Ended mended = node.run();
         assertThat(mended.exitCode()).as(mended.text()).isZero();
         assertThat(value()).isEqualTo(weChat.lastIssued()).isNotEqualTo(lost);
+    }
+
+    @Test
+    void aDatabaseThatHangsInTheMiddleOfARunIsGivenUpAndTheRunAsAWholeIsBounded() throws Exception {
+        assertThat(node().run().exitCode()).isZero();
+        try (var connection = DriverManager.getConnection(database.url()); var statement = connection.createStatement()) {
+            statement.execute("LOCK TABLES wx_token WRITE");
+            Ended givenUp = node().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=2000").run();
+            assertThat(givenUp.exitCode()).as(givenUp.text()).isEqualTo(3);
+            Ended ended = node().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=600000").with("WX_RUN_TIMEOUT", "10s").run();
+            assertThat(ended.exitCode()).as(ended.text()).isEqualTo(1);
+            assertThat(ended.text()).contains("the run took longer than wx.run.timeout = 10 s");
+        }
     }
 
     @Test

@@ -177,15 +177,6 @@ class ProgramIT {
     }
 
     @Test
-    void code1ARunThatTakesTooLongIsEnded() throws IOException {
-        try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
-            program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:" + silent.getLocalPort() + "/wx?socketTimeout=600000")
-                .with("WX_RUN_TIMEOUT", "10s");
-            ends(ExitCode.RETRY, "the run took longer than wx.run.timeout = 10 s");
-        }
-    }
-
-    @Test
     @DisabledOnOs(OS.WINDOWS)
     void code143SigtermFinishesWhatIsUnderWayAndThenStops() throws Exception {
         weChat.next(new Fault.Delay(Duration.ofSeconds(3)));

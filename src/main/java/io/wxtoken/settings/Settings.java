@@ -1,18 +1,23 @@
 package io.wxtoken.settings;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.boot.context.properties.bind.BindHandler;
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.bind.PropertySourcesPlaceholdersResolver;
 import org.springframework.boot.context.properties.bind.UnboundConfigurationPropertiesException;
 import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
 import org.springframework.boot.context.properties.source.ConfigurationProperty;
+import org.springframework.boot.context.properties.source.ConfigurationPropertySource;
+import org.springframework.boot.context.properties.source.ConfigurationPropertySources;
 import org.springframework.boot.context.properties.source.UnboundElementsSourceFilter;
 import org.springframework.core.env.Environment;
 
@@ -21,6 +26,8 @@ import org.springframework.core.env.Environment;
  * is told before the database is touched.
  */
 public final class Settings {
+
+    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.run");
 
     private Settings() {
     }
@@ -31,7 +38,7 @@ public final class Settings {
         try {
             // A misspelt name would leave its default in force, unseen. Environment variables are exempt: others set those.
             BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
-            properties = Binder.get(environment).bindOrCreate("wx", Bindable.of(WxProperties.class), handler);
+            properties = binder(environment).bindOrCreate("wx", Bindable.of(WxProperties.class), handler);
         }
         catch (BindException e) {
             throw new InvalidSettingsException(problems(e));
@@ -46,6 +53,18 @@ public final class Settings {
             throw new InvalidSettingsException(problems);
         }
         return properties;
+    }
+
+    /** A group whose settings are all commented out ("refresh:" alone on its line) is an empty text to Boot, and a group of defaults here. */
+    private static Binder binder(Environment environment) {
+        List<ConfigurationPropertySource> sources = new ArrayList<>();
+        for (ConfigurationPropertySource source : ConfigurationPropertySources.get(environment)) {
+            sources.add(source.filter(name -> {
+                ConfigurationProperty property = GROUPS.contains(name.toString()) ? source.getConfigurationProperty(name) : null;
+                return property == null || !"".equals(property.getValue());
+            }));
+        }
+        return new Binder(sources, new PropertySourcesPlaceholdersResolver(environment));
     }
 
     private static List<String> problems(BindException e) {
@@ -69,6 +88,9 @@ public final class Settings {
             wanted = "must be one of: " + Arrays.stream(type.getEnumConstants())
                 .map(constant -> constant.toString().toLowerCase(Locale.ROOT).replace('_', '-'))
                 .collect(Collectors.joining(", "));
+        }
+        else if (type.isRecord()) {
+            wanted = "is a group of settings and has no value of its own: write them below it, indented";
         }
         return List.of(name + value + " " + wanted + (property == null ? "" : " (" + property.getOrigin() + ")"));
     }

@@ -107,7 +107,8 @@ public final class Refresher {
             verdict = policy.judgeAfterFence(row, account.endpoint(), run);
         }
         return switch (verdict) {
-            case HELD -> Result.withOthers(row, Outcome.HELD, verdict.reason());
+            case HELD -> Result.withOthers(row, Outcome.HELD, "by " + row.claimedBy() + " for "
+                    + (row.claimedUntil() - row.now()) + " s at most");
             case ON_HOLD -> Result.unchanged(row, Outcome.FAILED, "asked again in " + (row.retryAfter() - row.now()) + " s; "
                     + row.lastError(), ErrorCode.in(row.lastError()).map(error -> error.kind().exitCode()).orElse(ExitCode.RETRY));
             default -> Result.unchanged(row, Outcome.FRESH, "", ExitCode.OK);

