@@ -10,3 +10,6 @@ ALTER TABLE wx_token ADD COLUMN IF NOT EXISTS probed_at         bigint       DEF
 ALTER TABLE wx_token ADD COLUMN IF NOT EXISTS failures          int          DEFAULT 0 NOT NULL;
 ALTER TABLE wx_token ADD COLUMN IF NOT EXISTS retry_after       bigint       DEFAULT 0 NOT NULL;
 ALTER TABLE wx_token ADD COLUMN IF NOT EXISTS last_error        varchar(255) DEFAULT '' NOT NULL;
+ALTER TABLE wx_token ADD COLUMN IF NOT EXISTS failed_by         varchar(120) DEFAULT '' NOT NULL;
+ALTER TABLE wx_token ADD COLUMN IF NOT EXISTS forced_at         bigint       DEFAULT 0 NOT NULL;
+ALTER TABLE wx_token ADD COLUMN IF NOT EXISTS forced_count      int          DEFAULT 0 NOT NULL;

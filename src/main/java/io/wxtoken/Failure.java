@@ -2,16 +2,19 @@ package io.wxtoken;
 
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 
 import org.flywaydb.core.api.FlywayException;
 import org.springframework.boot.context.config.ConfigDataException;
+import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.core.env.Environment;
 import org.springframework.dao.DataAccessException;
 import org.springframework.transaction.TransactionException;
 import org.yaml.snakeyaml.error.MarkedYAMLException;
 
 import io.wxtoken.settings.InvalidSettingsException;
+import picocli.CommandLine.ParameterException;
 
 /**
  * What an exception that ends the run means to an operator.
@@ -23,6 +26,10 @@ record Failure(ExitCode exitCode, List<String> lines) {
     /** H2's code for "Database may be already in use". */
     private static final int H2_IN_USE = 90020;
 
+    private static final int UNKNOWN_DATABASE = 1049;
+
+    private static final Set<Integer> ACCESS_DENIED = Set.of(1044, 1142, 1143, 1227);
+
     /** @param environment null when it could not even be read */
     static Failure of(Throwable failure, Environment environment) {
         String url = environment == null ? "the configured URL" : withoutSecrets(environment.getProperty("spring.datasource.url", ""));
@@ -33,6 +40,17 @@ record Failure(ExitCode exitCode, List<String> lines) {
             if (cause instanceof MarkedYAMLException yaml) {
                 return new Failure(ExitCode.ACT, List.of("config/application.yml is no valid YAML: " + yaml.getProblem()
                         + (yaml.getProblemMark() == null ? "" : ", line " + (yaml.getProblemMark().getLine() + 1))));
+            }
+            if (cause instanceof ParameterException parameter) {
+                return new Failure(ExitCode.ACT, List.of(firstLine(parameter)));
+            }
+            if (cause instanceof BindException bind) {
+                return new Failure(ExitCode.ACT, List.of(bind.getName() + " can't be read as a "
+                        + bind.getTarget().getType().resolve(Object.class).getSimpleName() + ": check its value"));
+            }
+            if (cause instanceof IllegalArgumentException && String.valueOf(cause.getMessage()).contains("LogLevel")) {
+                return new Failure(ExitCode.ACT, List.of("a logging.level is none of trace, debug, info, warn, error and off: "
+                        + firstLine(cause)));
             }
             if (cause instanceof ConfigDataException) {
                 return new Failure(ExitCode.ACT, List.of("a configuration file can't be read: " + firstLine(cause)));
@@ -56,10 +74,13 @@ record Failure(ExitCode exitCode, List<String> lines) {
             what = "another process has the H2 file of " + url + " open: wait for it, or use MySQL (spring.datasource.url), which several nodes can share";
         }
         else if (state.startsWith("08")) {
-            what = "can't reach the database at " + url + ": check spring.datasource.url, the server and the network (" + firstLine(e) + ")";
+            what = "can't reach the database at " + url + ", or it does not answer: check spring.datasource.url, the server and the network (" + firstLine(e) + ")";
         }
-        else if (state.startsWith("28") || e.getErrorCode() == 1044 || e.getErrorCode() == 1142) {
+        else if (state.startsWith("28") || ACCESS_DENIED.contains(e.getErrorCode())) {
             what = "the database at " + url + " refuses: check spring.datasource.username, .password and the user's grants (" + firstLine(e) + ")";
+        }
+        else if (e.getErrorCode() == UNKNOWN_DATABASE) {
+            what = "the database at " + url + " does not exist: create it, or correct spring.datasource.url (" + firstLine(e) + ")";
         }
         else {
             what = "the database at " + url + " failed: " + firstLine(e) + " (SQLState " + state + ", code " + e.getErrorCode() + ")";
@@ -69,7 +90,7 @@ record Failure(ExitCode exitCode, List<String> lines) {
 
     /** A JDBC URL may carry a user and a password, before the host or among its properties. */
     static String withoutSecrets(String url) {
-        return url.replaceAll("[?;].*", "").replaceAll("//[^/]*@", "//");
+        return url.replaceAll("[?;].*", "").replaceAll("//[^/]*@", "//").replaceAll("(?i)(password\\s*=)[^,)&]*", "$1***");
     }
 
     private static Stream<Throwable> causes(Throwable failure) {

@@ -1,5 +1,6 @@
 package io.wxtoken;
 
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.slf4j.Logger;
@@ -9,12 +10,15 @@ import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Import;
+import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.Environment;
+import org.springframework.core.env.MapPropertySource;
 
 import io.wxtoken.database.DatabaseConfiguration;
 import io.wxtoken.job.RefreshJobConfiguration;
 import io.wxtoken.job.RefreshRun;
 import io.wxtoken.job.RunGuard;
+import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 
@@ -24,35 +28,65 @@ import io.wxtoken.settings.WxProperties;
 @Import({ DatabaseConfiguration.class, RefreshJobConfiguration.class })
 public class WxToken {
 
+    private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
+
     public static void main(String[] args) {
         System.exit(run(args).code());
     }
 
-    /** One run, from its settings to its exit code. A failure is told on standard error, in one line. */
+    /** One run, from its arguments to its exit code. A failure is told on standard error, in one line. */
     static ExitCode run(String... args) {
         AtomicReference<Environment> environment = new AtomicReference<>();
         try (RunGuard guard = new RunGuard()) {
+            Arguments arguments = Arguments.parse(args);
+            if (arguments.help()) {
+                System.out.print(Arguments.usage());
+                return ExitCode.OK;
+            }
             SpringApplication application = new SpringApplication(WxToken.class);
             application.setRegisterShutdownHook(false); // it would close the pool under a run that is told to stop: see RunGuard
             application.addInitializers(context -> {
                 environment.set(context.getEnvironment());
-                WxProperties wx = Settings.read(context.getEnvironment()); // before anything is opened
-                guard.limit(wx.run().timeout());
-                context.getBeanFactory().registerSingleton("wx", wx);
-                context.getBeanFactory().registerSingleton("runGuard", guard);
+                prepare(context, guard, arguments.options());
             });
-            try (ConfigurableApplicationContext context = application.run(args)) {
+            try (ConfigurableApplicationContext context = application.run(arguments.settings())) {
                 return context.getBean(RefreshRun.class).run();
             }
         }
         catch (Exception e) {
             Failure failure = Failure.of(e, environment.get());
             failure.lines().forEach(line -> System.err.println("wx-token: " + line));
-            Logger log = LoggerFactory.getLogger(WxToken.class);
             if (environment.get() != null) { // else logging is not set up
                 log.debug("stack trace", e);
             }
             return failure.exitCode();
+        }
+    }
+
+    /** Reads the settings before anything is opened. */
+    private static void prepare(ConfigurableApplicationContext context, RunGuard guard, RefreshRun.Options options) {
+        ConfigurableEnvironment environment = context.getEnvironment();
+        WxProperties wx = Settings.read(environment);
+        if (options.appId() != null && wx.allAccounts().stream().noneMatch(account -> account.appId().equals(options.appId()))) {
+            throw new InvalidSettingsException("--app-id=" + options.appId() + " is none of the configured accounts: see wx.app-id and wx.accounts");
+        }
+        guard.limit(wx.run().timeout());
+        warnOfFileBeforeRealWeChat(wx, environment);
+        // A connection for each worker; on MySQL Spring Batch takes its ids over a second one.
+        int connections = Math.max(2, Math.min(wx.refresh().concurrency(), wx.allAccounts().size()));
+        environment.getPropertySources()
+            .addLast(new MapPropertySource("wx-token", Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
+        context.getBeanFactory().registerSingleton("wx", wx);
+        context.getBeanFactory().registerSingleton("runGuard", guard);
+        context.getBeanFactory().registerSingleton("runOptions", options);
+    }
+
+    /** A node whose database URL is missing or misspelt would be the second program that kills the others' tokens. */
+    private static void warnOfFileBeforeRealWeChat(WxProperties wx, Environment environment) {
+        String url = environment.getProperty("spring.datasource.url", "");
+        if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().startsWith("https:")) {
+            log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id, they and this one"
+                    + " kill each other's tokens. Set spring.datasource.url to the MySQL that all share", Failure.withoutSecrets(url));
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.wxtoken;
 
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -11,7 +12,7 @@ import io.wxtoken.token.Fingerprint;
 
 /**
  * The README's first command, {@code mvn spring-boot:test-run}: the program, as it is, against the stand-in for WeChat
- * and an H2 file of its own, and then the table, as an application reads it. Arguments are the program's.
+ * (which remembers what it issued) and an H2 file of its own, and then the table, as an application reads it. Arguments are the program's.
  */
 public class FirstRun {
 
@@ -19,7 +20,7 @@ public class FirstRun {
 
     public static void main(String[] args) throws Exception {
         ExitCode exitCode;
-        try (StandIn weChat = StandIn.start()) {
+        try (StandIn weChat = StandIn.start(Path.of("data/stand-in.txt"))) {
             // As arguments, so that they win over an environment or a config/application.yml made for production.
             List<String> arguments = new ArrayList<>(List.of("--wx.app-id=" + StandIn.APP_ID,
                     "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl(),
@@ -27,7 +28,7 @@ public class FirstRun {
             arguments.addAll(List.of(args));
             exitCode = WxToken.run(arguments.toArray(String[]::new));
             System.out.println();
-            System.out.println("WeChat (the stand-in) was asked " + weChat.requests() + " time(s).");
+            System.out.println("WeChat (the stand-in) was asked " + weChat.tokenCalls() + " time(s) for a token, and " + weChat.ticketCalls() + " time(s) for a ticket.");
         }
         if (exitCode == ExitCode.OK) {
             printTable();

@@ -76,15 +76,15 @@ class NodesIT {
         // A node that finds the row held before there ever was a token says so, with 1.
         assertThat(first).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isIn(0, 1));
         assertThat(first).filteredOn(node -> node.exitCode() == 1).allSatisfy(node -> assertThat(node.text()).containsAnyOf("held", "lost the claim"));
-        assertThat(query("SELECT version FROM flyway_schema_history WHERE version <> '0'")).hasSize(4).doesNotHaveDuplicates();
+        assertThat(query("SELECT version FROM flyway_schema_history WHERE version <> '0'")).hasSize(5).doesNotHaveDuplicates();
         assertThat(query("SELECT version FROM flyway_schema_history WHERE success = 0")).isEmpty();
-        assertThat(weChat.requests()).isEqualTo(1);
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(value()).isEqualTo(weChat.lastIssued());
 
         database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000 WHERE id = 1").update();
         List<Ended> second = startTogether();
         assertThat(second).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isZero());
-        assertThat(weChat.requests()).isEqualTo(2);
+        assertThat(weChat.tokenCalls()).isEqualTo(2);
         assertThat(value()).isEqualTo(weChat.lastIssued());
 
         assertThat(query("SELECT status, count(*) AS n FROM BATCH_JOB_EXECUTION GROUP BY status"))
@@ -96,9 +96,7 @@ class NodesIT {
         weChat.next(new Fault.Delay(Duration.ofSeconds(30)));
         Program node = node().with("WX_API_CONNECTTIMEOUT", "1s").with("WX_API_READTIMEOUT", "3s").with("WX_REFRESH_LEASE", "5s");
         Started killed = node.start();
-        while (weChat.issued().isEmpty()) {
-            Thread.sleep(20);
-        }
+        killed.until(() -> !weChat.issued().isEmpty());
         killed.process().destroyForcibly().waitFor();
         String lost = weChat.lastIssued();
         assertThat(node.run().text()).contains("held");

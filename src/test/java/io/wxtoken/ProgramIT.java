@@ -7,6 +7,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.DriverManager;
 import java.time.Duration;
 
 import org.junit.jupiter.api.AfterEach;
@@ -60,10 +61,11 @@ class ProgramIT {
     @Test
     void code0ATokenIsFetchedAndThenFresh() {
         Ended first = ends(ExitCode.OK, "INFO  wx0123456789abcdef access_token refreshed: age 0 s, 7200 s left, fingerprint ",
-                "INFO  1 token: 1 refreshed; exit code 0");
-        assertThat(first.text().lines()).hasSize(2);
-        ends(ExitCode.OK, "access_token fresh: age ", "1 token: 1 fresh; exit code 0");
-        assertThat(weChat.requests()).isEqualTo(1);
+                "INFO  wx0123456789abcdef jsapi_ticket refreshed: age 0 s, 7200 s left",
+                "INFO  2 rows: 2 refreshed; exit code 0");
+        assertThat(first.text().lines()).hasSize(3);
+        ends(ExitCode.OK, "access_token fresh: age ", "2 rows: 2 fresh; exit code 0");
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
     }
 
     @Test
@@ -86,21 +88,21 @@ class ProgramIT {
     @Test
     void code1WeChatCanNotBeReached() {
         weChat.close();
-        ends(ExitCode.RETRY, "access_token failed: no token yet (can't connect to http://127.0.0.1:", "check the network and wx.api.base-url");
+        ends(ExitCode.RETRY, "access_token failed: none yet (can't connect to http://127.0.0.1:", "check the network and wx.api.base-url");
     }
 
     @Test
     void code1WeChatIsBusyAndTheLiveTokenStays() {
         ends(ExitCode.OK, "refreshed");
-        weChat.next(new Fault.Refuse(-1, "system error"));
+        weChat.always(new Fault.Refuse(-1, "system error"));
         program.with("WX_REFRESH_AFTER", "1s");
-        ends(ExitCode.RETRY, "failed: age ", " s left, fingerprint ", "errcode -1, system error rid: ", "the next run tries again");
+        ends(ExitCode.RETRY, "failed: age ", " s left, fingerprint ", "errcode -1, system error rid: ", "WeChat is busy");
     }
 
     @Test
     void code1WeChatGivesNoUsableAnswer() {
-        weChat.next(new Fault.Body(""));
-        ends(ExitCode.RETRY, "an empty answer; the next run tries again");
+        weChat.always(new Fault.Body(""));
+        ends(ExitCode.RETRY, "an empty answer; a run tries again after 60 s");
     }
 
     @Test
@@ -117,8 +119,8 @@ class ProgramIT {
     void code2WeChatRefusesTheAppIdOrItsSecret(String variable, String value, String code, String advice) {
         program.with(variable, value);
         ends(ExitCode.ACT, code, advice);
-        ends(ExitCode.ACT, "asked again in ", code, advice);
-        assertThat(weChat.requests()).isEqualTo(1);
+        ends(ExitCode.ACT, "WeChat is asked again in ", code, advice);
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
     }
 
     @Test
@@ -131,11 +133,27 @@ class ProgramIT {
     void code2ASettingIsWrongOrUnknownOrTheFileIsNoYaml() throws IOException {
         ends(program.with("WX_REFRESH_LEASE", "8s").start(), ExitCode.ACT, "wx-token: wx.refresh.lease = 8s must exceed");
         program.without("WX_REFRESH_LEASE");
+        ends(program.with("WX_API_BASE_URL", "x").start(), ExitCode.ACT, "WX_API_BASE_URL is no setting of wx-token: write it WX_API_BASEURL");
+        ends(program.without("WX_API_BASE_URL").with("WX_REFRESH_AFTR", "1m").start(), ExitCode.ACT, "WX_REFRESH_AFTR is no setting");
+        program.without("WX_REFRESH_AFTR");
         Path config = Files.createDirectories(folder.resolve("config")).resolve("application.yml");
         Files.writeString(config, "wx:\n  refresh:\n    aftr: 50m\n");
         ends(ExitCode.ACT, "wx-token: wx.refresh.aftr is no setting of wx-token", "3:11");
         Files.writeString(config, "wx:\n  refresh: [\n");
         ends(ExitCode.ACT, "wx-token: config/application.yml is no valid YAML: ", "line ");
+    }
+
+    @Test
+    void code2AnArgumentOrASpringSettingIsWrong() {
+        ends(program.argument("--forse").start(), ExitCode.ACT, "wx-token: unknown argument '--forse': see --help");
+        program = Program.against(weChat, folder).argument("statsu");
+        ends(ExitCode.ACT, "wx-token: unknown command 'statsu'");
+        program = Program.against(weChat, folder).argument("--app-id=wx-nobody");
+        ends(ExitCode.ACT, "--app-id=wx-nobody is none of the configured accounts");
+        program = Program.against(weChat, folder).with("SPRING_DATASOURCE_HIKARI_CONNECTIONTIMEOUT", "abc");
+        ends(ExitCode.ACT, "wx-token: spring.datasource.hikari");
+        program = Program.against(weChat, folder).with("LOGGING_LEVEL_IO_WXTOKEN", "debgu");
+        ends(ExitCode.ACT, "logging.level");
     }
 
     @Test
@@ -145,7 +163,7 @@ class ProgramIT {
             port = closed.getLocalPort();
         }
         program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://u:hunter2@127.0.0.1:" + port + "/wx?password=hunter2");
-        Ended ended = ends(ExitCode.DATABASE, "wx-token: can't reach the database at jdbc:mysql://127.0.0.1:" + port + "/wx: check spring.datasource.url");
+        Ended ended = ends(ExitCode.DATABASE, "wx-token: can't reach the database at jdbc:mysql://127.0.0.1:" + port + "/wx, or it does not answer: check spring.datasource.url");
         assertThat(ended.text()).doesNotContain("hunter2");
         assertThat(ended.text().lines()).hasSize(1);
     }
@@ -161,9 +179,7 @@ class ProgramIT {
     void code3AnotherProcessHasTheH2FileOpen() throws Exception {
         weChat.next(new Fault.Delay(Duration.ofSeconds(7)));
         Started first = program.start();
-        while (weChat.requests() == 0) {
-            Thread.sleep(20);
-        }
+        first.until(() -> weChat.requests() > 0);
         ends(ExitCode.DATABASE, "another process has the H2 file", "or use MySQL");
         ends(first, ExitCode.OK, "refreshed");
     }
@@ -181,13 +197,42 @@ class ProgramIT {
     void code143SigtermFinishesWhatIsUnderWayAndThenStops() throws Exception {
         weChat.next(new Fault.Delay(Duration.ofSeconds(3)));
         Started started = program.start();
-        while (weChat.requests() == 0) {
-            Thread.sleep(20);
-        }
+        started.until(() -> weChat.requests() > 0);
         started.process().destroy();
         ends(started, ExitCode.STOPPED, "refreshed");
         ends(ExitCode.OK, "fresh");
-        assertThat(weChat.requests()).isEqualTo(1);
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+    }
+
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void code143NothingNewIsClaimedAndTheExecutionEndsAsStopped() throws Exception {
+        program.with("WX_ACCOUNTS_0_APPID", "wx2").with("WX_ACCOUNTS_0_APPSECRET", "s2").with("WX_REFRESH_CONCURRENCY", "1");
+        weChat.addAccount("wx2", "s2");
+        weChat.next(new Fault.Delay(Duration.ofSeconds(3)));
+        Started started = program.start();
+        started.until(() -> weChat.requests() > 0);
+        started.process().destroy();
+        ends(started, ExitCode.STOPPED, "refreshed", "access_token stopped: none yet", "exit code 143");
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+        try (var connection = DriverManager.getConnection("jdbc:h2:file:" + folder.resolve("data/wx-token") + ";DATABASE_TO_LOWER=TRUE");
+                var status = connection.createStatement().executeQuery("SELECT status FROM batch_job_execution")) {
+            status.next();
+            assertThat(status.getString(1)).isEqualTo("STOPPED");
+        }
+    }
+
+    @Test
+    void aNodeThatWouldKeepTheTokensOfTheRealWeChatInAFileIsWarned() {
+        program.with("WX_API_BASEURL", "https://no-such-host.invalid");
+        ends(ExitCode.RETRY, "WARN  the table is in jdbc:h2:file:./data/wx-token, on this node alone", "can't resolve the host");
+    }
+
+    @Test
+    void helpIsShown() {
+        Ended ended = program.argument("--help").run();
+        assertThat(ended.exitCode()).isZero();
+        assertThat(ended.text()).contains("--force", "--app-id=APPID");
     }
 
     @Test

@@ -20,18 +20,21 @@ public class DatabaseConfiguration {
     private static final int ATTEMPTS = 5;
 
     /**
-     * Connector/J waits for ever by default. A bound that the operator wrote into the URL stays in force. H2 has no such
-     * settings and refuses them.
+     * Connector/J waits for ever by default. A bound that the operator set stays in force. H2 has no such settings and
+     * refuses them.
      */
     @Bean
-    static BeanPostProcessor boundedMySqlWaits() {
+    static BeanPostProcessor safePool() {
         return new BeanPostProcessor() {
 
             @Override
             public Object postProcessBeforeInitialization(Object bean, String name) {
-                if (bean instanceof HikariDataSource pool && String.valueOf(pool.getJdbcUrl()).startsWith("jdbc:mysql:")) {
-                    bound(pool, "connectTimeout", 3_000);
-                    bound(pool, "socketTimeout", 15_000);
+                if (bean instanceof HikariDataSource pool) {
+                    pool.setAutoCommit(true); // the row protocol: each statement is committed at once
+                    if (String.valueOf(pool.getJdbcUrl()).startsWith("jdbc:mysql:")) {
+                        bound(pool, "connectTimeout", 3_000);
+                        bound(pool, "socketTimeout", 15_000);
+                    }
                 }
                 return bean;
             }
@@ -39,7 +42,7 @@ public class DatabaseConfiguration {
     }
 
     private static void bound(HikariDataSource pool, String property, int milliseconds) {
-        if (!pool.getJdbcUrl().contains(property + "=")) {
+        if (!pool.getJdbcUrl().contains(property + "=") && !pool.getDataSourceProperties().containsKey(property)) {
             pool.addDataSourceProperty(property, String.valueOf(milliseconds));
         }
     }

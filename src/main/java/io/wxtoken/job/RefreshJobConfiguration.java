@@ -13,7 +13,8 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 import io.wxtoken.settings.WxProperties;
-import io.wxtoken.token.RefreshPolicy;
+import io.wxtoken.token.AccountRefresher;
+import io.wxtoken.token.Node;
 import io.wxtoken.token.Refresher;
 import io.wxtoken.token.TokenRows;
 import io.wxtoken.wechat.WeChatClient;
@@ -23,21 +24,22 @@ import io.wxtoken.wechat.WeChatClient;
 public class RefreshJobConfiguration {
 
     @Bean
-    Refresher refresher(WxProperties wx, TokenRows rows, RefreshRun.Id run, RunGuard guard) {
-        return new Refresher(rows, new RefreshPolicy(wx.refresh()), new WeChatClient(wx.api()), wx.refresh().lease(),
-                run.value(), System::nanoTime, guard::stopping);
-    }
-
-    @Bean
     TokenRows tokenRows(DataSource dataSource) {
         return new TokenRows(dataSource);
     }
 
+    @Bean
+    AccountRefresher accountRefresher(WxProperties wx, TokenRows rows, Node me, RunGuard guard) {
+        Refresher refresher = new Refresher(rows, wx.refresh(), wx.api().requestTimeout(), me, System::nanoTime, guard::stopping);
+        return new AccountRefresher(rows, refresher, new WeChatClient(wx.api()), wx);
+    }
+
     /** The step's transaction is none: a transaction on the database, open while WeChat is asked, would break the protocol. */
     @Bean
-    Step refreshStep(JobRepository repository, WxProperties wx, TokenRows rows, Refresher refresher) {
+    Step refreshStep(JobRepository repository, WxProperties wx, RefreshRun.Options options, TokenRows rows, AccountRefresher refresher) {
         return new StepBuilder("refresh", repository)
-            .tasklet(new RefreshTasklet(wx.accounts(), rows, refresher), new ResourcelessTransactionManager())
+            .tasklet(new RefreshTasklet(wx.allAccounts(), wx.refresh().concurrency(), options, rows, refresher),
+                    new ResourcelessTransactionManager())
             .build();
     }
 
@@ -47,12 +49,12 @@ public class RefreshJobConfiguration {
     }
 
     @Bean
-    RefreshRun.Id runId() {
-        return RefreshRun.Id.unique();
+    Node node() {
+        return Node.unique();
     }
 
     @Bean
-    RefreshRun refreshRun(JobOperator operator, Job refreshJob, RefreshRun.Id run) {
-        return new RefreshRun(operator, refreshJob, run);
+    RefreshRun refreshRun(JobOperator operator, Job refreshJob, Node me) {
+        return new RefreshRun(operator, refreshJob, me);
     }
 }

@@ -1,9 +1,6 @@
 package io.wxtoken.job;
 
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.util.List;
-import java.util.UUID;
 
 import org.springframework.batch.core.BatchStatus;
 import org.springframework.batch.core.ExitStatus;
@@ -14,40 +11,30 @@ import org.springframework.batch.core.job.parameters.JobParametersBuilder;
 import org.springframework.batch.core.launch.JobOperator;
 
 import io.wxtoken.ExitCode;
+import io.wxtoken.token.Node;
 
 /** One run of the job, under a name that no other run has. */
 public final class RefreshRun {
 
     /**
-     * Names a run: in {@code claimed_by}, and as the job's only parameter, since simultaneous launches with the same
-     * parameters would be one job instance.
+     * What a run is asked to do beyond the schedule.
      *
-     * @param value at most 64 characters: host, process id, and 8 random digits, as process ids come again
+     * @param force refresh access_tokens whether they are due or not
+     * @param appId only this account; null for all
      */
-    public record Id(String value) {
-
-        static Id unique() {
-            String host;
-            try {
-                host = InetAddress.getLocalHost().getHostName();
-            }
-            catch (UnknownHostException e) {
-                host = "unknown-host";
-            }
-            return new Id("%.40s-%d-%.8s".formatted(host, ProcessHandle.current().pid(), UUID.randomUUID()));
-        }
+    public record Options(boolean force, String appId) {
     }
 
     private final JobOperator operator;
 
     private final Job job;
 
-    private final Id id;
+    private final Node me;
 
-    RefreshRun(JobOperator operator, Job job, Id id) {
+    RefreshRun(JobOperator operator, Job job, Node me) {
         this.operator = operator;
         this.job = job;
-        this.id = id;
+        this.me = me;
     }
 
     /**
@@ -56,7 +43,7 @@ public final class RefreshRun {
      * @throws RuntimeException what made it fail as a whole, such as the database
      */
     public ExitCode run() throws JobExecutionException {
-        JobExecution execution = operator.start(job, new JobParametersBuilder().addString("run", id.value()).toJobParameters());
+        JobExecution execution = operator.start(job, new JobParametersBuilder().addString("run", me.run()).toJobParameters());
         if (execution.getStatus() == BatchStatus.STOPPED) {
             return ExitCode.STOPPED;
         }

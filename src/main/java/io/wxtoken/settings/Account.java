@@ -1,6 +1,9 @@
 package io.wxtoken.settings;
 
+import java.util.List;
+
 import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.Ticket;
 
 /**
  * A WeChat Official Account whose tokens the job keeps.
@@ -8,11 +11,13 @@ import io.wxtoken.wechat.Endpoint;
  * @param appId its app id (开发者ID), at most 32 characters
  * @param appSecret its secret; never shown, not even by {@link #toString()}
  * @param endpoint where its access_token comes from
+ * @param tickets which it wants
+ * @param first the first account takes over the source's rows, which have no app id
  */
-public record Account(String appId, String appSecret, Endpoint endpoint) {
+public record Account(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets, boolean first) {
 
     @Override
     public String toString() {
-        return "Account[" + appId + ", " + endpoint + "]";
+        return "Account[" + appId + ", " + endpoint + ", " + tickets + "]";
     }
 }

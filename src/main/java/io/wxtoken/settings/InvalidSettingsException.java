@@ -15,6 +15,10 @@ public final class InvalidSettingsException extends RuntimeException {
         this.problems = List.copyOf(problems);
     }
 
+    public InvalidSettingsException(String problem) {
+        this(List.of(problem));
+    }
+
     public List<String> problems() {
         return problems;
     }

@@ -1,11 +1,14 @@
 package io.wxtoken.settings;
 
+import java.lang.reflect.RecordComponent;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 import org.springframework.boot.context.properties.bind.BindException;
@@ -19,6 +22,7 @@ import org.springframework.boot.context.properties.source.ConfigurationProperty;
 import org.springframework.boot.context.properties.source.ConfigurationPropertySource;
 import org.springframework.boot.context.properties.source.ConfigurationPropertySources;
 import org.springframework.boot.context.properties.source.UnboundElementsSourceFilter;
+import org.springframework.core.ResolvableType;
 import org.springframework.core.env.Environment;
 
 /**
@@ -27,7 +31,7 @@ import org.springframework.core.env.Environment;
  */
 public final class Settings {
 
-    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.run");
+    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run");
 
     private Settings() {
     }
@@ -44,6 +48,7 @@ public final class Settings {
             throw new InvalidSettingsException(problems(e));
         }
         List<String> problems = properties.problems();
+        problems.addAll(misspeltVariables());
         String url = environment.getProperty("spring.datasource.url", "");
         if (!url.startsWith("jdbc:mysql:") && !url.startsWith("jdbc:h2:")) {
             problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins with '%s'"
@@ -53,6 +58,39 @@ public final class Settings {
             throw new InvalidSettingsException(problems);
         }
         return properties;
+    }
+
+    /**
+     * Spring reads wx.api.base-url from WX_API_BASEURL, and from no other spelling; WX_API_BASE_URL would be left out
+     * without a word.
+     */
+    private static List<String> misspeltVariables() {
+        Set<String> known = new HashSet<>(Set.of("WX_SECRETS"));
+        variables(WxProperties.class, "WX_", known);
+        List<String> problems = new ArrayList<>();
+        for (String variable : new TreeSet<>(System.getenv().keySet())) {
+            boolean ours = variable.startsWith("WX_") && !variable.startsWith("WX_ACCOUNTS_")
+                    && GROUPS.stream().anyMatch(group -> variable.startsWith(group.toUpperCase(Locale.ROOT).replace('.', '_') + "_")
+                            && !group.equals("wx"));
+            String meant = known.stream().filter(name -> name.replace("_", "").equals(variable.replace("_", ""))).findFirst().orElse(null);
+            if (!known.contains(variable) && variable.startsWith("WX") && (ours || meant != null)) {
+                problems.add("the environment's " + variable + " is no setting of wx-token"
+                        + (meant == null ? ": see config/application.yml" : ": write it " + meant));
+            }
+        }
+        return problems;
+    }
+
+    private static void variables(Class<?> type, String prefix, Set<String> names) {
+        for (RecordComponent component : type.getRecordComponents()) {
+            String name = prefix + component.getName().toUpperCase(Locale.ROOT);
+            if (component.getType().isRecord()) {
+                variables(component.getType(), name + "_", names);
+            }
+            else {
+                names.add(name);
+            }
+        }
     }
 
     /** A group whose settings are all commented out ("refresh:" alone on its line) is an empty text to Boot, and a group of defaults here. */
@@ -79,10 +117,14 @@ public final class Settings {
         ConfigurationProperty property = e.getProperty();
         String name = property == null ? e.getName().toString() : property.getName().toString();
         String value = property == null || name.contains("secret") ? "" : " = '" + property.getValue() + "'";
-        Class<?> type = e.getTarget().getType().resolve(Object.class);
+        ResolvableType target = e.getTarget().getType();
+        Class<?> type = (target.resolve(Object.class) == List.class ? target.getGeneric(0) : target).resolve(Object.class);
         String wanted = "can't be read";
         if (type == Duration.class) {
             wanted = "is no duration: write it like 90s, 50m or 1h";
+        }
+        else if (type == int.class) {
+            wanted = "is no whole number";
         }
         else if (type.isEnum()) {
             wanted = "must be one of: " + Arrays.stream(type.getEnumConstants())

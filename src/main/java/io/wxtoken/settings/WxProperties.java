@@ -4,31 +4,40 @@ import java.net.URI;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.boot.convert.DurationUnit;
 
 import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.Ticket;
 
 /**
  * The settings under {@code wx}. A duration without a unit is in seconds. {@link #problems()} has every rule.
  *
- * @param appId the account's app id: required
- * @param appSecret its secret: required
+ * @param appId the first account's app id: the short form for the only or the first of several
+ * @param appSecret its secret
+ * @param tickets which tickets an account wants that does not say so itself
+ * @param accounts further accounts, or all of them
  */
-public record WxProperties(String appId, String appSecret, @DefaultValue Api api, @DefaultValue Refresh refresh,
-        @DefaultValue Run run) {
+public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi") List<Ticket> tickets, @DefaultValue Api api,
+        @DefaultValue Refresh refresh, @DefaultValue Probe probe, @DefaultValue Run run, @DefaultValue List<Entry> accounts) {
 
     /** WeChat's access_token lives this long (WX/doc/service/api/base/api_getaccesstoken). */
     public static final Duration TOKEN_LIFE = Duration.ofSeconds(7200);
 
+    /** How long a token lives on when the next one was issued (WX/doc/oplatform/developers/dev/AccessToken). */
+    public static final Duration GRACE = Duration.ofMinutes(5);
+
     /** A lease must leave room for a schedule's interval and a run within WeChat's 5 minutes of grace. */
     public static final Duration MAX_LEASE = Duration.ofMinutes(4);
 
-    private static final Pattern APP_ID = Pattern.compile("[A-Za-z0-9_-]{1,32}");
+    private static final Pattern APP_ID = Pattern.compile("wx[A-Za-z0-9_-]{1,30}");
 
     private static final Pattern PRINTABLE = Pattern.compile("[!-~]+");
 
@@ -60,11 +69,21 @@ public record WxProperties(String appId, String appSecret, @DefaultValue Api api
      * @param before time left at which a token is renewed, whatever its age: 1 s to 1 h
      * @param lease how long a claim keeps others away: whole seconds, longer than one request, at most 4 min
      * @param requestInterval a refresh asked for by others waits until the last fetch is this old: 1 s to 1 h
+     * @param concurrency accounts that are refreshed at the same time: 1 to 64
      */
     public record Refresh(@DefaultValue("50m") @DurationUnit(ChronoUnit.SECONDS) Duration after,
             @DefaultValue("5m") @DurationUnit(ChronoUnit.SECONDS) Duration before,
             @DefaultValue("60s") @DurationUnit(ChronoUnit.SECONDS) Duration lease,
-            @DefaultValue("60s") @DurationUnit(ChronoUnit.SECONDS) Duration requestInterval) {
+            @DefaultValue("60s") @DurationUnit(ChronoUnit.SECONDS) Duration requestInterval,
+            @DefaultValue("16") int concurrency) {
+    }
+
+    /**
+     * Whether a token lives is asked now and then, as somebody else may have killed it.
+     *
+     * @param interval between two probes of a token: 1 s to 1 h, or 0 for none
+     */
+    public record Probe(@DefaultValue("5m") @DurationUnit(ChronoUnit.SECONDS) Duration interval) {
     }
 
     /**
@@ -75,25 +94,55 @@ public record WxProperties(String appId, String appSecret, @DefaultValue Api api
     public record Run(@DefaultValue("2m") @DurationUnit(ChronoUnit.SECONDS) Duration timeout) {
     }
 
-    public List<Account> accounts() {
-        return List.of(new Account(appId, appSecret, api.endpoint()));
+    /**
+     * One of {@code wx.accounts}.
+     *
+     * @param endpoint null for that of {@code wx.api.endpoint}
+     * @param tickets null for those of {@code wx.tickets}
+     */
+    public record Entry(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets) {
+
+        @Override
+        public String toString() {
+            return "Entry[" + appId + "]";
+        }
+    }
+
+    /** All accounts, the first one first. */
+    public List<Account> allAccounts() {
+        List<Account> all = new ArrayList<>();
+        for (Entry entry : entries()) {
+            all.add(new Account(entry.appId(), entry.appSecret(), entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
+                    entry.tickets() == null ? tickets : entry.tickets(), all.isEmpty()));
+        }
+        return all;
+    }
+
+    private List<Entry> entries() {
+        List<Entry> entries = new ArrayList<>();
+        if (shortForm()) {
+            entries.add(new Entry(appId, appSecret, null, null));
+        }
+        entries.addAll(accounts);
+        return entries;
+    }
+
+    /** Without any account, what is missing is told of the short form. */
+    private boolean shortForm() {
+        return !isBlank(appId) || !isBlank(appSecret) || accounts.isEmpty();
     }
 
     /** Every rule in one place; empty when all is well. */
     List<String> problems() {
         List<String> problems = new ArrayList<>();
-        if (isBlank(appId)) {
-            problems.add("wx.app-id is missing: set it to the account's AppID, in config/application.yml or as WX_APPID");
-        }
-        else if (!APP_ID.matcher(appId).matches()) {
-            problems.add("wx.app-id = '%s' is no AppID: 1 to 32 letters and digits, such as wx0123456789abcdef, without blanks or quotes"
-                .formatted(appId));
-        }
-        if (isBlank(appSecret)) {
-            problems.add("wx.app-secret is missing: set it to the account's AppSecret, as WX_APPSECRET or in a file secrets/wx.app-secret");
-        }
-        else if (!PRINTABLE.matcher(appSecret).matches()) {
-            problems.add("wx.app-secret holds a blank, a line break or a character that is not ASCII: copy the AppSecret again (its value is not shown here)");
+        Set<String> seen = new HashSet<>();
+        for (int i = 0; i < entries().size(); i++) {
+            int index = shortForm() ? i - 1 : i;
+            accountProblems(problems, index < 0 ? "wx." : "wx.accounts[" + index + "].", entries().get(i));
+            String appId = entries().get(i).appId();
+            if (!isBlank(appId) && !seen.add(appId.toLowerCase(Locale.ROOT))) {
+                problems.add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two".formatted(index, appId));
+            }
         }
         baseUrlProblem().ifPresent(problems::add);
         within(problems, "wx.api.connect-timeout", api.connectTimeout(), Duration.ofMillis(100), Duration.ofSeconds(30));
@@ -110,12 +159,44 @@ public record WxProperties(String appId, String appSecret, @DefaultValue Api api
             problems.add("wx.refresh.lease = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: raise the lease or lower the timeouts"
                 .formatted(text(refresh.lease()), text(api.requestTimeout())));
         }
+        if (refresh.concurrency() < 1 || refresh.concurrency() > 64) {
+            problems.add("wx.refresh.concurrency = %d is out of bounds: it takes 1 to 64".formatted(refresh.concurrency()));
+        }
+        if (!probe.interval().isZero()) {
+            within(problems, "wx.probe.interval", probe.interval(), Duration.ofSeconds(1), Duration.ofHours(1));
+        }
         within(problems, "wx.run.timeout", run.timeout(), Duration.ofSeconds(10), Duration.ofMinutes(10));
+        if (run.timeout().compareTo(api.requestTimeout()) <= 0) {
+            problems.add("wx.run.timeout = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: a run would be ended while it fetches"
+                .formatted(text(run.timeout()), text(api.requestTimeout())));
+        }
         return problems;
     }
 
+    private static void accountProblems(List<String> problems, String prefix, Entry entry) {
+        boolean only = prefix.equals("wx.");
+        if (isBlank(entry.appId())) {
+            problems.add(prefix + "app-id is missing: set it to the account's AppID, in config/application.yml"
+                    + (only ? " or as WX_APPID" : ""));
+        }
+        else if (!APP_ID.matcher(entry.appId()).matches()) {
+            problems.add(prefix + "app-id is no AppID: that is wx and up to 30 letters and digits, such as wx0123456789abcdef (are"
+                    + " app-id and app-secret swapped? What it holds is not shown, for that case)");
+        }
+        if (isBlank(entry.appSecret())) {
+            problems.add(prefix + "app-secret is missing: set it to the account's AppSecret, "
+                    + (only ? "as WX_APPSECRET or in a file secrets/wx.app-secret" : "as ${a placeholder} that a file or the environment fills"));
+        }
+        else if (entry.appSecret().startsWith("${")) {
+            problems.add(prefix + "app-secret names a placeholder that nothing fills: set that variable, or add that file to the secrets");
+        }
+        else if (!PRINTABLE.matcher(entry.appSecret()).matches()) {
+            problems.add(prefix + "app-secret holds a blank, a line break or a character that is not ASCII: copy the AppSecret again (its value is not shown here)");
+        }
+    }
+
     private Optional<String> baseUrlProblem() {
-        String is = "wx.api.base-url = '%s' ".formatted(api.baseUrl());
+        String is = "wx.api.base-url = '%s' ".formatted(api.baseUrl().replaceAll("[?#].*", "?…").replaceAll("//[^/]*@", "//…@"));
         URI uri;
         try {
             uri = URI.create(api.baseUrl());
@@ -158,6 +239,6 @@ public record WxProperties(String appId, String appSecret, @DefaultValue Api api
 
     @Override
     public String toString() {
-        return "WxProperties[" + appId + ", " + api + ", " + refresh + ", " + run + "]";
+        return "WxProperties[" + allAccounts() + ", " + api + ", " + refresh + ", " + run + "]";
     }
 }

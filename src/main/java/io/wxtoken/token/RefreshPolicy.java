@@ -1,83 +1,102 @@
 package io.wxtoken.token;
 
 import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
 
 import io.wxtoken.settings.WxProperties;
-import io.wxtoken.wechat.Endpoint;
 
 /**
  * Decides what is due: pure, without a clock, I/O or memory. In this order:
  * <ol>
  * <li>A row whose claim has not run out is held: leave it alone.
  * <li>A row is due when it was never obtained; when a claim has lapsed (its holder may have fetched and died); when
- * another program wrote it (nobody can tell whose token came last; a row with no fingerprint is taken as it is); when
- * the last refresh failed; when a refresh was requested; when it is older than {@code wx.refresh.after}; when its end is
- * nearer than {@code wx.refresh.before}.
- * <li>But not before {@code retry_after}. A request does not lift that: applications ask all the time exactly when
- * WeChat refuses, and one call a minute would burn a test account's quota of 200 a day.
- * <li>A request, by itself, waits until the last fetch is {@code wx.refresh.request-interval} old, for the same reason.
+ * another program wrote it (nobody can tell whose token came last); when the last refresh failed; when a refresh was
+ * requested; when it is older than {@code wx.refresh.after}; when its end is nearer than {@code wx.refresh.before}; when
+ * WeChat says that it is dead.
+ * <li>But not before {@code retry_after}, when the last refresh failed or did not finish. A request does not lift that:
+ * applications ask all the time exactly when WeChat refuses, and a call a minute would burn a test account's quota of 200
+ * a day. What WeChat refused to one node for its address or settings, another node may try, as long as the failures in a
+ * row are few.
+ * <li>What others want (a request, a foreign value, a word of WeChat's) waits until the last fetch is
+ * {@code wx.refresh.request-interval} old, for the same reason: {@code retry_after} again, as the publish wrote it. A
+ * fenced run does not wait.
  * </ol>
- * On the stable endpoint age says nothing, since WeChat rotates only near the end: there the end alone decides.
+ * An operator's force waits for a claim only.
  */
 public final class RefreshPolicy {
 
     /** An application's clock may be ahead of the database's; more than this makes {@code expire} nonsense. */
     private static final long CLOCK_SKEW = Duration.ofMinutes(5).toSeconds();
 
+    /** With more failures in a row than this, no node asks before {@code retry_after}, whoever was refused. */
+    private static final int FEW_FAILURES = 3;
+
+    private static final Set<Verdict> WANTED_BY_OTHERS = EnumSet.of(Verdict.REQUESTED, Verdict.FOREIGN_VALUE, Verdict.DEAD,
+            Verdict.NEAR_EXPIRY);
+
     private final long after;
 
     private final long before;
 
-    private final long requestInterval;
-
     public RefreshPolicy(WxProperties.Refresh refresh) {
         this.after = refresh.after().toSeconds();
         this.before = refresh.before().toSeconds();
-        this.requestInterval = refresh.requestInterval().toSeconds();
-    }
-
-    public Verdict judge(TokenRow row, Endpoint endpoint) {
-        return judge(row, endpoint, requestInterval, null);
     }
 
     /**
-     * For a run whose publish was fenced: the request is its own, and it knows that the row is doomed. Its own claim may
-     * still stand, when an application wrote the row, and does not hold the run itself.
+     * @param ageCounts false on the stable endpoint: WeChat rotates only near the end, so that age says nothing
+     * @param me this run, and what WeChat sees of it
      */
-    public Verdict judgeAfterFence(TokenRow row, Endpoint endpoint, String run) {
-        return judge(row, endpoint, 0, run);
-    }
-
-    private Verdict judge(TokenRow row, Endpoint endpoint, long requestWait, String run) {
-        boolean claimed = row.claimedBy() != null;
-        // The second is counted in full: claimed_until and now are both rounded down, and the holder must not lose by it.
-        // A claim further ahead than any lease is nobody's: it would hold the row for ever.
-        if (claimed && !row.claimedBy().equals(run) && row.now() <= row.claimedUntil()
-                && row.claimedUntil() - row.now() <= WxProperties.MAX_LEASE.toSeconds()) {
+    public Verdict judge(TokenRow row, boolean ageCounts, Occasion occasion, Node me, String appId) {
+        boolean mine = occasion == Occasion.FENCED && me.run().equals(row.claimedBy());
+        if (!mine && held(row)) {
             return Verdict.HELD;
         }
-        Verdict verdict = Verdict.FRESH;
+        if (occasion == Occasion.FORCED) {
+            return Verdict.FORCED;
+        }
+        Verdict verdict = reason(row, ageCounts, occasion);
+        if (!verdict.due() || mine || row.now() >= row.retryAfter()) {
+            return verdict;
+        }
+        boolean waits = row.failures() > 0 ? !mayTryInstead(row, me.as(appId)) : WANTED_BY_OTHERS.contains(verdict)
+                && row.refreshRequested() != TokenRow.REQUESTED_BY_FENCED_RUN;
+        return waits ? Verdict.ON_HOLD : verdict;
+    }
+
+    /**
+     * The second is counted in full: claimed_until and now are both rounded down, and the holder must not lose by it. A
+     * claim further ahead than any lease is nobody's: it would hold the row for ever.
+     */
+    private static boolean held(TokenRow row) {
+        return row.claimedBy() != null && row.now() <= row.claimedUntil()
+                && row.claimedUntil() - row.now() <= WxProperties.MAX_LEASE.toSeconds();
+    }
+
+    private static boolean mayTryInstead(TokenRow row, String me) {
+        return !row.failedBy().isEmpty() && !row.failedBy().equals(me) && row.failures() <= FEW_FAILURES;
+    }
+
+    private Verdict reason(TokenRow row, boolean ageCounts, Occasion occasion) {
         if (row.value().isEmpty() || row.obtainedAt() == 0 || row.age() < -CLOCK_SKEW) {
-            verdict = Verdict.NEVER_OBTAINED;
+            return Verdict.NEVER_OBTAINED;
         }
-        else if (claimed) {
-            verdict = Verdict.LAPSED_CLAIM;
+        if (row.claimedBy() != null) {
+            return Verdict.LAPSED_CLAIM;
         }
-        else if (row.foreign()) {
-            verdict = Verdict.FOREIGN_VALUE;
+        if (row.foreign()) {
+            return Verdict.FOREIGN_VALUE;
         }
-        else if (row.failures() > 0) {
-            verdict = Verdict.FAILED_BEFORE;
+        if (row.failures() > 0) {
+            return Verdict.FAILED_BEFORE;
         }
-        else if (row.refreshRequested() && row.age() >= requestWait) {
-            verdict = Verdict.REQUESTED;
+        if (row.refreshRequested() != 0) {
+            return occasion == Occasion.DEAD ? Verdict.DEAD : Verdict.REQUESTED;
         }
-        else if (endpoint == Endpoint.TOKEN && row.age() >= after) {
-            verdict = Verdict.OLD;
+        if (ageCounts && row.age() >= after) {
+            return Verdict.OLD;
         }
-        else if (row.timeLeft() <= before) {
-            verdict = Verdict.NEAR_EXPIRY;
-        }
-        return verdict.due() && row.now() < row.retryAfter() ? Verdict.ON_HOLD : verdict;
+        return row.timeLeft() <= before ? Verdict.NEAR_EXPIRY : Verdict.FRESH;
     }
 }

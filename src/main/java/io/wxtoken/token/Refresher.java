@@ -2,16 +2,19 @@ package io.wxtoken.token;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.dao.DataAccessException;
+
 import io.wxtoken.ExitCode;
-import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.wechat.Answer;
-import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.Answer.Reach;
 import io.wxtoken.wechat.ErrorCode;
-import io.wxtoken.wechat.WeChatClient;
 
 /**
  * The row protocol, for one row. The row must hold the token that WeChat issued <em>last</em>, and fetching one kills
@@ -25,40 +28,45 @@ import io.wxtoken.wechat.WeChatClient;
  * <li>If not (fenced): this fetch may have killed what the row now holds. Request a refresh, and start over, 3 times at
  * most.
  * <li>If WeChat refused: give the claim back, with what it said. If nobody knows whether a token was issued: leave the
- * claim to lapse, and a lapsed claim is due.
+ * claim to lapse, and a lapsed claim is due; if it is not ours any more, this is step 5 again. What may be over in a moment
+ * is asked again at once, twice at most, while the lease lasts; but not while the first request may still be under way.
  * </ol>
  * A process that dies anywhere leaves either a claim that lapses or a finished row.
  */
 public final class Refresher {
 
+    private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
+
     private static final int RESTARTS = 3;
+
+    private static final int TRIES = 3;
 
     private final TokenRows rows;
 
+    private final WxProperties.Refresh settings;
+
     private final RefreshPolicy policy;
 
-    private final WeChatClient weChat;
+    private final Duration requestTimeout;
 
-    private final Duration lease;
-
-    private final String run;
+    private final Node me;
 
     private final LongSupplier nanoTime;
 
     private final BooleanSupplier stopping;
 
     /**
-     * @param run unique for each process, at most 64 characters
+     * @param requestTimeout the longest that one request takes
      * @param nanoTime a monotonic clock, in nanoseconds
      * @param stopping when true, nothing new is claimed
      */
-    public Refresher(TokenRows rows, RefreshPolicy policy, WeChatClient weChat, Duration lease, String run,
-            LongSupplier nanoTime, BooleanSupplier stopping) {
+    public Refresher(TokenRows rows, WxProperties.Refresh settings, Duration requestTimeout, Node me, LongSupplier nanoTime,
+            BooleanSupplier stopping) {
         this.rows = rows;
-        this.policy = policy;
-        this.weChat = weChat;
-        this.lease = lease;
-        this.run = run;
+        this.settings = settings;
+        this.policy = new RefreshPolicy(settings);
+        this.requestTimeout = requestTimeout;
+        this.me = me;
         this.nanoTime = nanoTime;
         this.stopping = stopping;
     }
@@ -67,81 +75,164 @@ public final class Refresher {
      * Refreshes the row if it is due.
      *
      * @param row as just read
-     * @throws org.springframework.dao.DataAccessException when the database fails; a claim may then be left to lapse
+     * @throws DataAccessException when the database fails; a claim may then be left to lapse
      */
-    public Result refresh(TokenRow row, Account account) {
-        Verdict verdict = policy.judge(row, account.endpoint());
+    Result refresh(TokenRow row, Source source, Occasion occasion) {
+        Verdict verdict = judge(row, source, occasion);
         for (int restart = 0; verdict.due(); restart++) {
             if (stopping.getAsBoolean()) {
-                return Result.unchanged(row, Outcome.STOPPED, verdict.reason(), ExitCode.STOPPED);
+                return new Result(row, Outcome.STOPPED, verdict.reason(), ExitCode.STOPPED);
+            }
+            String obstacle = source.obstacle(row, verdict);
+            if (obstacle != null) {
+                return new Result(row, Outcome.FAILED, obstacle, ExitCode.RETRY);
             }
             long begun = nanoTime.getAsLong();
-            Optional<Claim> claimed = rows.claim(row, run, lease);
+            Optional<Claim> claimed = rows.claim(row, me.run(), settings.lease());
             if (claimed.isEmpty()) {
-                return Result.withOthers(row, Outcome.LOST, verdict.reason());
+                return Result.fineIfLive(row, Outcome.LOST, verdict.reason());
             }
             Claim claim = claimed.get();
-            if (since(begun).plus(weChat.requestTimeout()).compareTo(lease) > 0) {
-                return Result.unchanged(row, Outcome.FAILED, "paused for " + since(begun).toSeconds()
-                        + " s after the claim: too little of wx.refresh.lease is left; the next run goes on", ExitCode.RETRY);
+            if (leaseLeft(begun).compareTo(requestTimeout) < 0) {
+                rows.giveBack(claim, row.now(), "", "paused for too long after the claim");
+                return new Result(row, Outcome.FAILED, "paused for " + since(begun).toSeconds()
+                        + " s after the claim, too long to fetch within wx.refresh.lease; the next run goes on", ExitCode.RETRY);
             }
             long asked = nanoTime.getAsLong();
-            Answer answer = weChat.fetchToken(account);
-            if (!(answer instanceof Answer.Issued token)) {
-                return failed(claim, answer);
+            Answer answer = source.fetch(row, verdict);
+            for (int attempt = 1; attempt < TRIES && row.failures() == 0 && mayBeOverInAMoment(answer); attempt++) {
+                Duration pause = Duration.ofMillis((long) (250 * Math.pow(4, attempt - 1) * ThreadLocalRandom.current().nextDouble(0.5, 1.5)));
+                if (stopping.getAsBoolean() || leaseLeft(begun).compareTo(pause.plus(requestTimeout)) < 0 || !sleep(pause)) {
+                    break;
+                }
+                asked = nanoTime.getAsLong();
+                answer = source.fetch(row, verdict);
             }
+            if (!(answer instanceof Answer.Issued given)) {
+                return failed(claim, source, answer);
+            }
+            Source.Times times = source.times(row, given);
             long age = since(asked).toSeconds();
-            long lifeUsed = account.endpoint() == Endpoint.STABLE_TOKEN
-                    ? Math.max(0, WxProperties.TOKEN_LIFE.toSeconds() - token.expiresIn()) : 0;
-            if (rows.publish(claim, account, token, age, lifeUsed)) {
-                return published(row, token, age + lifeUsed, token.expiresIn() - age, verdict);
+            if (publish(claim, source, given, times.obtainedAgo() + age, times.timeLeft() - age)) {
+                return published(row, given, times.obtainedAgo() + age, times.timeLeft() - age, verdict);
             }
-            rows.requestRefresh(row.id());
+            rows.requestAfterFence(row.id());
             Optional<TokenRow> now = rows.read(row.id());
-            if (now.isEmpty() || restart == RESTARTS) {
-                return Result.unchanged(now.orElse(row), Outcome.FAILED, now.isEmpty() ? "its row was deleted meanwhile"
-                        : "others wrote the row during each of " + (RESTARTS + 1) + " fetches; a refresh stays requested",
-                        ExitCode.RETRY);
+            if (now.isEmpty() || restart == RESTARTS || !now.get().appId().isEmpty() && !now.get().appId().equals(source.appId())) {
+                return new Result(now.orElse(row), Outcome.FAILED, restart == RESTARTS
+                        ? "others wrote the row during each of " + (RESTARTS + 1) + " fetches; a refresh stays requested"
+                        : "its row was deleted or given to another account meanwhile", ExitCode.RETRY);
             }
             row = now.get();
-            verdict = policy.judgeAfterFence(row, account.endpoint(), run);
+            verdict = judge(row, source, Occasion.FENCED);
         }
-        return switch (verdict) {
-            case HELD -> Result.withOthers(row, Outcome.HELD, "by " + row.claimedBy() + " for "
-                    + (row.claimedUntil() - row.now()) + " s at most");
-            case ON_HOLD -> Result.unchanged(row, Outcome.FAILED, "asked again in " + (row.retryAfter() - row.now()) + " s; "
-                    + row.lastError(), ErrorCode.in(row.lastError()).map(error -> error.kind().exitCode()).orElse(ExitCode.RETRY));
-            default -> Result.unchanged(row, Outcome.FRESH, "", ExitCode.OK);
-        };
+        return notDue(row, verdict);
     }
 
-    private static Result published(TokenRow row, Answer.Issued token, long age, long timeLeft, Verdict verdict) {
-        boolean same = token.value().equals(row.value());
-        return new Result(row.type(), same ? Outcome.FRESH : Outcome.REFRESHED, age, timeLeft,
-                Fingerprint.shortOf(token.value()),
-                same ? "WeChat goes on with this token" : verdict.reason(), ExitCode.OK);
+    private Verdict judge(TokenRow row, Source source, Occasion occasion) {
+        return policy.judge(row, source.ageCounts(), occasion, me, source.appId());
     }
 
-    private Result failed(Claim claim, Answer answer) {
+    private static Result notDue(TokenRow row, Verdict verdict) {
+        if (verdict == Verdict.HELD) {
+            return Result.fineIfLive(row, Outcome.HELD, "by " + row.claimedBy() + " for " + (row.claimedUntil() - row.now())
+                    + " s at most");
+        }
+        if (verdict == Verdict.FRESH) {
+            return new Result(row, Outcome.FRESH, "", ExitCode.OK);
+        }
+        String wait = "WeChat is asked again in " + (row.retryAfter() - row.now()) + " s";
+        return row.failures() == 0 ? Result.fineIfLive(row, Outcome.FRESH, wait)
+                : new Result(row, Outcome.FAILED, row.lastError() + "; " + wait,
+                        ErrorCode.in(row.lastError()).map(error -> error.kind().exitCode()).orElse(ExitCode.RETRY));
+    }
+
+    private boolean publish(Claim claim, Source source, Answer.Issued given, long obtainedAgo, long timeLeft) {
+        try {
+            return rows.publish(claim, source.appId(), given.value(), obtainedAgo, timeLeft, settings.requestInterval().toSeconds());
+        }
+        catch (DataAccessException e) {
+            // Nobody knows whether it was published, nor whether the claim was still ours: then others must refresh.
+            rows.requestAfterFence(claim.seen().id());
+            throw e;
+        }
+    }
+
+    private Result published(TokenRow row, Answer.Issued given, long obtainedAgo, long timeLeft, Verdict verdict) {
+        boolean same = given.value().equals(row.value());
+        if (!same) {
+            warnIfLate(row, verdict);
+        }
+        return new Result(row.published(given.value(), obtainedAgo, timeLeft), same ? Outcome.FRESH : Outcome.REFRESHED,
+                same ? "WeChat goes on with this one" : verdict.reason(), ExitCode.OK);
+    }
+
+    /** How long the row was due before a run came tells the schedule's interval. */
+    private void warnIfLate(TokenRow row, Verdict verdict) {
+        long late = verdict == Verdict.OLD ? row.age() - settings.after().toSeconds()
+                : verdict == Verdict.NEAR_EXPIRY ? settings.before().toSeconds() - row.timeLeft() : 0;
+        long worst = late + settings.lease().plus(requestTimeout).toSeconds();
+        if (worst > WxProperties.GRACE.toSeconds()) {
+            log.warn("{} {} was due for {} s before a run came: with wx.refresh.lease and a request that makes {} s, more than"
+                    + " WeChat's grace of {} s, so that a crash would cost readers their token. Start the job every minute",
+                    row.appId(), row.type(), late, worst, WxProperties.GRACE.toSeconds());
+        }
+    }
+
+    private static boolean mayBeOverInAMoment(Answer answer) {
+        return answer instanceof Answer.Refused refused ? ErrorCode.of(refused.errcode()).kind() == ErrorCode.Kind.TRANSIENT
+                : answer instanceof Answer.Unknown unknown && unknown.reach() != Reach.IN_FLIGHT;
+    }
+
+    private Result failed(Claim claim, Source source, Answer answer) {
         TokenRow row = claim.seen();
         if (answer instanceof Answer.Refused refused) {
             ErrorCode error = ErrorCode.of(refused.errcode());
             String text = ErrorCode.text(refused);
-            rows.giveBack(claim, error.retryAfter(row.now(), row.failures()), text);
-            return Result.unchanged(row, Outcome.FAILED, text, error.kind().exitCode());
+            giveBack(claim, error.retryAfter(row.now(), row.failures() + 1),
+                    error.concernsThisNodeOnly() ? me.as(source.appId()) : "", text);
+            return new Result(row, Outcome.FAILED, text, error.kind().exitCode());
+        }
+        if (answer instanceof Answer.TokenDead dead) {
+            String text = "the access_token is dead (errcode " + dead.errcode() + ", " + dead.errmsg() + ")";
+            giveBack(claim, row.now(), "", text);
+            return new Result(row, Outcome.FAILED, text, ExitCode.RETRY);
         }
         Answer.Unknown unknown = (Answer.Unknown) answer;
-        String text = unknown.reason();
-        if (unknown.sent()) {
-            rows.leaveToLapse(claim, ErrorCode.backOff(row.now(), row.failures()), text + "; a token may have been issued");
+        if (unknown.reach() == Reach.NOT_SENT) {
+            giveBack(claim, row.now(), "", unknown.reason()); // it cost no call: every run may try
+            return new Result(row, Outcome.FAILED, unknown.reason() + "; the next run tries again", ExitCode.RETRY);
         }
-        else {
-            rows.giveBack(claim, row.now(), text); // it cost no call: every run may try
+        if (!rows.leaveToLapse(claim, unknown.reason())) {
+            rows.requestAfterFence(row.id());
         }
-        return Result.unchanged(row, Outcome.FAILED, text + "; the next run tries again", ExitCode.RETRY);
+        return new Result(row, Outcome.FAILED, unknown.reason() + "; a run tries again after "
+                + (settings.lease().toSeconds() + ErrorCode.backOff(row.failures() + 1)) + " s", ExitCode.RETRY);
+    }
+
+    /** When it is not ours any more, an attempt of ours may have killed what another run published, for all we know. */
+    private void giveBack(Claim claim, long retryAfter, String failedBy, String error) {
+        if (!rows.giveBack(claim, retryAfter, failedBy, error)) {
+            rows.requestAfterFence(claim.seen().id());
+        }
     }
 
     private Duration since(long nanos) {
         return Duration.ofNanos(nanoTime.getAsLong() - nanos);
+    }
+
+    private Duration leaseLeft(long begun) {
+        return settings.lease().minus(since(begun));
+    }
+
+    private static boolean sleep(Duration pause) {
+        try {
+            Thread.sleep(pause.toMillis());
+            return true;
+        }
+        catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
     }
 }

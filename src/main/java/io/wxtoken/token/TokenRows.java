@@ -3,8 +3,12 @@ package io.wxtoken.token;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
 import javax.sql.DataSource;
 
@@ -12,7 +16,7 @@ import org.springframework.dao.DuplicateKeyException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 import io.wxtoken.settings.Account;
-import io.wxtoken.wechat.Answer;
+import io.wxtoken.wechat.ErrorCode;
 
 /**
  * Every statement on {@code wx_token}. Each is committed at once (the pool's connections are in autocommit, and nothing
@@ -25,7 +29,8 @@ public class TokenRows {
 
     private static final String SELECT = """
             SELECT id, app_id, type, expire, `value`, expires_at, version, claimed_by, claimed_until, refresh_requested,
-                   fingerprint, failures, retry_after, last_error, UNIX_TIMESTAMP() AS db_now
+                   fingerprint, probed_at, failures, retry_after, failed_by, last_error, forced_at, forced_count,
+                   UNIX_TIMESTAMP() AS db_now
               FROM wx_token
             """;
 
@@ -46,41 +51,68 @@ public class TokenRows {
     }
 
     /**
-     * The row of this account and type: the first by id that is its own, or nobody's yet, such as the source's row 1.
-     * One that is missing is added.
+     * The rows of these types for each account, by app id and type. An account's row is the first by id that is its own;
+     * for the first account, if there is none, one that is nobody's, such as the source's rows 1 and 2. Rows that are
+     * missing are added.
      *
      * @param known all rows, as just read
+     * @param types of each account
      */
-    public TokenRow findOrAdd(String appId, String type, List<TokenRow> known) {
+    public Map<Key, TokenRow> findOrAdd(List<TokenRow> known, List<Account> accounts, Function<Account, List<String>> types) {
         for (int attempt = 1; attempt <= ATTEMPTS_TO_ADD; attempt++) {
-            Optional<TokenRow> row = known.stream()
-                .filter(r -> r.type().equals(type) && (r.appId().isEmpty() || r.appId().equals(appId)))
-                .findFirst();
-            if (row.isPresent()) {
-                return row.get();
+            Map<Key, TokenRow> byKey = new HashMap<>();
+            known.forEach(row -> byKey.putIfAbsent(new Key(row.appId(), row.type()), row));
+            Map<Key, TokenRow> found = new HashMap<>();
+            List<Key> missing = new ArrayList<>();
+            for (Account account : accounts) {
+                for (String type : types.apply(account)) {
+                    Key key = new Key(account.appId(), type);
+                    TokenRow row = byKey.getOrDefault(key, account.first() ? byKey.get(new Key("", type)) : null);
+                    if (row == null) {
+                        missing.add(key);
+                    }
+                    else {
+                        found.put(key, row);
+                    }
+                }
             }
-            // One more than the highest id read: nodes that add the same row at once choose the same id, and one of them wins.
-            add(known.stream().mapToInt(TokenRow::id).max().orElse(0) + 1, appId, type);
+            if (missing.isEmpty()) {
+                return found;
+            }
+            // One after the other from the highest id that was read: nodes that add the same rows at once choose the same
+            // ids, and of each only one succeeds; the other reads again.
+            int id = known.stream().mapToInt(TokenRow::id).max().orElse(0);
+            for (Key key : missing) {
+                if (!add(++id, key)) {
+                    break;
+                }
+            }
             known = readAll();
         }
-        throw new IllegalStateException("can't add a row for " + appId + " to wx_token: others keep taking its id");
+        throw new IllegalStateException("can't add rows to wx_token: others keep taking their ids");
     }
 
-    private void add(int id, String appId, String type) {
+    /** What a row is for. */
+    public record Key(String appId, String type) {
+    }
+
+    /** @return false when the id is taken, by another node's row for the same purpose or for another */
+    private boolean add(int id, Key key) {
         try {
-            jdbc.sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (:id, :type, '0', '', :appId)")
+            return one(jdbc.sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (:id, :type, '0', '', :appId)")
                 .param("id", id)
-                .param("type", type)
-                .param("appId", appId)
-                .update();
+                .param("type", key.type())
+                .param("appId", key.appId())
+                .update());
         }
         catch (DuplicateKeyException e) {
-            // taken by another node meanwhile, for this row or for another: the caller reads again
+            return false;
         }
     }
 
     /**
-     * Protocol step 2. Clears the request, since only a fetch begun after it answers it.
+     * Protocol step 2. Clears the request, since only a fetch begun after it answers it. Counts as a failure until it is
+     * published: a run that dies each time after its fetch would else burn the day's quota, a fetch for each lease.
      *
      * @param lease whole seconds
      * @return empty when the row is no longer what was read: somebody else was faster
@@ -88,15 +120,20 @@ public class TokenRows {
     public Optional<Claim> claim(TokenRow seen, String run, Duration lease) {
         boolean won = one(jdbc.sql("""
                 UPDATE wx_token
-                   SET version = version + 1, claimed_by = :run, claimed_until = UNIX_TIMESTAMP() + :lease, refresh_requested = 0
-                 WHERE id = :id AND version = :version AND `value` = :value AND expire = :expire
+                   SET version = version + 1, claimed_by = :run, claimed_until = UNIX_TIMESTAMP() + :lease, refresh_requested = 0,
+                       failures = failures + 1, retry_after = UNIX_TIMESTAMP() + :lease + :backOff, failed_by = '',
+                       last_error = :error
+                 WHERE id = :id AND version = :version AND `value` = :value AND expire = :expire AND app_id = :appId
                 """)
             .param("run", run)
             .param("lease", lease.toSeconds())
+            .param("backOff", ErrorCode.backOff(seen.failures() + 1))
+            .param("error", "claimed by " + run + ", which did not finish")
             .param("id", seen.id())
             .param("version", seen.version())
             .param("value", seen.value())
             .param("expire", seen.expire())
+            .param("appId", seen.appId())
             .update());
         return won ? Optional.of(new Claim(seen, seen.version() + 1, run)) : Optional.empty();
     }
@@ -105,23 +142,26 @@ public class TokenRows {
      * Protocol step 4: only over the very value that the claim saw, and only while the claim is still ours. It does not
      * touch {@code refresh_requested}, which may have been set while the fetch was under way.
      *
-     * @param age whole seconds since the token was asked for
-     * @param lifeUsed seconds of the token's life that were over when WeChat answered
+     * @param obtainedAgo seconds since the value was issued
+     * @param timeLeft seconds that it lives from now
+     * @param spacing seconds before which others can't have it refreshed again
      * @return false when fenced: the lease lapsed and another run took over, or another program wrote the row
      */
-    public boolean publish(Claim claim, Account account, Answer.Issued token, long age, long lifeUsed) {
+    public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
         return one(jdbc.sql("""
                 UPDATE wx_token
                    SET `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo, expires_at = UNIX_TIMESTAMP() + :timeLeft,
                        app_id = :appId, fingerprint = :fingerprint, version = version + 1, claimed_by = NULL, claimed_until = 0,
-                       failures = 0, retry_after = 0, last_error = ''
+                       probed_at = UNIX_TIMESTAMP(), failures = 0, retry_after = UNIX_TIMESTAMP() + :spacing, failed_by = '',
+                       last_error = ''
                  WHERE id = :id AND version = :version AND claimed_by = :run AND `value` = :seen
                 """)
-            .param("value", token.value())
-            .param("obtainedAgo", age + lifeUsed)
-            .param("timeLeft", token.expiresIn() - age)
-            .param("appId", account.appId())
-            .param("fingerprint", Fingerprint.of(token.value()))
+            .param("value", value)
+            .param("obtainedAgo", obtainedAgo)
+            .param("timeLeft", timeLeft)
+            .param("appId", appId)
+            .param("fingerprint", Fingerprint.of(value))
+            .param("spacing", spacing)
             .param("id", claim.seen().id())
             .param("version", claim.version())
             .param("run", claim.run())
@@ -130,31 +170,69 @@ public class TokenRows {
     }
 
     /** Protocol step 5: what the row now holds may have been killed by our fetch. No version bump, so nobody is fenced by it. */
-    public void requestRefresh(int id) {
-        one(jdbc.sql("UPDATE wx_token SET refresh_requested = 1 WHERE id = :id").param("id", id).update());
+    public void requestAfterFence(int id) {
+        one(jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id).update());
     }
 
-    /** Protocol step 6, a definite answer: gives the claim back. The row stays due, by {@code failures}, from {@code retryAfter} on. */
-    public boolean giveBack(Claim claim, long retryAfter, String error) {
-        return fail(claim, "claimed_by = NULL, claimed_until = 0, version = version + 1,", retryAfter, error);
+    /** The value is dead: asks for its refresh, if the row still holds that very value. */
+    public boolean requestFor(int id, String deadValue) {
+        return one(jdbc.sql("""
+                UPDATE wx_token SET refresh_requested = GREATEST(refresh_requested, 1) WHERE id = :id AND `value` = :value
+                """).param("id", id).param("value", deadValue).update());
     }
 
-    /** Protocol step 6, an unknown outcome: leaves the claim to lapse, and remembers why. */
-    public boolean leaveToLapse(Claim claim, long retryAfter, String error) {
-        return fail(claim, "", retryAfter, error);
+    /** Makes this run the one that probes the value now. */
+    public boolean claimProbe(TokenRow seen) {
+        return one(jdbc.sql("""
+                UPDATE wx_token SET probed_at = UNIX_TIMESTAMP() WHERE id = :id AND version = :version AND probed_at = :probedAt
+                """)
+            .param("id", seen.id())
+            .param("version", seen.version())
+            .param("probedAt", seen.probedAt())
+            .update());
     }
 
-    private boolean fail(Claim claim, String release, long retryAfter, String error) {
-        return one(jdbc.sql("UPDATE wx_token SET " + release + """
-                 failures = failures + 1, retry_after = :retryAfter, last_error = :error
+    /** Counts a forced refresh, before it is asked for. */
+    public boolean countForced(TokenRow seen, int count) {
+        return one(jdbc.sql("""
+                UPDATE wx_token SET forced_at = UNIX_TIMESTAMP(), forced_count = :count WHERE id = :id AND forced_at = :forcedAt
+                """).param("count", count).param("id", seen.id()).param("forcedAt", seen.forcedAt()).update());
+    }
+
+    /**
+     * Protocol step 6, a definite answer: gives the claim back. The row stays due, by {@code failures}.
+     *
+     * @param failedBy whom it concerns; empty for all
+     * @return false when fenced
+     */
+    public boolean giveBack(Claim claim, long retryAfter, String failedBy, String error) {
+        return one(jdbc.sql("""
+                UPDATE wx_token
+                   SET claimed_by = NULL, claimed_until = 0, version = version + 1, retry_after = :retryAfter,
+                       failed_by = :failedBy, last_error = :error
                  WHERE id = :id AND version = :version AND claimed_by = :run
                 """)
             .param("retryAfter", retryAfter)
-            .param("error", error.length() <= 255 ? error : error.substring(0, 254) + "…")
+            .param("failedBy", failedBy)
+            .param("error", fit(error))
             .param("id", claim.seen().id())
             .param("version", claim.version())
             .param("run", claim.run())
             .update());
+    }
+
+    /** Protocol step 6, an unknown outcome: leaves the claim to lapse, and remembers why. */
+    public boolean leaveToLapse(Claim claim, String error) {
+        return one(jdbc.sql("UPDATE wx_token SET last_error = :error WHERE id = :id AND version = :version AND claimed_by = :run")
+            .param("error", fit(error))
+            .param("id", claim.seen().id())
+            .param("version", claim.version())
+            .param("run", claim.run())
+            .update());
+    }
+
+    private static String fit(String error) {
+        return error.length() <= 255 ? error : error.substring(0, 254) + "…";
     }
 
     private static boolean one(int rows) {
@@ -167,7 +245,8 @@ public class TokenRows {
     private static TokenRow map(ResultSet row, int number) throws SQLException {
         return new TokenRow(row.getInt("id"), row.getString("app_id"), row.getString("type"), row.getString("expire"),
                 row.getString("value"), row.getLong("expires_at"), row.getLong("version"), row.getString("claimed_by"),
-                row.getLong("claimed_until"), row.getInt("refresh_requested") != 0, row.getString("fingerprint"),
-                row.getInt("failures"), row.getLong("retry_after"), row.getString("last_error"), row.getLong("db_now"));
+                row.getLong("claimed_until"), row.getInt("refresh_requested"), row.getString("fingerprint"),
+                row.getLong("probed_at"), row.getInt("failures"), row.getLong("retry_after"), row.getString("failed_by"),
+                row.getString("last_error"), row.getLong("forced_at"), row.getInt("forced_count"), row.getLong("db_now"));
     }
 }

@@ -16,6 +16,8 @@ public enum Verdict {
     LAPSED_CLAIM("a run that claimed it did not finish, and may have fetched"),
     FOREIGN_VALUE("another program wrote it"),
     FAILED_BEFORE("the last refresh failed"),
+    DEAD("WeChat says that it is dead"),
+    FORCED("forced"),
     REQUESTED("a refresh was requested"),
     OLD("older than wx.refresh.after"),
     NEAR_EXPIRY("near its end");

@@ -19,8 +19,8 @@ import io.wxtoken.ExitCode;
  */
 public enum ErrorCode {
 
-    BUSY(-1, Kind.TRANSIENT, "WeChat is busy; the next run tries again"),
-    BUSY_NULL(-1000, Kind.TRANSIENT, "WeChat is busy; the next run tries again"),
+    BUSY(-1, Kind.TRANSIENT, "WeChat is busy"),
+    BUSY_NULL(-1000, Kind.TRANSIENT, "WeChat is busy"),
 
     MINUTE_LIMIT(45011, Kind.RATE_LIMIT, "too many calls in this minute; find out what else asks for this app id's token"),
 
@@ -112,6 +112,11 @@ public enum ErrorCode {
         return kind;
     }
 
+    /** It is about this node's address or settings: another node may well succeed. */
+    public boolean concernsThisNodeOnly() {
+        return kind == Kind.ACT || advice.contains("address");
+    }
+
     /** What a person does about it, in one clause. */
     public String advice() {
         return advice;
@@ -121,13 +126,13 @@ public enum ErrorCode {
      * Not before this time is WeChat asked again.
      *
      * @param now Unix seconds by the database's clock
-     * @param failures how many refreshes failed before this one, in a row
+     * @param failures how many refreshes failed in a row, with this one
      * @return Unix seconds
      */
     public long retryAfter(long now, int failures) {
         return switch (kind) {
-            case TRANSIENT -> backOff(now, failures);
-            case RATE_LIMIT -> (now / MINUTE + 1) * MINUTE;
+            case TRANSIENT -> now + backOff(failures);
+            case RATE_LIMIT -> Math.max((now / MINUTE + 1) * MINUTE, now + backOff(failures));
             case ACT -> now + 10 * MINUTE;
             case HOLD -> switch (this) {
                 case DAY_QUOTA -> midnightInShanghai(now);
@@ -138,9 +143,12 @@ public enum ErrorCode {
         };
     }
 
-    /** 15 s, 30 s, 1 min … 10 min: some 150 calls a day at worst, within a test account's quota of 200. */
-    public static long backOff(long now, int failures) {
-        return now + Math.min(10 * MINUTE, 15L << Math.min(failures, 6));
+    /**
+     * Seconds to wait after so many failures in a row: none at first, as the live token may be doomed and has 5 minutes;
+     * then 30 s, 1 min … 10 min, which makes some 150 calls a day at worst, within a test account's quota of 200.
+     */
+    public static long backOff(int failures) {
+        return failures < 3 ? 0 : Math.min(10 * MINUTE, 15L << Math.min(failures - 2, 6));
     }
 
     private static long midnightInShanghai(long now) {

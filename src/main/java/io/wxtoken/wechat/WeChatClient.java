@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
@@ -28,6 +29,7 @@ import javax.net.ssl.SSLHandshakeException;
 
 import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.wechat.Answer.Reach;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.JsonNode;
@@ -45,6 +47,12 @@ public final class WeChatClient {
 
     /** The most that the column {@code value} holds is 600 characters. */
     private static final Pattern TOKEN = Pattern.compile("[!-~]{1,600}");
+
+    /** What an API call with a dead access_token is answered; from a token endpoint 40001 means something else. */
+    private static final Set<Integer> TOKEN_DEAD = Set.of(40001, 40014, 42001);
+
+    /** A gateway gave up on WeChat, which may still be at work. */
+    private static final Set<Integer> GATEWAY_ERRORS = Set.of(502, 504);
 
     /** An absurd lifetime is not believed: today's is 2 hours. */
     private static final long LONGEST_LIFE = Duration.ofDays(30).toSeconds();
@@ -78,24 +86,64 @@ public final class WeChatClient {
         return requestTimeout;
     }
 
-    /** Fetches the account's access_token from its endpoint. */
-    public Answer fetchToken(Account account) {
-        HttpRequest.Builder request = switch (account.endpoint()) {
-            case TOKEN -> HttpRequest.newBuilder(URI.create(baseUrl + "/cgi-bin/token?grant_type=client_credential&appid="
-                    + encode(account.appId()) + "&secret=" + encode(account.appSecret())));
+    /**
+     * Fetches the account's access_token from its endpoint.
+     *
+     * @param force on the stable endpoint, a new token even if the current one lives: 20 a day, 30 s apart
+     */
+    public Answer fetchToken(Account account, boolean force) {
+        HttpRequest request = switch (account.endpoint()) {
+            case TOKEN -> get("/cgi-bin/token?grant_type=client_credential&appid=" + encode(account.appId()) + "&secret="
+                    + encode(account.appSecret()));
             case STABLE_TOKEN -> HttpRequest.newBuilder(URI.create(baseUrl + "/cgi-bin/stable_token"))
                 .header("Content-Type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofByteArray(JSON.writeValueAsBytes(Map.of("grant_type", "client_credential",
-                        "appid", account.appId(), "secret", account.appSecret(), "force_refresh", false))));
+                        "appid", account.appId(), "secret", account.appSecret(), "force_refresh", force))))
+                .build();
         };
-        return read(ask(request.build()), "access_token", account.appSecret());
+        return read(ask(request), "access_token", account.appSecret());
+    }
+
+    /** Fetches a ticket with a live access_token. */
+    public Answer fetchTicket(Ticket ticket, String accessToken) {
+        Answer answer = read(ask(get("/cgi-bin/ticket/getticket?type=" + ticket.parameter() + "&access_token=" + encode(accessToken))),
+                "ticket", accessToken);
+        return answer instanceof Answer.Refused refused && TOKEN_DEAD.contains(refused.errcode())
+                ? new Answer.TokenDead(refused.errcode(), refused.errmsg()) : answer;
+    }
+
+    /** What {@link #probe} found. */
+    public enum Life {
+        ALIVE, DEAD, UNKNOWN
+    }
+
+    /** Asks whether a token lives, by the cheapest call that there is. In the grace a doomed token still answers "alive". */
+    public Life probe(String accessToken) {
+        Reply reply = ask(get("/cgi-bin/get_api_domain_ip?access_token=" + encode(accessToken)));
+        if (reply.failure() != null) {
+            return Life.UNKNOWN;
+        }
+        try {
+            JsonNode json = JSON.readTree(reply.body());
+            if (json.path("ip_list").isArray()) {
+                return Life.ALIVE;
+            }
+            return TOKEN_DEAD.contains(json.path("errcode").asInt(0)) ? Life.DEAD : Life.UNKNOWN;
+        }
+        catch (JacksonException e) {
+            return Life.UNKNOWN;
+        }
+    }
+
+    private HttpRequest get(String pathAndQuery) {
+        return HttpRequest.newBuilder(URI.create(baseUrl + pathAndQuery)).build();
     }
 
     /** Either the body, or why there is none. */
     private record Reply(byte[] body, Answer.Unknown failure) {
 
-        static Reply failed(String reason, boolean sent) {
-            return new Reply(null, new Answer.Unknown(reason, sent));
+        static Reply failed(String reason, Reach reach) {
+            return new Reply(null, new Answer.Unknown(reason, reach));
         }
     }
 
@@ -104,16 +152,17 @@ public final class WeChatClient {
         try {
             HttpResponse<byte[]> response = exchange.get(requestTimeout.toMillis(), TimeUnit.MILLISECONDS);
             return response.statusCode() == 200 ? new Reply(response.body(), null)
-                    : Reply.failed("HTTP status " + response.statusCode() + " from " + baseUrl, true);
+                    : Reply.failed("HTTP status " + response.statusCode() + " from " + baseUrl,
+                            GATEWAY_ERRORS.contains(response.statusCode()) ? Reach.IN_FLIGHT : Reach.ANSWERED);
         }
         catch (TimeoutException e) {
             exchange.cancel(true);
-            return Reply.failed("no answer from " + baseUrl + " within " + requestTimeout.toMillis() + " ms", true);
+            return Reply.failed("no answer from " + baseUrl + " within " + requestTimeout.toMillis() + " ms", Reach.IN_FLIGHT);
         }
         catch (InterruptedException e) {
             exchange.cancel(true);
             Thread.currentThread().interrupt();
-            return Reply.failed("interrupted while waiting for " + baseUrl, true);
+            return Reply.failed("interrupted while waiting for " + baseUrl, Reach.IN_FLIGHT);
         }
         catch (ExecutionException e) {
             return failure(e.getCause());
@@ -124,23 +173,25 @@ public final class WeChatClient {
     private Reply failure(Throwable cause) {
         for (Throwable t = cause; t != null; t = t.getCause()) {
             if (t instanceof UnresolvedAddressException || t instanceof UnknownHostException) {
-                return Reply.failed("can't resolve the host of " + baseUrl + ": check DNS and wx.api.base-url", false);
+                return Reply.failed("can't resolve the host of " + baseUrl + ": check DNS and wx.api.base-url", Reach.NOT_SENT);
             }
+        }
+        for (Throwable t = cause; t != null; t = t.getCause()) {
             if (t instanceof HttpConnectTimeoutException) {
-                return Reply.failed("can't connect to " + baseUrl + " within wx.api.connect-timeout", false);
+                return Reply.failed("can't connect to " + baseUrl + " within wx.api.connect-timeout", Reach.NOT_SENT);
             }
             if (t instanceof ConnectException) {
-                return Reply.failed("can't connect to " + baseUrl + ": check the network and wx.api.base-url", false);
+                return Reply.failed("can't connect to " + baseUrl + ": check the network and wx.api.base-url", Reach.NOT_SENT);
             }
             if (t instanceof SSLHandshakeException) {
                 return Reply.failed("TLS to " + baseUrl + " failed, its certificate may not be trusted: check wx.api.base-url and the clock",
-                        false);
+                        Reach.NOT_SENT);
             }
             if (t instanceof AnswerTooLongException) {
-                return Reply.failed("an answer of more than " + LONGEST_ANSWER + " bytes from " + baseUrl, true);
+                return Reply.failed("an answer of more than " + LONGEST_ANSWER + " bytes from " + baseUrl, Reach.ANSWERED);
             }
         }
-        return Reply.failed("the connection to " + baseUrl + " broke (" + cause.getClass().getSimpleName() + ")", true);
+        return Reply.failed("the connection to " + baseUrl + " broke (" + cause.getClass().getSimpleName() + ")", Reach.IN_FLIGHT);
     }
 
     private static Answer read(Reply reply, String field, String secret) {
@@ -148,14 +199,14 @@ public final class WeChatClient {
             return reply.failure();
         }
         if (reply.body().length == 0) {
-            return new Answer.Unknown("an empty answer", true);
+            return new Answer.Unknown("an empty answer", Reach.ANSWERED);
         }
         JsonNode json;
         try {
             json = JSON.readTree(reply.body());
         }
         catch (JacksonException e) {
-            return new Answer.Unknown("an answer that is not JSON", true); // the text of e quotes the answer
+            return new Answer.Unknown("an answer that is not JSON", Reach.ANSWERED); // the text of e quotes the answer
         }
         JsonNode errcode = json.path("errcode");
         if (errcode.isIntegralNumber() && errcode.canConvertToInt() && errcode.intValue() != 0) {
@@ -164,14 +215,14 @@ public final class WeChatClient {
         JsonNode value = json.path(field);
         JsonNode expiresIn = json.path("expires_in");
         if (!errcode.isMissingNode() && !(errcode.isIntegralNumber() && errcode.canConvertToInt())) {
-            return new Answer.Unknown("an answer whose errcode is no number", true);
+            return new Answer.Unknown("an answer whose errcode is no number", Reach.ANSWERED);
         }
         if (!value.isString() || !TOKEN.matcher(value.stringValue()).matches()) {
-            return new Answer.Unknown("an answer without a usable " + field, true);
+            return new Answer.Unknown("an answer without a usable " + field, Reach.ANSWERED);
         }
         if (!expiresIn.isIntegralNumber() || !expiresIn.canConvertToLong() || expiresIn.longValue() < 1
                 || expiresIn.longValue() > LONGEST_LIFE) {
-            return new Answer.Unknown("an answer without a usable expires_in", true);
+            return new Answer.Unknown("an answer without a usable expires_in", Reach.ANSWERED);
         }
         return new Answer.Issued(value.stringValue(), expiresIn.longValue());
     }

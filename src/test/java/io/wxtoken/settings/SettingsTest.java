@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 import org.junit.jupiter.api.Test;
@@ -17,6 +18,7 @@ import org.springframework.core.env.StandardEnvironment;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
 
 import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.Ticket;
 
 class SettingsTest {
 
@@ -61,7 +63,7 @@ class SettingsTest {
                             "WX_REFRESH_LEASE", "20s", "SPRING_DATASOURCE_URL", "jdbc:mysql://db/wx", "WX_UNKNOWN", "ignored")));
         ConfigurationPropertySources.attach(environment);
         WxProperties wx = Settings.read(environment);
-        assertThat(wx.accounts()).containsExactly(new Account("wx1", "s", Endpoint.STABLE_TOKEN));
+        assertThat(wx.allAccounts()).containsExactly(new Account("wx1", "s", Endpoint.STABLE_TOKEN, List.of(Ticket.JSAPI), true));
         assertThat(wx.api()).isEqualTo(new WxProperties.Api("http://127.0.0.1:8080", Endpoint.STABLE_TOKEN,
                 Duration.ofSeconds(1), Duration.ofSeconds(2)));
         assertThat(wx.refresh().after()).isEqualTo(Duration.ofMinutes(30));
@@ -73,6 +75,15 @@ class SettingsTest {
             wx.app-id                   | ""                          | is missing
             wx.app-id                   | wx 123                      | is no AppID
             wx.app-id                   | wx0123456789abcdef0123456789abcdef0 | is no AppID
+            wx.app-id                   | 0123456789abcdef0123456789abcdef | swapped?
+            wx.tickets                  | jsapi,card                  | must be one of: jsapi, wx-card
+            wx.refresh.concurrency      | 0                           | is out of bounds
+            wx.refresh.concurrency      | many                        | is no whole number
+            wx.probe.interval           | 2h                          | is out of bounds
+            wx.accounts[0].app-id       | nobody                      | is no AppID
+            wx.accounts[0].app-id       | wx0123456789abcdef          | is there twice
+            wx.accounts[0].app-scret    | x                           | is no setting of wx-token
+            wx.accounts[0].app-secret   | ${NOWHERE}                  | names a placeholder that nothing fills
             wx.app-secret               | ""                          | is missing
             wx.app-secret               | two words                   | holds a blank
             wx.api.base-url             | api.weixin.qq.com           | must be a scheme and a host
@@ -102,6 +113,9 @@ class SettingsTest {
             spring.datasource.url       | ""                          | must begin with jdbc:mysql:
             """)
     void aWrongSettingIsNamedInOneLineThatSaysWhatIsWrong(String name, String value, String says) {
+        if (name.startsWith("wx.accounts[0]")) {
+            settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2"));
+        }
         settings.put(name, value);
         assertThat(problem()).contains(name).contains(says);
     }
@@ -131,6 +145,33 @@ class SettingsTest {
     }
 
     @Test
+    void theShortFormIsTheFirstAccountAndTheOthersTakeItsDefaults() {
+        settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2", "wx.accounts[1].app-id", "wx3",
+                "wx.accounts[1].app-secret", "s3", "wx.accounts[1].endpoint", "stable-token", "wx.accounts[1].tickets", "jsapi,wx_card",
+                "wx.tickets", "wx_card"));
+        assertThat(read().allAccounts()).containsExactly(
+                new Account("wx0123456789abcdef", "s3cret", Endpoint.TOKEN, List.of(Ticket.WX_CARD), true),
+                new Account("wx2", "s2", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false),
+                new Account("wx3", "s3", Endpoint.STABLE_TOKEN, List.of(Ticket.JSAPI, Ticket.WX_CARD), false));
+        settings.remove("wx.app-id");
+        settings.remove("wx.app-secret");
+        assertThat(read().allAccounts()).extracting(Account::appId).containsExactly("wx2", "wx3");
+        assertThat(read().allAccounts()).extracting(Account::first).containsExactly(true, false);
+    }
+
+    @Test
+    void anAccountMayWantNoTicket() {
+        settings.put("wx.tickets", "");
+        assertThat(read().allAccounts().get(0).tickets()).isEmpty();
+    }
+
+    @Test
+    void aBaseUrlIsShownWithoutWhatMayBeASecretInIt() {
+        settings.put("wx.api.base-url", "https://u:hunter2@api.weixin.qq.com/cgi-bin/token?secret=hunter2");
+        assertThat(problem()).doesNotContain("hunter2");
+    }
+
+    @Test
     void aNumberWithoutUnitIsSeconds() {
         settings.put("wx.refresh.after", "3000");
         assertThat(read().refresh().after()).isEqualTo(Duration.ofMinutes(50));
@@ -146,6 +187,6 @@ class SettingsTest {
     @Test
     void noTextShowsTheSecret() {
         WxProperties wx = read();
-        assertThat(wx.toString() + wx.accounts()).doesNotContain("s3cret").contains("wx0123456789abcdef");
+        assertThat(wx.toString() + wx.allAccounts()).doesNotContain("s3cret").contains("wx0123456789abcdef");
     }
 }

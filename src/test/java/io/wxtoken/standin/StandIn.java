@@ -8,6 +8,8 @@ import java.net.InetSocketAddress;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -34,9 +36,12 @@ import tools.jackson.databind.json.JsonMapper;
  * within the grace before its end, and then the old one lives for the grace longer; with {@code force_refresh} it issues
  * a new one and kills the old one at once, but not within 30 s (scaled) of the last.
  * <li>The two are isolated. Errors are HTTP 200 with an errcode, and JSON comes as text/plain.
+ * <li>{@code getticket} gives the same ticket throughout its life, with the full {@code expires_in} each time, for a live
+ * access_token; {@code get_api_domain_ip} tells whether a token lives.
+ * <li>2000 token calls a day, 20 of them forced, then 45009; {@link #newDay} begins another.
  * </ul>
  * Times can be scaled down: {@code expires_in} is then the scaled life in seconds. Every token that was ever issued is
- * kept, and {@link #alive} answers for this moment.
+ * kept, in a file too if one is given, and {@link #alive} answers for this moment.
  */
 public final class StandIn implements AutoCloseable {
 
@@ -44,6 +49,14 @@ public final class StandIn implements AutoCloseable {
     public static final String APP_ID = "wx0123456789abcdef";
 
     public static final String SECRET = "stand-in-secret-0123456789abcdef";
+
+    private static final String TOKEN = "TOKEN";
+
+    private static final String STABLE = "STABLE";
+
+    private static final int CALLS_A_DAY = 2000;
+
+    private static final int FORCED_A_DAY = 20;
 
     private static final JsonMapper JSON = new JsonMapper();
 
@@ -65,34 +78,58 @@ public final class StandIn implements AutoCloseable {
 
     private final List<IssuedToken> history = new ArrayList<>();
 
+    private final Map<String, IssuedToken> latest = new HashMap<>();
+
     private final Deque<Fault> faults = new ArrayDeque<>();
 
     private Fault always;
 
     private int requests;
 
-    /** A token that was issued. Mutable only in its end, which the next one brings nearer. */
+    private final Path memory;
+
+    private final Map<String, Integer> callsToday = new HashMap<>();
+
+    private final Map<String, Integer> forcedToday = new HashMap<>();
+
+    private int tokenCalls;
+
+    private int probes;
+
+    private int ticketCalls;
+
+    /** A token or ticket that was issued. Mutable only in its end, which the next one brings nearer. Times in ms. */
     private static final class IssuedToken {
+
+        /** TOKEN, STABLE, or a ticket's type. */
+        final String kind;
 
         final String appId;
 
-        final boolean stable;
-
         final String value;
 
-        final long issuedAt = System.nanoTime();
+        final long issuedAt;
 
         long endsAt;
 
-        IssuedToken(String appId, boolean stable, Duration life) {
+        IssuedToken(String kind, String appId, String value, long issuedAt, long endsAt) {
+            this.kind = kind;
             this.appId = appId;
-            this.stable = stable;
-            this.value = newToken();
-            this.endsAt = issuedAt + life.toNanos();
+            this.value = value;
+            this.issuedAt = issuedAt;
+            this.endsAt = endsAt;
+        }
+
+        boolean isToken() {
+            return kind.equals(TOKEN) || kind.equals(STABLE);
+        }
+
+        boolean alive() {
+            return endsAt > System.currentTimeMillis();
         }
 
         long secondsLeft() {
-            return Math.max(0, (endsAt - System.nanoTime() + 999_999_999) / 1_000_000_000);
+            return Math.max(0, (endsAt - System.currentTimeMillis() + 999) / 1000);
         }
     }
 
@@ -101,24 +138,42 @@ public final class StandIn implements AutoCloseable {
         return start(0, Duration.ofSeconds(7200), Duration.ofMinutes(5));
     }
 
+    /** The same, and what it issues is remembered in this file by the next one that is started with it. */
+    public static StandIn start(Path memory) {
+        return start(0, Duration.ofSeconds(7200), Duration.ofMinutes(5), memory);
+    }
+
     /**
      * @param port on 127.0.0.1; 0 for a free one
      * @param life of a token
      * @param grace how long a token lives on when the next one was issued
      */
     public static StandIn start(int port, Duration life, Duration grace) {
+        return start(port, life, grace, null);
+    }
+
+    private static StandIn start(int port, Duration life, Duration grace, Path memory) {
         try {
-            return new StandIn(HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), port), 200), life, grace);
+            return new StandIn(HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), port), 200), life, grace, memory);
         }
         catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private StandIn(HttpServer server, Duration life, Duration grace) {
+    private StandIn(HttpServer server, Duration life, Duration grace, Path memory) throws IOException {
         this.server = server;
         this.life = life;
         this.grace = grace;
+        this.memory = memory;
+        if (memory != null && Files.exists(memory)) {
+            for (String line : Files.readAllLines(memory)) {
+                String[] field = line.split(" ");
+                IssuedToken token = new IssuedToken(field[0], field[1], field[2], Long.parseLong(field[3]), Long.parseLong(field[4]));
+                history.add(token);
+                latest.put(token.appId + " " + token.kind, token);
+            }
+        }
         server.createContext("/", this::handle);
         server.setExecutor(threads);
         server.start();
@@ -128,8 +183,15 @@ public final class StandIn implements AutoCloseable {
         return "http://127.0.0.1:" + server.getAddress().getPort();
     }
 
+    /** Accounts besides {@link #APP_ID}. */
     public synchronized void addAccount(String appId, String secret) {
         secrets.put(appId, secret);
+    }
+
+    /** The day's quotas begin anew. */
+    public synchronized void newDay() {
+        callsToday.clear();
+        forcedToday.clear();
     }
 
     /** These happen to the next requests, one each, in this order. */
@@ -142,28 +204,73 @@ public final class StandIn implements AutoCloseable {
         always = fault;
     }
 
-    /** All requests to a token endpoint so far, whatever came of them. */
+    /** All requests so far, whatever came of them. */
     public synchronized int requests() {
         return requests;
     }
 
-    /** All tokens issued so far, oldest first. */
-    public synchronized List<String> issued() {
-        return history.stream().map(token -> token.value).toList();
+    /** Requests to a token endpoint: what counts against the day's quota. */
+    public synchronized int tokenCalls() {
+        return tokenCalls;
     }
 
+    public synchronized int ticketCalls() {
+        return ticketCalls;
+    }
+
+    public synchronized int probes() {
+        return probes;
+    }
+
+    /** All access_tokens issued so far, oldest first. */
+    public synchronized List<String> issued() {
+        return history.stream().filter(IssuedToken::isToken).map(token -> token.value).toList();
+    }
+
+    /** The access_token issued last. */
     public synchronized String lastIssued() {
-        return history.isEmpty() ? null : history.get(history.size() - 1).value;
+        return issued().isEmpty() ? null : issued().get(issued().size() - 1);
+    }
+
+    /** The account's access_token issued last. */
+    public synchronized String lastIssued(String appId) {
+        return history.stream().filter(token -> token.isToken() && token.appId.equals(appId)).reduce((older, newer) -> newer)
+            .map(token -> token.value).orElse(null);
+    }
+
+    /** The ticket that is given out at this moment. */
+    public synchronized String ticket(String type) {
+        IssuedToken ticket = current(APP_ID, type);
+        return ticket == null ? null : ticket.value;
     }
 
     /** An API call with this token would succeed at this moment. */
     public synchronized boolean alive(String value) {
-        return history.stream().anyMatch(token -> token.value.equals(value) && token.endsAt > System.nanoTime());
+        return history.stream().anyMatch(token -> token.value.equals(value) && token.alive());
     }
 
     /** Another program (staging, say) fetches a token of its own. */
     public synchronized String issueElsewhere() {
-        return issue(APP_ID, false).value;
+        return issue(APP_ID, TOKEN).value;
+    }
+
+    /** As its time would. */
+    public synchronized void kill(String value) {
+        history.stream().filter(token -> token.value.equals(value)).forEach(token -> token.endsAt = 0);
+    }
+
+    private synchronized void remember() {
+        if (memory != null) {
+            try {
+                Files.createDirectories(memory.toAbsolutePath().getParent());
+                Files.write(memory, history.stream()
+                    .map(token -> token.kind + " " + token.appId + " " + token.value + " " + token.issuedAt + " " + token.endsAt)
+                    .toList());
+            }
+            catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
     }
 
     @Override
@@ -176,8 +283,12 @@ public final class StandIn implements AutoCloseable {
         try (exchange) {
             byte[] body = exchange.getRequestBody().readAllBytes();
             Fault fault;
+            String path = exchange.getRequestURI().getPath();
             synchronized (this) {
                 requests++;
+                tokenCalls += path.endsWith("token") ? 1 : 0;
+                ticketCalls += path.endsWith("/getticket") ? 1 : 0;
+                probes += path.endsWith("/get_api_domain_ip") ? 1 : 0;
                 fault = faults.isEmpty() ? always : faults.poll();
             }
             if (fault instanceof Fault.Refuse refuse) {
@@ -246,6 +357,14 @@ public final class StandIn implements AutoCloseable {
                 return token(json.path("grant_type").asString(null), json.path("appid").asString(null),
                         json.path("secret").asString(null), true, json.path("force_refresh").asBoolean(false));
             }
+            case "/cgi-bin/ticket/getticket" -> {
+                Map<String, String> query = query(exchange.getRequestURI().getRawQuery());
+                return ticket(query.get("access_token"), query.get("type"));
+            }
+            case "/cgi-bin/get_api_domain_ip" -> {
+                IssuedToken token = find(query(exchange.getRequestURI().getRawQuery()).get("access_token"));
+                return token != null && token.alive() ? "{\"ip_list\":[\"101.226.62.77\"]}" : deadToken(token);
+            }
             default -> {
                 return error(40066, "invalid url");
             }
@@ -268,44 +387,69 @@ public final class StandIn implements AutoCloseable {
         if (!secrets.get(appId).equals(secret)) {
             return error(40125, "invalid appsecret");
         }
-        IssuedToken token = stable ? stableToken(appId, force) : issue(appId, false);
+        if (callsToday.merge(appId, 1, Integer::sum) > CALLS_A_DAY) {
+            return error(45009, "reach max api daily quota limit");
+        }
+        IssuedToken token = stable ? stableToken(appId, force) : issue(appId, TOKEN);
         return "{\"access_token\":\"" + token.value + "\",\"expires_in\":" + token.secondsLeft() + "}";
     }
 
     private IssuedToken stableToken(String appId, boolean force) {
-        IssuedToken current = current(appId, true);
-        long now = System.nanoTime();
-        long forceInterval = life.toNanos() / 240; // 30 s of 7200
-        if (current == null || current.endsAt - now <= grace.toNanos()) {
-            return issue(appId, true);
+        IssuedToken current = current(appId, STABLE);
+        long now = System.currentTimeMillis();
+        if (current == null || current.endsAt - now <= grace.toMillis()) {
+            return issue(appId, STABLE);
         }
-        if (force && now - current.issuedAt >= forceInterval) {
+        long forceInterval = life.toMillis() / 240; // 30 s of 7200
+        if (force && now - current.issuedAt >= forceInterval && forcedToday.merge(appId, 1, Integer::sum) <= FORCED_A_DAY) {
             current.endsAt = now;
-            return issue(appId, true);
+            return add(STABLE, appId);
         }
         return current;
     }
 
-    private IssuedToken issue(String appId, boolean stable) {
-        IssuedToken old = current(appId, stable);
-        if (old != null) {
-            long graceEnd = System.nanoTime() + grace.toNanos();
-            // A stable token within its last minutes lives on for the whole grace; an ordinary one never longer than it would have.
-            old.endsAt = stable && old.endsAt > System.nanoTime() ? graceEnd : Math.min(old.endsAt, graceEnd);
+    private synchronized String ticket(String accessToken, String type) {
+        IssuedToken token = find(accessToken);
+        if (token == null || !token.alive()) {
+            return deadToken(token);
         }
-        IssuedToken token = new IssuedToken(appId, stable, life);
+        IssuedToken ticket = current(token.appId, type);
+        if (ticket == null || !ticket.alive()) {
+            ticket = add(type, token.appId);
+        }
+        return "{\"errcode\":0,\"errmsg\":\"ok\",\"ticket\":\"" + ticket.value + "\",\"expires_in\":" + life.toSeconds() + "}";
+    }
+
+    private synchronized IssuedToken find(String value) {
+        return history.stream().filter(token -> token.value.equals(value)).findFirst().orElse(null);
+    }
+
+    private static String deadToken(IssuedToken token) {
+        return token == null ? error(40001, "invalid credential, access_token is invalid or not latest")
+                : error(42001, "access_token expired");
+    }
+
+    private IssuedToken issue(String appId, String kind) {
+        IssuedToken old = current(appId, kind);
+        if (old != null) {
+            long graceEnd = System.currentTimeMillis() + grace.toMillis();
+            // A stable token within its last minutes lives on for the whole grace; an ordinary one never longer than it would have.
+            old.endsAt = kind.equals(STABLE) && old.alive() ? graceEnd : Math.min(old.endsAt, graceEnd);
+        }
+        return add(kind, appId);
+    }
+
+    private IssuedToken add(String kind, String appId) {
+        long now = System.currentTimeMillis();
+        IssuedToken token = new IssuedToken(kind, appId, newToken(), now, now + life.toMillis());
         history.add(token);
+        latest.put(appId + " " + kind, token);
+        remember();
         return token;
     }
 
-    private IssuedToken current(String appId, boolean stable) {
-        for (int i = history.size() - 1; i >= 0; i--) {
-            IssuedToken token = history.get(i);
-            if (token.appId.equals(appId) && token.stable == stable) {
-                return token;
-            }
-        }
-        return null;
+    private IssuedToken current(String appId, String kind) {
+        return latest.get(appId + " " + kind);
     }
 
     private static String error(int errcode, String errmsg) {

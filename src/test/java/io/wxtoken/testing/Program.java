@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 
 import io.wxtoken.standin.StandIn;
 
@@ -61,6 +62,16 @@ public final class Program {
             }
             catch (IOException e) {
                 throw new UncheckedIOException(e);
+            }
+        }
+
+        /** Waits until something has come about, as long as the process lives. */
+        public void until(BooleanSupplier cameAbout) throws InterruptedException {
+            while (!cameAbout.getAsBoolean()) {
+                if (!process.isAlive()) {
+                    throw new AssertionError("ended too early: " + text());
+                }
+                Thread.sleep(20);
             }
         }
 

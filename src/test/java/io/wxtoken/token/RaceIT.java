@@ -11,54 +11,21 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Function;
-import java.util.stream.Stream;
 
 import javax.sql.DataSource;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
-import io.wxtoken.settings.Account;
-import io.wxtoken.settings.WxProperties;
-import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.TestDatabase;
-import io.wxtoken.wechat.Answer;
-import io.wxtoken.wechat.Endpoint;
-import io.wxtoken.wechat.WeChatClient;
 
 /** 32 nodes on one due row, again and again, on a server. (On H2 a race proves nothing.) */
 @ParameterizedClass
 @MethodSource("servers")
-class RaceIT {
+class RaceIT extends RowTest {
 
     private static final int WORKERS = 32;
-
-    private static final Account ACCOUNT = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN);
-
-    @Parameter
-    TestDatabase database;
-
-    private StandIn weChat;
-
-    static Stream<TestDatabase> servers() {
-        return TestDatabase.servers().map(TestDatabase::migrated);
-    }
-
-    @BeforeEach
-    void start() {
-        database.reset();
-        weChat = StandIn.start();
-    }
-
-    @AfterEach
-    void stop() {
-        weChat.close();
-    }
 
     @Test
     void theClaimMakesOneFetchARoundAndTheRowHoldsTheLastIssuedToken() throws Exception {
@@ -83,24 +50,20 @@ class RaceIT {
 
     private Tally race(int rounds, Function<DataSource, TokenRows> statements) throws Exception {
         TokenRows rows = statements.apply(database.dataSource());
-        RefreshPolicy policy = new RefreshPolicy(
-                new WxProperties.Refresh(Duration.ofMinutes(50), Duration.ofMinutes(5), Duration.ofSeconds(60), Duration.ofSeconds(60)));
-        WeChatClient client = new WeChatClient(
-                new WxProperties.Api(weChat.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(10), Duration.ofSeconds(20)));
+        Source source = token(ACCOUNT);
         ExecutorService threads = Executors.newFixedThreadPool(WORKERS);
         CyclicBarrier start = new CyclicBarrier(WORKERS);
         int deadRounds = 0;
         int failures = 0;
         try {
             for (int round = 0; round < rounds; round++) {
-                database.jdbc().sql("UPDATE wx_token SET expire = '1', expires_at = 1 WHERE id = 1").update();
+                database.jdbc().sql("UPDATE wx_token SET expire = '1', expires_at = 1, retry_after = 0 WHERE id = 1").update();
                 List<Future<Result>> results = new ArrayList<>();
                 for (int worker = 0; worker < WORKERS; worker++) {
                     String run = "round-" + round + "-worker-" + worker;
                     results.add(threads.submit(() -> {
                         start.await();
-                        return new Refresher(rows, policy, client, Duration.ofSeconds(60), run, System::nanoTime, () -> false)
-                            .refresh(rows.read(1).orElseThrow(), ACCOUNT);
+                        return node(run, rows).refresh(rows.read(1).orElseThrow(), source, Occasion.SCHEDULE);
                     }));
                 }
                 for (Future<Result> result : results) {
@@ -131,15 +94,15 @@ class RaceIT {
         }
 
         @Override
-        public boolean publish(Claim claim, Account account, Answer.Issued token, long age, long lifeUsed) {
+        public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
             return jdbc.sql("""
-                    UPDATE wx_token SET `value` = ?, expire = UNIX_TIMESTAMP(), expires_at = UNIX_TIMESTAMP() + 7200, version = version + 1
+                    UPDATE wx_token SET `value` = ?, expire = UNIX_TIMESTAMP(), expires_at = UNIX_TIMESTAMP() + 7200, fingerprint = ?, version = version + 1
                      WHERE id = 1 AND version = ? AND `value` = ?
-                    """).params(token.value(), claim.version(), claim.seen().value()).update() == 1;
+                    """).params(value, Fingerprint.of(value), claim.version(), claim.seen().value()).update() == 1;
         }
 
         @Override
-        public void requestRefresh(int id) {
+        public void requestAfterFence(int id) {
             // a program without the claim does not know that there is anything to report
         }
     }

@@ -7,14 +7,15 @@ import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 import io.wxtoken.settings.WxProperties;
-import io.wxtoken.wechat.Endpoint;
 
 class RefreshPolicyTest {
 
     private static final long NOW = 1_800_000_000;
 
     private final RefreshPolicy policy = new RefreshPolicy(new WxProperties.Refresh(Duration.ofMinutes(50),
-            Duration.ofMinutes(5), Duration.ofSeconds(60), Duration.ofSeconds(60)));
+            Duration.ofMinutes(5), Duration.ofSeconds(60), Duration.ofSeconds(60), 16));
+
+    private static final Node ME = new Node("host", "host-1-run");
 
     /** A row as a publish of some seconds ago left it; each test spoils one thing. */
     private static final class Row {
@@ -29,13 +30,15 @@ class RefreshPolicyTest {
 
         long claimedUntil;
 
-        boolean requested;
+        int requested;
 
         String fingerprint = Fingerprint.of("token");
 
         int failures;
 
         long retryAfter;
+
+        String failedBy = "";
 
         Row(long age) {
             expire = String.valueOf(NOW - age);
@@ -44,12 +47,16 @@ class RefreshPolicyTest {
 
         TokenRow row() {
             return new TokenRow(1, "wx1", "access_token", expire, value, expiresAt, 7, claimedBy, claimedUntil, requested,
-                    fingerprint, failures, retryAfter, "", NOW);
+                    fingerprint, NOW, failures, retryAfter, failedBy, "", 0, 0, NOW);
         }
     }
 
     private Verdict judge(Row row) {
-        return policy.judge(row.row(), Endpoint.TOKEN);
+        return judge(row, Occasion.SCHEDULE);
+    }
+
+    private Verdict judge(Row row, Occasion occasion) {
+        return policy.judge(row.row(), true, occasion, ME, "wx1");
     }
 
     @Test
@@ -89,8 +96,8 @@ class RefreshPolicyTest {
     @Test
     void onTheStableEndpointTheEndAloneDecides() {
         Row row = new Row(6899);
-        assertThat(policy.judge(row.row(), Endpoint.STABLE_TOKEN)).isEqualTo(Verdict.FRESH);
-        assertThat(policy.judge(new Row(6900).row(), Endpoint.STABLE_TOKEN)).isEqualTo(Verdict.NEAR_EXPIRY);
+        assertThat(policy.judge(row.row(), false, Occasion.SCHEDULE, ME, "wx1")).isEqualTo(Verdict.FRESH);
+        assertThat(policy.judge(new Row(6900).row(), false, Occasion.SCHEDULE, ME, "wx1")).isEqualTo(Verdict.NEAR_EXPIRY);
     }
 
     @Test
@@ -127,11 +134,11 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void anAdoptedValueWithoutFingerprintIsTakenAsItIs() {
+    void aValueWithoutFingerprintIsOneThatAReplaceIntoWrote() {
         Row row = new Row(10);
         row.fingerprint = "";
         row.expiresAt = 0;
-        assertThat(judge(row)).isEqualTo(Verdict.FRESH);
+        assertThat(judge(row)).isEqualTo(Verdict.FOREIGN_VALUE);
         assertThat(row.row().timeLeft()).isEqualTo(7190);
     }
 
@@ -146,38 +153,82 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void aRequestWaitsUntilTheLastFetchIsAMinuteOld() {
-        Row row = new Row(59);
-        row.requested = true;
-        assertThat(judge(row)).isEqualTo(Verdict.FRESH);
-        row = new Row(60);
-        row.requested = true;
-        assertThat(judge(row)).isEqualTo(Verdict.REQUESTED);
+    void whatWasRefusedToOneNodeAnotherMayTryWhileTheFailuresAreFew() {
+        Row row = new Row(3000);
+        row.failures = 3;
+        row.retryAfter = NOW + 600;
+        row.failedBy = ME.as("wx1");
+        assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
+        row.failedBy = "other/wx1";
+        assertThat(judge(row)).isEqualTo(Verdict.FAILED_BEFORE);
+        row.failedBy = ME.as("wx-mistyped");
+        assertThat(judge(row)).isEqualTo(Verdict.FAILED_BEFORE);
+        row.failures = 4;
+        assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
     }
 
     @Test
-    void aFencedRunsOwnRequestDoesNotWait() {
+    void whatOthersWantWaitsUntilTheLastFetchIsOldEnough() {
+        Row row = new Row(59);
+        row.requested = TokenRow.REQUESTED;
+        row.retryAfter = NOW + 1;
+        assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
+        assertThat(judge(row, Occasion.DEAD)).isEqualTo(Verdict.ON_HOLD);
+        row.fingerprint = Fingerprint.of("another token");
+        assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
+        row.retryAfter = NOW;
+        assertThat(judge(row)).isEqualTo(Verdict.FOREIGN_VALUE);
+        row.fingerprint = Fingerprint.of("token");
+        assertThat(judge(row)).isEqualTo(Verdict.REQUESTED);
+        assertThat(judge(row, Occasion.DEAD)).isEqualTo(Verdict.DEAD);
+    }
+
+    @Test
+    void anOldTokenWaitsForNothing() {
+        Row row = new Row(3000);
+        row.retryAfter = NOW + 60;
+        assertThat(judge(row)).isEqualTo(Verdict.OLD);
+    }
+
+    @Test
+    void aFencedRunsRequestDoesNotWaitWhoeverAnswersIt() {
         Row row = new Row(0);
-        row.requested = true;
-        assertThat(policy.judgeAfterFence(row.row(), Endpoint.TOKEN, "me")).isEqualTo(Verdict.REQUESTED);
+        row.requested = TokenRow.REQUESTED_BY_FENCED_RUN;
+        row.retryAfter = NOW + 60;
+        assertThat(judge(row)).isEqualTo(Verdict.REQUESTED);
+        assertThat(judge(row, Occasion.FENCED)).isEqualTo(Verdict.REQUESTED);
     }
 
     @Test
     void aFencedRunIsHeldByOthersButNotByItself() {
         Row row = new Row(0);
         row.claimedUntil = NOW + 60;
-        row.claimedBy = "me";
-        assertThat(policy.judgeAfterFence(row.row(), Endpoint.TOKEN, "me")).isEqualTo(Verdict.LAPSED_CLAIM);
+        row.claimedBy = ME.run();
+        row.failures = 1;
+        row.retryAfter = NOW + 60;
+        assertThat(judge(row, Occasion.FENCED)).isEqualTo(Verdict.LAPSED_CLAIM);
+        assertThat(judge(row, Occasion.SCHEDULE)).isEqualTo(Verdict.HELD);
         row.claimedBy = "other";
-        assertThat(policy.judgeAfterFence(row.row(), Endpoint.TOKEN, "me")).isEqualTo(Verdict.HELD);
+        assertThat(judge(row, Occasion.FENCED)).isEqualTo(Verdict.HELD);
     }
 
     @Test
     void aRequestDoesNotLiftAHold() {
         Row row = new Row(600);
-        row.requested = true;
+        row.requested = TokenRow.REQUESTED;
         row.failures = 3;
         row.retryAfter = NOW + 1;
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
+    }
+
+    @Test
+    void anOperatorsForceLiftsEveryHoldButNoClaim() {
+        Row row = new Row(5);
+        row.failures = 9;
+        row.retryAfter = NOW + 600;
+        assertThat(judge(row, Occasion.FORCED)).isEqualTo(Verdict.FORCED);
+        row.claimedBy = "other";
+        row.claimedUntil = NOW + 5;
+        assertThat(judge(row, Occasion.FORCED)).isEqualTo(Verdict.HELD);
     }
 }

@@ -5,115 +5,33 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.stream.Stream;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.springframework.dao.DataAccessResourceFailureException;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.settings.Account;
-import io.wxtoken.settings.WxProperties;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.wechat.Answer;
 import io.wxtoken.wechat.Endpoint;
-import io.wxtoken.wechat.WeChatClient;
+import io.wxtoken.wechat.Ticket;
 
 /** The contract of the row: the protocol's properties, and the source's own statements, on every database. */
 @ParameterizedClass
 @MethodSource("databases")
-class RowProtocolIT {
-
-    private static final Duration LEASE = Duration.ofSeconds(60);
-
-    private static final Account ACCOUNT = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN);
-
-    private static final RefreshPolicy POLICY = new RefreshPolicy(new WxProperties.Refresh(Duration.ofMinutes(50),
-            Duration.ofMinutes(5), LEASE, Duration.ofSeconds(60)));
-
-    @Parameter
-    TestDatabase database;
-
-    private TokenRows rows;
-
-    private StandIn weChat;
-
-    static Stream<TestDatabase> databases() {
-        return TestDatabase.all().map(TestDatabase::migrated);
-    }
-
-    @BeforeEach
-    void start() {
-        database.reset();
-        rows = new TokenRows(database.dataSource());
-        weChat = StandIn.start();
-    }
-
-    @AfterEach
-    void stop() {
-        weChat.close();
-    }
-
-    private WeChatClient client() {
-        return new WeChatClient(new WxProperties.Api(weChat.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(2), Duration.ofSeconds(8)));
-    }
-
-    private Refresher node(String name, TokenRows rows) {
-        return new Refresher(rows, POLICY, client(), LEASE, name, System::nanoTime, () -> false);
-    }
-
-    private Result run(String node) {
-        return node(node, rows).refresh(row(), ACCOUNT);
-    }
-
-    private TokenRow row() {
-        return rows.read(1).orElseThrow();
-    }
-
-    /** As time would. */
-    private void age(int seconds) {
-        database.jdbc()
-            .sql("UPDATE wx_token SET expire = :expire, expires_at = expires_at - :s WHERE id = 1")
-            .param("expire", String.valueOf(row().obtainedAt() - seconds))
-            .param("s", seconds)
-            .update();
-    }
-
-    private void lapse() {
-        database.jdbc().sql("UPDATE wx_token SET claimed_until = claimed_until - 1000 WHERE id = 1").update();
-    }
-
-    /** The source's class, which knows four columns. */
-    private void sourceWrites(String token) {
-        long now = row().now();
-        database.jdbc()
-            .sql("UPDATE wx_token SET expire = '" + now + "', value = '" + token + "' WHERE type = 'access_token'")
-            .update();
-    }
-
-    private void assertHoldsTheLastIssued() {
-        TokenRow row = row();
-        assertThat(row.value()).isEqualTo(weChat.lastIssued());
-        assertThat(row.claimedBy()).isNull();
-        assertThat(row.refreshRequested()).isFalse();
-        assertThat(POLICY.judge(row, Endpoint.TOKEN)).isEqualTo(Verdict.FRESH);
-    }
+class RowProtocolIT extends RowTest {
 
     // ---- The course of things
 
@@ -121,7 +39,7 @@ class RowProtocolIT {
     void aRowThatWasNeverFilledIsRefreshedAndThenFresh() {
         Result first = run("a");
         assertThat(first.outcome()).isEqualTo(Outcome.REFRESHED);
-        assertThat(first.timeLeft()).isEqualTo(7200);
+        assertThat(first.row().timeLeft()).isEqualTo(7200);
         assertHoldsTheLastIssued();
         TokenRow row = row();
         assertThat(row.now() - row.obtainedAt()).isBetween(0L, 5L);
@@ -149,11 +67,11 @@ class RowProtocolIT {
     void aHeldRowIsLeftAloneAndFineAsLongAsItsValueLives() {
         run("a");
         age(3000);
-        rows.claim(row(), "other", LEASE).orElseThrow();
+        rows.claim(row(), "other", SETTINGS.lease()).orElseThrow();
         Result held = run("b");
         assertThat(held.outcome()).isEqualTo(Outcome.HELD);
         assertThat(held.exitCode()).isEqualTo(ExitCode.OK);
-        age(4200);
+        database.jdbc().sql("UPDATE wx_token SET expires_at = expires_at - 4200 WHERE id = 1").update();
         assertThat(run("b").exitCode()).isEqualTo(ExitCode.RETRY);
         assertThat(weChat.requests()).isEqualTo(1);
     }
@@ -161,8 +79,8 @@ class RowProtocolIT {
     @Test
     void onlyOneOfTwoThatReadTheSameRowClaimsIt() {
         TokenRow seen = row();
-        assertThat(rows.claim(seen, "a", LEASE)).isPresent();
-        assertThat(rows.claim(seen, "b", LEASE)).isEmpty();
+        assertThat(rows.claim(seen, "a", SETTINGS.lease())).isPresent();
+        assertThat(rows.claim(seen, "b", SETTINGS.lease())).isEmpty();
         TokenRow claimed = row();
         assertThat(claimed.claimedBy()).isEqualTo("a");
         assertThat(claimed.claimedUntil() - claimed.now()).isBetween(55L, 60L);
@@ -171,30 +89,57 @@ class RowProtocolIT {
     @Test
     void aMissingRowIsAddedOnceHoweverManyNodesMissIt() throws Exception {
         database.jdbc().sql("DELETE FROM wx_token WHERE id = 1").update();
-        List<TokenRow> found = together(8, () -> rows.findOrAdd("wx-new", "access_token", rows.readAll()));
-        assertThat(found).extracting(TokenRow::id).containsOnly(3);
-        assertThat(rows.readAll()).hasSize(2);
+        Account another = new Account("wx-new", "s", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false);
+        together(8, () -> rows.findOrAdd(rows.readAll(), List.of(ACCOUNT, another), AccountRefresher::types));
+        assertThat(rows.readAll()).extracting(row -> row.id() + " " + row.appId() + " " + row.type())
+            .containsExactly("2  jsapi_ticket", "3 " + StandIn.APP_ID + " access_token", "4 wx-new access_token", "5 wx-new wx_card_ticket");
     }
 
     @Test
-    void theSourcesRowIsAdoptedAndAnotherAccountGetsARowOfItsOwn() {
-        assertThat(rows.findOrAdd("wx1", "access_token", rows.readAll()).id()).isEqualTo(1);
-        run("a");
-        assertThat(rows.findOrAdd(StandIn.APP_ID, "access_token", rows.readAll()).id()).isEqualTo(1);
-        assertThat(rows.findOrAdd("wx1", "access_token", rows.readAll()).id()).isEqualTo(3);
+    void theFirstAccountAdoptsTheSourcesRowsAndTheOthersGetTheirOwn() {
+        Account second = new Account("wx2", "s", Endpoint.TOKEN, List.of(), false);
+        Map<TokenRows.Key, TokenRow> found = rows.findOrAdd(rows.readAll(), List.of(second, ACCOUNT), AccountRefresher::types);
+        assertThat(found.get(new TokenRows.Key(StandIn.APP_ID, "access_token")).id()).isEqualTo(1);
+        assertThat(found.get(new TokenRows.Key(StandIn.APP_ID, "jsapi_ticket")).id()).isEqualTo(2);
+        assertThat(found.get(new TokenRows.Key("wx2", "access_token")).id()).isEqualTo(3);
+        assertThat(rows.findOrAdd(rows.readAll(), List.of(second, ACCOUNT), AccountRefresher::types).values()).hasSize(3);
+    }
+
+    @Test
+    void anAccountsOwnRowGoesBeforeOneThatIsNobodys() {
+        rows.findOrAdd(rows.readAll(), List.of(new Account(StandIn.APP_ID, "s", Endpoint.TOKEN, List.of(), false)), AccountRefresher::types);
+        assertThat(rows.findOrAdd(rows.readAll(), List.of(ACCOUNT), AccountRefresher::types).get(new TokenRows.Key(StandIn.APP_ID, "access_token")).id())
+            .isEqualTo(3);
+    }
+
+    @Test
+    void aRowThatBecameAnotherAccountsIsNeitherClaimedNorRefreshedAfterAFence() {
+        TokenRow seen = row();
+        database.jdbc().sql("UPDATE wx_token SET app_id = 'wx-other' WHERE id = 1").update();
+        assertThat(rows.claim(seen, "a", SETTINGS.lease())).isEmpty();
+        TokenRows taken = new TokenRows(database.dataSource()) {
+
+            @Override
+            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+                lapse();
+                Claim other = super.claim(row(), "b", SETTINGS.lease()).orElseThrow();
+                super.publish(other, "wx-other", "theirs", 0, 7200, 60);
+                return super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+            }
+        };
+        assertThat(node("a", taken).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).detail()).contains("another account");
+        assertThat(row().value()).isEqualTo("theirs");
     }
 
     // ---- The stable endpoint
 
     @Test
-    void onTheStableEndpointAnUnchangedTokenIsNoRefreshAndItsEndIsTrue() throws Exception {
-        Account stable = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.STABLE_TOKEN);
-        Refresher node = node("a", rows);
-        assertThat(node.refresh(row(), stable).outcome()).isEqualTo(Outcome.REFRESHED);
+    void onTheStableEndpointAnUnchangedTokenIsNoRefreshAndItsEndIsTrue() {
+        assertThat(run("a", STABLE).outcome()).isEqualTo(Outcome.REFRESHED);
         age(6900); // the row says 300 s, WeChat some 7200
-        Result same = node.refresh(row(), stable);
+        Result same = run("a", STABLE);
         assertThat(same.outcome()).isEqualTo(Outcome.FRESH);
-        assertThat(same.timeLeft()).isBetween(7190L, 7200L);
+        assertThat(same.row().timeLeft()).isBetween(7190L, 7200L);
         assertThat(row().expiresAt()).isEqualTo(row().obtainedAt() + 7200);
         assertThat(weChat.issued()).hasSize(1);
     }
@@ -202,8 +147,7 @@ class RowProtocolIT {
     @Test
     void onTheStableEndpointExpireIsWhenTheTokenWasFirstIssued() {
         weChat.next(new Fault.Body("{\"access_token\":\"STABLE\",\"expires_in\":345}"));
-        Result result = node("a", rows).refresh(row(), new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.STABLE_TOKEN));
-        assertThat(result.age()).isEqualTo(6855);
+        assertThat(run("a", STABLE).row().age()).isEqualTo(6855);
         assertThat(row().now() - row().obtainedAt()).isBetween(6855L, 6860L);
         assertThat(row().expiresAt()).isEqualTo(row().obtainedAt() + 7200);
     }
@@ -226,13 +170,12 @@ class RowProtocolIT {
         assertThat(row.retryAfter() - row.now()).isBetween(590L, 600L);
         assertThat(row.lastError()).startsWith("errcode 40164, invalid ip 1.2.3.4").contains("rid: ").contains("whitelist at");
 
-        Result onHold = run("b");
+        Result onHold = run("a");
         assertThat(onHold.exitCode()).isEqualTo(ExitCode.ACT);
-        assertThat(onHold.detail()).contains("40164");
+        assertThat(onHold.detail()).contains("40164").contains("WeChat is asked again in ");
         assertThat(weChat.requests()).isEqualTo(2);
 
         weChat.always(null);
-        database.jdbc().sql("UPDATE wx_token SET retry_after = 0 WHERE id = 1").update();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
         assertThat(row().failures()).isZero();
@@ -243,10 +186,9 @@ class RowProtocolIT {
     void aRequestThatWasClaimedAndRefusedStaysDue() {
         run("a");
         age(100);
-        rows.requestRefresh(1);
-        weChat.next(new Fault.Refuse(-1, "system error"));
+        rows.requestAfterFence(1);
+        weChat.next(busy(), busy(), busy());
         assertThat(run("a").exitCode()).isEqualTo(ExitCode.RETRY);
-        database.jdbc().sql("UPDATE wx_token SET retry_after = 0 WHERE id = 1").update();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
     }
 
@@ -258,9 +200,9 @@ class RowProtocolIT {
         Result failed = run("a");
         assertThat(failed.exitCode()).isEqualTo(ExitCode.RETRY);
         assertThat(row().claimedBy()).isEqualTo("a");
+        assertThat(row().lastError()).contains("broke");
         assertThat(run("b").outcome()).isEqualTo(Outcome.HELD);
         lapse();
-        database.jdbc().sql("UPDATE wx_token SET retry_after = 0 WHERE id = 1").update();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
     }
@@ -269,23 +211,70 @@ class RowProtocolIT {
     void aRequestThatNeverReachedWeChatIsTriedAgainByTheNextRun() {
         weChat.close();
         assertThat(run("a").exitCode()).isEqualTo(ExitCode.RETRY);
-        assertThat(POLICY.judge(row(), Endpoint.TOKEN)).isEqualTo(Verdict.NEVER_OBTAINED);
+        assertThat(judge(row())).isEqualTo(Verdict.NEVER_OBTAINED);
         assertThat(row().claimedBy()).isNull();
+    }
+
+    @Test
+    void whatIsOverInAMomentIsAskedAgainAtOnceInTheFirstFailedRunAlone() {
+        run("a");
+        age(3000);
+        weChat.next(busy(), new Fault.Body(""));
+        assertThat(run("a").outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(weChat.tokenCalls()).isEqualTo(4);
+
+        age(3000);
+        weChat.always(busy());
+        run("a");
+        assertThat(weChat.tokenCalls()).isEqualTo(7);
+        run("b");
+        assertThat(weChat.tokenCalls()).isEqualTo(8);
+    }
+
+    @Test
+    void anAnswerThatMayStillBeUnderWayIsNotRepeated() {
+        weChat.next(new Fault.CutAfter());
+        run("a");
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+    }
+
+    @Test
+    void aRunThatDiesEachTimeAfterItsFetchIsSlowedDown() {
+        TokenRows dying = new TokenRows(database.dataSource()) {
+
+            @Override
+            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+                throw new Died();
+            }
+        };
+        run("a");
+        age(3000);
+        for (int minute = 0; minute < 1440; minute++) {
+            try {
+                node("dies", dying).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE);
+            }
+            catch (Died expected) {
+                // as the process would
+            }
+            age(60);
+        }
+        assertThat(weChat.tokenCalls()).isLessThan(200);
     }
 
     @Test
     void aRunThatWasPausedAfterItsClaimDoesNotFetch() {
         long[] time = { 0 };
-        Refresher paused = new Refresher(rows, POLICY, client(), LEASE, "a", () -> time[0] += Duration.ofSeconds(51).toNanos(), () -> false);
-        assertThat(paused.refresh(row(), ACCOUNT).outcome()).isEqualTo(Outcome.FAILED);
+        Refresher paused = new Refresher(rows, SETTINGS, api().requestTimeout(), new Node("a", "a"),
+                () -> time[0] += Duration.ofSeconds(31).toNanos(), () -> false);
+        assertThat(paused.refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
         assertThat(weChat.requests()).isZero();
-        assertThat(row().claimedBy()).isEqualTo("a");
+        assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
     }
 
     @Test
     void aRunThatIsToldToStopClaimsNothing() {
-        Refresher stopped = new Refresher(rows, POLICY, client(), LEASE, "a", System::nanoTime, () -> true);
-        assertThat(stopped.refresh(row(), ACCOUNT).exitCode()).isEqualTo(ExitCode.STOPPED);
+        Refresher stopped = new Refresher(rows, SETTINGS, api().requestTimeout(), new Node("a", "a"), System::nanoTime, () -> true);
+        assertThat(stopped.refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).exitCode()).isEqualTo(ExitCode.STOPPED);
         assertThat(row().claimedBy()).isNull();
     }
 
@@ -296,7 +285,7 @@ class RowProtocolIT {
         weChat.next(new Fault.IssueLate(Duration.ofSeconds(1))); // node a's fetch is served after node b's
         Refresher a = node("a", rows);
         ExecutorService thread = Executors.newSingleThreadExecutor();
-        Future<Result> late = thread.submit(() -> a.refresh(row(), ACCOUNT));
+        Future<Result> late = thread.submit(() -> a.refresh(row(), token(ACCOUNT), Occasion.SCHEDULE));
         while (weChat.requests() == 0) {
             Thread.sleep(10);
         }
@@ -312,15 +301,15 @@ class RowProtocolIT {
 
     @Test
     void p1AFencedNodesReportFencesNobodyAndSurvivesAnothersPublish() {
-        Claim a = rows.claim(row(), "a", LEASE).orElseThrow();
+        Claim a = rows.claim(row(), "a", SETTINGS.lease()).orElseThrow();
         lapse();
-        Claim b = rows.claim(row(), "b", LEASE).orElseThrow();
-        assertThat(rows.publish(a, ACCOUNT, new Answer.Issued("late", 7200), 0, 0)).isFalse();
-        rows.requestRefresh(1);
-        assertThat(rows.publish(b, ACCOUNT, new Answer.Issued("doomed", 7200), 0, 0)).isTrue();
+        Claim b = rows.claim(row(), "b", SETTINGS.lease()).orElseThrow();
+        assertThat(rows.publish(a, StandIn.APP_ID, "late", 0, 7200, 60)).isFalse();
+        rows.requestAfterFence(1);
+        assertThat(rows.publish(b, StandIn.APP_ID, "doomed", 0, 7200, 60)).isTrue();
         assertThat(row().value()).isEqualTo("doomed");
-        assertThat(row().refreshRequested()).isTrue();
-        assertThat(POLICY.judgeAfterFence(row(), Endpoint.TOKEN, "c")).isEqualTo(Verdict.REQUESTED);
+        assertThat(row().refreshRequested()).isPositive();
+        assertThat(judge(row())).isEqualTo(Verdict.REQUESTED);
     }
 
     @Test
@@ -328,15 +317,52 @@ class RowProtocolIT {
         TokenRows written = new TokenRows(database.dataSource()) {
 
             @Override
-            public boolean publish(Claim claim, Account account, Answer.Issued token, long age, long lifeUsed) {
+            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
                 sourceWrites(weChat.issueElsewhere());
-                return super.publish(claim, account, token, age, lifeUsed);
+                return super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
             }
         };
-        Result result = node("a", written).refresh(row(), ACCOUNT);
+        Result result = node("a", written).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE);
         assertThat(result.outcome()).isEqualTo(Outcome.FAILED);
         assertThat(weChat.requests()).isEqualTo(4);
-        assertThat(row().refreshRequested()).isTrue();
+        assertThat(row().refreshRequested()).isPositive();
+    }
+
+    @Test
+    void p1ANodeThatWasPausedBeforeItsFetchAndGetsNoAnswerReportsWhatItMayHaveKilled() {
+        weChat.next(new Fault.CutAfter());
+        Source paused = new AccessTokenSource(ACCOUNT, client(), rows) {
+
+            @Override
+            public Answer fetch(TokenRow row, Verdict why) {
+                lapse();
+                Claim b = rows.claim(row(), "b", SETTINGS.lease()).orElseThrow();
+                rows.publish(b, StandIn.APP_ID, weChat.issueElsewhere(), 0, 7200, 60);
+                return super.fetch(row, why); // WeChat issues a token, and its answer is lost
+            }
+        };
+        assertThat(node("a", rows).refresh(row(), paused, Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
+        assertThat(row().value()).isNotEqualTo(weChat.lastIssued());
+        assertThat(run("c").outcome()).isEqualTo(Outcome.REFRESHED);
+        assertHoldsTheLastIssued();
+    }
+
+    @Test
+    void p1AFencedNodeWhosePublishEndsInAnErrorReportsItAllTheSame() {
+        TokenRows broken = new TokenRows(database.dataSource()) {
+
+            @Override
+            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+                lapse();
+                Claim b = super.claim(row(), "b", SETTINGS.lease()).orElseThrow();
+                super.publish(b, StandIn.APP_ID, "doomed", 0, 7200, 60);
+                throw new DataAccessResourceFailureException("the connection is gone");
+            }
+        };
+        assertThatThrownBy(() -> node("a", broken).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE))
+            .isInstanceOf(DataAccessResourceFailureException.class);
+        assertThat(run("c").outcome()).isEqualTo(Outcome.REFRESHED);
+        assertHoldsTheLastIssued();
     }
 
     // ---- P2: N nodes at the same instant on a due row: exactly one fetch
@@ -345,7 +371,7 @@ class RowProtocolIT {
     void p2EightNodesAtTheSameInstantFetchOnce() throws Exception {
         weChat.always(new Fault.Delay(Duration.ofMillis(200)));
         TokenRow seen = row();
-        List<Result> results = together(8, () -> node("node-" + Thread.currentThread().getId(), rows).refresh(seen, ACCOUNT));
+        List<Result> results = together(8, () -> node("node-" + Thread.currentThread().getId(), rows).refresh(seen, token(ACCOUNT), Occasion.SCHEDULE));
         assertThat(results).filteredOn(result -> result.outcome() == Outcome.REFRESHED).hasSize(1);
         assertThat(results).filteredOn(result -> result.outcome() == Outcome.LOST).hasSize(7);
         assertThat(weChat.requests()).isEqualTo(1);
@@ -373,8 +399,7 @@ class RowProtocolIT {
                 weChat.next(faults.get(i / 2 % faults.size()));
             }
             run("a");
-            lapse();
-            database.jdbc().sql("UPDATE wx_token SET retry_after = 0").update();
+            age(700);
         }
         done.set(true);
         assertThat(seen.get()).isNotEmpty().isSubsetOf(weChat.issued());
@@ -385,6 +410,10 @@ class RowProtocolIT {
 
     enum Crash {
         BEFORE_CLAIM, AFTER_CLAIM, BEFORE_PUBLISH, AFTER_PUBLISH, BEFORE_REPORT, AFTER_REPORT
+    }
+
+    private static Fault busy() {
+        return new Fault.Refuse(-1, "system error");
     }
 
     /** The process dies here: nothing after it happens. */
@@ -413,24 +442,24 @@ class RowProtocolIT {
             }
 
             @Override
-            public boolean publish(Claim claim, Account account, Answer.Issued token, long age, long lifeUsed) {
+            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
                 at(Crash.BEFORE_PUBLISH);
                 if (crash.name().endsWith("REPORT")) {
                     sourceWrites(weChat.issueElsewhere()); // so that the publish is fenced
                 }
-                boolean published = super.publish(claim, account, token, age, lifeUsed);
+                boolean published = super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
                 at(Crash.AFTER_PUBLISH);
                 return published;
             }
 
             @Override
-            public void requestRefresh(int id) {
+            public void requestAfterFence(int id) {
                 at(Crash.BEFORE_REPORT);
-                super.requestRefresh(id);
+                super.requestAfterFence(id);
                 at(Crash.AFTER_REPORT);
             }
         };
-        assertThatThrownBy(() -> node("dies", dying).refresh(row(), ACCOUNT)).isInstanceOf(Died.class);
+        assertThatThrownBy(() -> node("dies", dying).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE)).isInstanceOf(Died.class);
         assertThat(row().value()).isNotEmpty();
 
         lapse();
@@ -444,6 +473,7 @@ class RowProtocolIT {
     @Test
     void p5ARowWrittenByAnotherProgramIsNoticedByTheNextRun() {
         run("a");
+        age(60);
         sourceWrites(weChat.issueElsewhere());
         Result result = run("b");
         assertThat(result.outcome()).isEqualTo(Outcome.REFRESHED);
@@ -459,19 +489,19 @@ class RowProtocolIT {
             private boolean once;
 
             @Override
-            public boolean publish(Claim claim, Account account, Answer.Issued token, long age, long lifeUsed) {
+            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
                 if (!once) {
                     once = true;
                     sourceWrites(weChat.issueElsewhere());
-                    boolean published = super.publish(claim, account, token, age, lifeUsed);
+                    boolean published = super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
                     assertThat(published).isFalse();
                     seenByReaders.add(row().value());
                     return published;
                 }
-                return super.publish(claim, account, token, age, lifeUsed);
+                return super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
             }
         };
-        assertThat(node("a", interrupted).refresh(row(), ACCOUNT).outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(node("a", interrupted).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.REFRESHED);
         assertThat(weChat.issued()).hasSize(3);
         assertThat(seenByReaders).containsExactly(weChat.issued().get(1));
         assertHoldsTheLastIssued();
@@ -481,14 +511,10 @@ class RowProtocolIT {
     void p5AWriteByTheSourcesClassBeforeTheClaimLosesTheClaim() {
         TokenRow seen = row();
         sourceWrites("theirs");
-        assertThat(rows.claim(seen, "a", LEASE)).isEmpty();
+        assertThat(rows.claim(seen, "a", SETTINGS.lease())).isEmpty();
     }
 
     // ---- The source's own statements
-
-    private Map<String, Object> sourceReads() {
-        return database.jdbc().sql("SELECT * FROM wx_token WHERE type = 'access_token'").query().listOfRows().get(0);
-    }
 
     @Test
     void theSourcesSelectFindsTheTokenInTheColumnsThatItKnows() {
@@ -501,16 +527,37 @@ class RowProtocolIT {
     }
 
     @Test
-    void theSourcesInsertNeedsNoneOfTheNewColumns() {
+    void theSourcesInsertNeedsNoneOfTheNewColumnsAndIsOneMoreForeignValue() {
         database.jdbc().sql("DELETE FROM wx_token").update();
         database.jdbc()
-            .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + System.currentTimeMillis() / 1000 + "', 'adopted'), (2, 'jsapi_ticket', '', '')")
+            .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + System.currentTimeMillis() / 1000 + "', 'theirs'), (2, 'jsapi_ticket', '', '')")
             .update();
-        Result result = run("a");
-        assertThat(result.outcome()).isEqualTo(Outcome.FRESH);
-        assertThat(result.fingerprint()).isEqualTo(Fingerprint.shortOf("adopted"));
-        age(3000);
-        assertThat(run("a").outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(sourceReads()).containsEntry("value", "theirs");
+        assertThat(run("a").detail()).isEqualTo(Verdict.FOREIGN_VALUE.reason());
+        assertHoldsTheLastIssued();
+    }
+
+    @Test
+    void aReplaceIntoTakesTheClaimAwayAndIsNotOverwrittenByAnOlderToken() {
+        TokenRows replaced = new TokenRows(database.dataSource()) {
+
+            private boolean once;
+
+            @Override
+            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+                if (!once) {
+                    once = true;
+                    database.jdbc().sql("DELETE FROM wx_token WHERE id = 1").update();
+                    database.jdbc()
+                        .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + claim.seen().now() + "', '"
+                                + weChat.issueElsewhere() + "')")
+                        .update();
+                }
+                return super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+            }
+        };
+        assertThat(node("a", replaced).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(weChat.issued()).hasSize(3);
         assertHoldsTheLastIssued();
     }
 
@@ -520,24 +567,10 @@ class RowProtocolIT {
         age(100);
         String request = "UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '" + row().value() + "'";
         assertThat(database.jdbc().sql(request).update()).isEqualTo(1);
-        Claim claim = rows.claim(row(), "a", LEASE).orElseThrow();
-        assertThat(row().refreshRequested()).isFalse();
+        Claim claim = rows.claim(row(), "a", SETTINGS.lease()).orElseThrow();
+        assertThat(row().refreshRequested()).isZero();
         assertThat(database.jdbc().sql(request).update()).isEqualTo(1);
-        assertThat(rows.publish(claim, ACCOUNT, new Answer.Issued("new", 7200), 0, 0)).isTrue();
-        assertThat(row().refreshRequested()).isTrue();
-    }
-
-    private static <T> List<T> together(int nodes, Callable<T> work) throws Exception {
-        ExecutorService threads = Executors.newFixedThreadPool(nodes);
-        try {
-            List<T> results = new ArrayList<>();
-            for (Future<T> future : threads.invokeAll(Collections.nCopies(nodes, work))) {
-                results.add(future.get());
-            }
-            return results;
-        }
-        finally {
-            threads.shutdownNow();
-        }
+        assertThat(rows.publish(claim, StandIn.APP_ID, "new", 0, 7200, 60)).isTrue();
+        assertThat(row().refreshRequested()).isPositive();
     }
 }

@@ -23,8 +23,8 @@ class ErrorCodeTest {
     void busyIsTransientAndAskedAgainLaterAndLater(int code) {
         ErrorCode error = ErrorCode.of(code);
         assertThat(error.kind()).isEqualTo(Kind.TRANSIENT);
-        assertThat(error.retryAfter(NOW, 0)).isEqualTo(NOW + 15);
-        assertThat(error.retryAfter(NOW, 3)).isEqualTo(NOW + 120);
+        assertThat(error.retryAfter(NOW, 1)).isEqualTo(NOW);
+        assertThat(error.retryAfter(NOW, 3)).isEqualTo(NOW + 30);
         assertThat(error.retryAfter(NOW, 1000)).isEqualTo(NOW + 600);
     }
 

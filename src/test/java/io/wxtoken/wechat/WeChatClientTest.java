@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.net.ServerSocket;
 import java.time.Duration;
+import java.util.List;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -21,7 +22,7 @@ class WeChatClientTest {
 
     private final StandIn weChat = StandIn.start();
 
-    private final Account account = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN);
+    private final Account account = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN, List.of(), true);
 
     private final WeChatClient client = client(weChat.baseUrl());
 
@@ -36,13 +37,13 @@ class WeChatClientTest {
 
     private Answer fetch(Fault... faults) {
         weChat.next(faults);
-        return client.fetchToken(account);
+        return client.fetchToken(account, false);
     }
 
     private static void assertUnknown(Answer answer, String says) {
         assertThat(answer).isInstanceOfSatisfying(Answer.Unknown.class, unknown -> {
             assertThat(unknown.reason()).contains(says).doesNotContain(StandIn.SECRET);
-            assertThat(unknown.sent()).isTrue();
+            assertThat(unknown.reach()).isNotEqualTo(Answer.Reach.NOT_SENT);
         });
     }
 
@@ -56,20 +57,20 @@ class WeChatClientTest {
 
     @Test
     void theStableEndpointGoesOnWithItsToken() {
-        Account stable = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.STABLE_TOKEN);
-        Answer.Issued first = (Answer.Issued) client.fetchToken(stable);
-        assertThat(client.fetchToken(stable)).isEqualTo(first);
+        Account stable = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.STABLE_TOKEN, List.of(), true);
+        Answer.Issued first = (Answer.Issued) client.fetchToken(stable, false);
+        assertThat(client.fetchToken(stable, false)).isEqualTo(first);
     }
 
     @ParameterizedTest
     @EnumSource
     void aWrongSecretOrAppIdIsRefusedWithTheRequestId(Endpoint endpoint) {
-        assertThat(client.fetchToken(new Account(StandIn.APP_ID, "wrong", endpoint)))
+        assertThat(client.fetchToken(new Account(StandIn.APP_ID, "wrong", endpoint, List.of(), true), false))
             .isInstanceOfSatisfying(Answer.Refused.class, refused -> {
                 assertThat(refused.errcode()).isEqualTo(40125);
                 assertThat(refused.errmsg()).contains("invalid appsecret rid: ");
             });
-        assertThat(client.fetchToken(new Account("wx1", "a&b=c d%", endpoint))).isInstanceOfSatisfying(Answer.Refused.class,
+        assertThat(client.fetchToken(new Account("wx1", "a&b=c d%", endpoint, List.of(), true), false)).isInstanceOfSatisfying(Answer.Refused.class,
                 refused -> assertThat(refused.errcode()).isEqualTo(40013));
     }
 
@@ -152,10 +153,53 @@ class WeChatClientTest {
             closedPort = socket.getLocalPort();
         }
         for (String url : new String[] { "http://127.0.0.1:" + closedPort, "https://no-such-host.invalid" }) {
-            assertThat(client(url).fetchToken(account)).isInstanceOfSatisfying(Answer.Unknown.class, unknown -> {
-                assertThat(unknown.sent()).isFalse();
+            assertThat(client(url).fetchToken(account, false)).isInstanceOfSatisfying(Answer.Unknown.class, unknown -> {
+                assertThat(unknown.reach()).isEqualTo(Answer.Reach.NOT_SENT);
                 assertThat(unknown.reason()).contains("wx.api.base-url").doesNotContain(StandIn.SECRET);
             });
+        }
+    }
+
+    @Test
+    void aTicketIsGivenForALiveTokenTheSameOneEachTimeWithItsFullLife() {
+        String token = ((Answer.Issued) fetch()).value();
+        Answer.Issued first = (Answer.Issued) client.fetchTicket(Ticket.JSAPI, token);
+        assertThat(first.expiresIn()).isEqualTo(7200);
+        assertThat(client.fetchTicket(Ticket.JSAPI, token)).isEqualTo(first);
+        assertThat(client.fetchTicket(Ticket.WX_CARD, token)).isNotEqualTo(first);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 40001, 40014, 42001 })
+    void aDeadTokenIsKnownByItsCodesFromAnApiCallAlone(int errcode) {
+        Fault dead = new Fault.Refuse(errcode, "invalid credential");
+        weChat.next(dead, dead, dead);
+        assertThat(client.fetchTicket(Ticket.JSAPI, "T")).isInstanceOf(Answer.TokenDead.class);
+        assertThat(client.probe("T")).isEqualTo(WeChatClient.Life.DEAD);
+        assertThat(client.fetchToken(account, false)).isInstanceOf(Answer.Refused.class);
+    }
+
+    @Test
+    void aProbeSaysAliveDeadOrUnknownAndOnlyAClearWordIsDead() {
+        String token = ((Answer.Issued) fetch()).value();
+        assertThat(client.probe(token)).isEqualTo(WeChatClient.Life.ALIVE);
+        assertThat(client.probe("never issued")).isEqualTo(WeChatClient.Life.DEAD);
+        for (Fault fault : new Fault[] { new Fault.Refuse(-1, "system error"), new Fault.Refuse(45009, "quota"), new Fault.Body(""),
+                new Fault.Body("{}"), new Fault.Body("[40001]"), new Fault.Status(500), new Fault.CutBefore(), new Fault.Hang() }) {
+            weChat.next(fault);
+            assertThat(client.probe(token)).as(fault.toString()).isEqualTo(WeChatClient.Life.UNKNOWN);
+        }
+    }
+
+    @Test
+    void whatMayStillBeUnderWayIsToldFromWhatIsOver() {
+        for (Fault fault : new Fault[] { new Fault.Hang(), new Fault.CutAfter(), new Fault.CutInside(), new Fault.Status(504) }) {
+            assertThat(fetch(fault)).isInstanceOfSatisfying(Answer.Unknown.class,
+                    unknown -> assertThat(unknown.reach()).isEqualTo(Answer.Reach.IN_FLIGHT));
+        }
+        for (Fault fault : new Fault[] { new Fault.Body(""), new Fault.Body("<html>"), new Fault.Status(500) }) {
+            assertThat(fetch(fault)).isInstanceOfSatisfying(Answer.Unknown.class,
+                    unknown -> assertThat(unknown.reach()).isEqualTo(Answer.Reach.ANSWERED));
         }
     }
 

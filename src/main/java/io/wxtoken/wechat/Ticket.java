@@ -1,0 +1,33 @@
+package io.wxtoken.wechat;
+
+/**
+ * A ticket that {@code GET /cgi-bin/ticket/getticket} gives for a live access_token. Within its life WeChat gives the same
+ * one again, each time with a full {@code expires_in}; asking again does not kill it.
+ */
+public enum Ticket {
+
+    /** Signs web pages' calls of the JS-SDK. */
+    JSAPI("jsapi", "jsapi_ticket"),
+
+    /** Signs cards and coupons (卡券). */
+    WX_CARD("wx_card", "wx_card_ticket");
+
+    private final String parameter;
+
+    private final String rowType;
+
+    Ticket(String parameter, String rowType) {
+        this.parameter = parameter;
+        this.rowType = rowType;
+    }
+
+    /** WeChat's parameter {@code type}. */
+    public String parameter() {
+        return parameter;
+    }
+
+    /** The column {@code type} of its row, at most 20 characters. */
+    public String rowType() {
+        return rowType;
+    }
+}
