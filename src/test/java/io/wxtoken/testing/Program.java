@@ -21,6 +21,8 @@ public final class Program {
 
     private final Map<String, String> environment = new HashMap<>();
 
+    private final List<String> jvmOptions = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
+
     private final List<String> arguments = new ArrayList<>();
 
     public Program(Path folder) {
@@ -45,6 +47,32 @@ public final class Program {
 
     public Program without(String variable) {
         environment.remove(variable);
+        return this;
+    }
+
+    /** A config/application.yml with so many accounts of the stand-in's, which want no tickets. */
+    public Program withAccounts(int accounts, StandIn weChat) {
+        StringBuilder yaml = new StringBuilder("wx:\n  tickets: []\n  accounts:\n");
+        for (int i = 0; i < accounts; i++) {
+            weChat.addAccount(accountId(i), "secret-" + i);
+            yaml.append("  - { app-id: ").append(accountId(i)).append(", app-secret: secret-").append(i).append(" }\n");
+        }
+        try {
+            Files.createDirectories(folder.resolve("config"));
+            Files.writeString(folder.resolve("config/application.yml"), yaml);
+        }
+        catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return without("WX_APPID").without("WX_APPSECRET");
+    }
+
+    public static String accountId(int i) {
+        return "wx%06d".formatted(i);
+    }
+
+    public Program jvm(String option) {
+        jvmOptions.add(option);
         return this;
     }
 
@@ -95,8 +123,10 @@ public final class Program {
 
     public Started start() {
         try {
-            List<String> command = new ArrayList<>(List.of(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java",
-                    "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", System.getProperty("wx.jar")));
+            List<String> command = new ArrayList<>(
+                    List.of(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java"));
+            command.addAll(jvmOptions);
+            command.addAll(List.of("-jar", System.getProperty("wx.jar")));
             command.addAll(arguments);
             Path output = Files.createTempFile(folder, "output", ".txt");
             ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile())

@@ -156,6 +156,12 @@ public final class TestDatabase {
         return dataSource;
     }
 
+    /** A counter of the whole server's, such as Questions (statements) or Connections. */
+    public long serverStatus(String counter) {
+        return Long.parseLong((String) jdbc().sql("SHOW GLOBAL STATUS LIKE '" + counter + "'").query().listOfRows().get(0)
+            .values().stream().skip(1).findFirst().orElseThrow());
+    }
+
     public synchronized void close() {
         if (dataSource != null) {
             dataSource.close();

@@ -42,6 +42,8 @@ abstract class RowTest {
 
     StandIn weChat;
 
+    private WeChatClient client;
+
     static Stream<TestDatabase> databases() {
         return TestDatabase.all().map(TestDatabase::migrated);
     }
@@ -55,6 +57,7 @@ abstract class RowTest {
         database.reset();
         rows = new TokenRows(database.dataSource());
         weChat = StandIn.start();
+        client = new WeChatClient(api());
     }
 
     @AfterEach
@@ -63,7 +66,7 @@ abstract class RowTest {
     }
 
     WeChatClient client() {
-        return new WeChatClient(api());
+        return client;
     }
 
     WxProperties.Api api() {

@@ -1,0 +1,167 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import io.wxtoken.standin.Fault;
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.Program.Ended;
+import io.wxtoken.testing.Program.Started;
+import io.wxtoken.testing.TestDatabase;
+
+/** Many accounts in one table, by the built jar as processes. Counts are asserted, times are not. */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#servers")
+class AccountsIT {
+
+    private static final int ACCOUNTS = 100;
+
+    @Parameter
+    TestDatabase server;
+
+    @TempDir
+    Path folder;
+
+    private TestDatabase database;
+
+    private StandIn weChat;
+
+    @BeforeEach
+    void start() {
+        database = server.fresh();
+        weChat = StandIn.start();
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+        database.close();
+    }
+
+    private Program node(int accounts) {
+        return Program.against(weChat, folder).on(database).withAccounts(accounts, weChat);
+    }
+
+    private void allAreDue() {
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000 WHERE expire <> '0'").update();
+    }
+
+    private void assertEachHoldsItsLast(int accounts) {
+        List<String> wrong = IntStream.range(0, accounts).mapToObj(Program::accountId)
+            .filter(appId -> !weChat.lastIssued(appId).equals(database.jdbc().sql("SELECT value FROM wx_token WHERE app_id = ?")
+                .param(appId).query(String.class).single()))
+            .toList();
+        assertThat(wrong).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 1, 2, 4 })
+    void eachOfManyDueAccountsIsFetchedOnceHoweverManyNodesShareTheWork(int nodes) {
+        Program program = node(ACCOUNTS);
+        Ended first = program.run();
+        assertThat(first.exitCode()).as(first.text()).isZero();
+        assertThat(weChat.tokenCalls()).isEqualTo(ACCOUNTS);
+
+        allAreDue();
+        long statements = database.serverStatus("Questions");
+        List<Started> started = Stream.generate(program::start).limit(nodes).toList();
+        for (Started node : started) {
+            Ended ended = node.end();
+            assertThat(ended.exitCode()).as(ended.text()).isZero();
+        }
+        statements = database.serverStatus("Questions") - statements;
+        assertThat(weChat.tokenCalls()).isEqualTo(2 * ACCOUNTS);
+        assertEachHoldsItsLast(ACCOUNTS);
+        // A claim and a publish for each token; the rest is what a node costs: connections, Flyway, Spring Batch.
+        System.out.printf("%s, %d node(s): %d statements for %d tokens%n", database, nodes, statements, ACCOUNTS);
+        if (nodes == 1) {
+            assertThat(statements).isLessThan(3 * ACCOUNTS + 200);
+        }
+    }
+
+    @Test
+    void anAccountThatHangsOrIsRefusedDelaysAndFailsNobodyElse() {
+        Program program = node(20).with("WX_API_CONNECTTIMEOUT", "1s").with("WX_API_READTIMEOUT", "3s");
+        weChat.next(new Fault.Hang(), new Fault.Refuse(40125, "invalid appsecret"));
+        Ended ended = program.run();
+        assertThat(ended.exitCode()).as(ended.text()).isEqualTo(2);
+        assertThat(ended.text()).contains("20 rows: 18 refreshed, 2 failed; exit code 2", "errcode 40125", "no answer from");
+        assertThat(ended.text().lines().filter(line -> line.contains(" refreshed: "))).hasSize(18);
+    }
+
+    @Test
+    void theSourcesRowIsTheFirstAccountsAndRowsOfOthersAreLeftAloneAndNamed() {
+        Program program = node(2);
+        program.run();
+        assertThat(database.jdbc().sql("SELECT value FROM wx_token WHERE type = 'access_token'").query(String.class).list().get(0))
+            .isEqualTo(weChat.lastIssued(Program.accountId(0)));
+        String second = weChat.lastIssued(Program.accountId(1));
+
+        allAreDue();
+        Ended ended = node(1).run();
+        assertThat(ended.exitCode()).isZero();
+        assertThat(ended.text()).contains("WARN  wx_token has rows of 1 app id(s) that are not configured", Program.accountId(1));
+        assertThat(weChat.lastIssued(Program.accountId(1))).isEqualTo(second);
+    }
+
+    @Test
+    void forceIsForOneAccountIfItIsNamed() {
+        Program program = node(3);
+        program.run();
+        Ended ended = program.argument("refresh").argument("--force").argument("--app-id=" + Program.accountId(1)).run();
+        assertThat(ended.exitCode()).as(ended.text()).isZero();
+        assertThat(ended.text()).contains(Program.accountId(1) + " access_token refreshed", "(forced)", "1 row: 1 refreshed");
+        assertThat(weChat.tokenCalls()).isEqualTo(4);
+    }
+
+    @Test
+    void whatOneNodeIsRefusedForItsAddressAnotherNodeGets() {
+        Program program = node(1);
+        weChat.next(new Fault.Refuse(40164, "invalid ip"));
+        Ended refused = program.run();
+        assertThat(refused.exitCode()).isEqualTo(2);
+        assertThat(program.run().exitCode()).isEqualTo(2); // the same host waits
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+        database.jdbc().sql("UPDATE wx_token SET failed_by = CONCAT('other', failed_by) WHERE id = 1").update();
+        assertThat(program.run().exitCode()).isZero();
+    }
+
+    @Test
+    void aScheduleThatIsTooSparseIsWarnedAbout() {
+        Program program = node(1);
+        program.run();
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3300 WHERE id = 1").update();
+        Ended ended = program.run();
+        assertThat(ended.text()).contains("was due for 30", "Start the job every minute");
+    }
+
+    @Test
+    void aForeignWriterAndADeadTokenAreEachWarnedAbout() {
+        Program program = node(1).with("WX_PROBE_INTERVAL", "1s");
+        program.run();
+        weChat.kill(weChat.lastIssued());
+        database.jdbc().sql("UPDATE wx_token SET probed_at = probed_at - 100, retry_after = 0").update();
+        Ended dead = program.run();
+        assertThat(dead.text()).contains("WARN  wx000000 access_token with fingerprint ", "somebody else refreshes this app id",
+                "access_token refreshed");
+        database.jdbc().sql("UPDATE wx_token SET value = 'theirs', retry_after = 0").update();
+        Ended foreign = program.run();
+        assertThat(foreign.text()).contains("WARN  wx000000 access_token: another program wrote this row, seen at ", "access_token refreshed");
+        assertThat(dead.text() + foreign.text()).doesNotContain(weChat.issued());
+    }
+}
