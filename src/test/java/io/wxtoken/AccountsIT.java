@@ -58,7 +58,7 @@ class AccountsIT {
     }
 
     private void allAreDue() {
-        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000 WHERE expire <> '0'").update();
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE expire <> '0'").update();
     }
 
     private void assertEachHoldsItsLast(int accounts) {
@@ -120,6 +120,14 @@ class AccountsIT {
     }
 
     @Test
+    void aRowThatLostItsAccountToAReplaceIntoIsNamed() {
+        Program program = node(2);
+        program.run();
+        database.jdbc().sql("REPLACE INTO wx_token (id, type, expire, value) VALUES (3, 'access_token', '1', 'theirs')").update();
+        assertThat(program.run().text()).contains("rows with a value and without an app_id", "id 3.");
+    }
+
+    @Test
     void forceIsForOneAccountIfItIsNamed() {
         Program program = node(3);
         program.run();
@@ -145,7 +153,7 @@ class AccountsIT {
     void aScheduleThatIsTooSparseIsWarnedAbout() {
         Program program = node(1);
         program.run();
-        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3300 WHERE id = 1").update();
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3300, retry_after = 0 WHERE id = 1").update();
         Ended ended = program.run();
         assertThat(ended.text()).contains("was due for 30", "Start the job every minute");
     }

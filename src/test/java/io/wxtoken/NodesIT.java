@@ -81,7 +81,7 @@ class NodesIT {
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(value()).isEqualTo(weChat.lastIssued());
 
-        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000 WHERE id = 1").update();
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1").update();
         List<Ended> second = startTogether();
         assertThat(second).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isZero());
         assertThat(weChat.tokenCalls()).isEqualTo(2);
@@ -121,7 +121,7 @@ class NodesIT {
 
     @Test
     void noSecretAndNoTokenIsInTheTablesOfSpringBatchOrInLastError() {
-        node().run();
+        node().with("WX_REFRESH_AFTER", "1s").run();
         weChat.always(new Fault.Refuse(40125, "invalid appsecret " + StandIn.SECRET));
         node().with("WX_REFRESH_AFTER", "1s").run();
         assertThat(query("SELECT last_error AS e FROM wx_token WHERE id = 1").get(0).get("e").toString()).contains("errcode 40125").doesNotContain(StandIn.SECRET);

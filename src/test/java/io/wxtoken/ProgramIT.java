@@ -93,9 +93,9 @@ class ProgramIT {
 
     @Test
     void code1WeChatIsBusyAndTheLiveTokenStays() {
+        program.with("WX_REFRESH_AFTER", "1s");
         ends(ExitCode.OK, "refreshed");
         weChat.always(new Fault.Refuse(-1, "system error"));
-        program.with("WX_REFRESH_AFTER", "1s");
         ends(ExitCode.RETRY, "failed: age ", " s left, fingerprint ", "errcode -1, system error rid: ", "WeChat is busy");
     }
 

@@ -112,7 +112,7 @@ class SchemaIT {
         assertThat(row(2)).containsEntry("value", weChat.ticket("jsapi"));
         assertEngineAndCollation();
 
-        database.jdbc().sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3000) + "' WHERE id = 1").update();
+        database.jdbc().sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3000) + "', retry_after = 0 WHERE id = 1").update();
         assertThat(run()).isEqualTo(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", weChat.lastIssued()).containsEntry("app_id", StandIn.APP_ID);
     }

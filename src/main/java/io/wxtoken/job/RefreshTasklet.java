@@ -1,6 +1,8 @@
 package io.wxtoken.job;
 
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +44,8 @@ final class RefreshTasklet implements Tasklet {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
+    private static final Duration STALE = Duration.ofSeconds(5);
+
     private final List<Account> accounts;
 
     private final int concurrency;
@@ -52,7 +56,6 @@ final class RefreshTasklet implements Tasklet {
 
     private final AccountRefresher refresher;
 
-    /** @param accounts those of this run; the first of all accounts, if it is among them, first */
     RefreshTasklet(List<Account> accounts, int concurrency, RefreshRun.Options options, TokenRows rows, AccountRefresher refresher) {
         this.accounts = accounts;
         this.concurrency = concurrency;
@@ -63,11 +66,12 @@ final class RefreshTasklet implements Tasklet {
 
     @Override
     public RepeatStatus execute(StepContribution contribution, ChunkContext context) throws InterruptedException {
+        long read = System.nanoTime();
         List<TokenRow> all = rows.readAll();
-        warnOfOthers(all);
         List<Account> mine = accounts.stream().filter(account -> options.appId() == null || account.appId().equals(options.appId())).toList();
         Map<TokenRows.Key, TokenRow> known = rows.findOrAdd(all, mine, AccountRefresher::types);
-        List<Result> results = refresh(mine, known);
+        warnOfOthers(all, known.values());
+        List<Result> results = refresh(mine, known, read);
         for (Result result : results) {
             contribution.incrementReadCount();
             switch (result.outcome()) {
@@ -90,7 +94,7 @@ final class RefreshTasklet implements Tasklet {
         return RepeatStatus.FINISHED;
     }
 
-    private List<Result> refresh(List<Account> mine, Map<TokenRows.Key, TokenRow> known) throws InterruptedException {
+    private List<Result> refresh(List<Account> mine, Map<TokenRows.Key, TokenRow> known, long read) throws InterruptedException {
         // Nodes that start together would else race for the same row, one after the other.
         List<Account> order = new ArrayList<>(mine);
         Collections.shuffle(order);
@@ -98,7 +102,7 @@ final class RefreshTasklet implements Tasklet {
         try {
             List<Future<List<Result>>> futures = new ArrayList<>();
             for (Account account : order) {
-                futures.add(workers.submit(() -> refresh(account, known)));
+                futures.add(workers.submit(() -> refresh(account, rowsOf(account, known), read)));
             }
             List<Result> results = new ArrayList<>();
             for (Future<List<Result>> future : futures) {
@@ -116,16 +120,26 @@ final class RefreshTasklet implements Tasklet {
         }
     }
 
-    private List<Result> refresh(Account account, Map<TokenRows.Key, TokenRow> known) {
+    private static Map<TokenRows.Key, TokenRow> rowsOf(Account account, Map<TokenRows.Key, TokenRow> known) {
+        return AccountRefresher.types(account).stream().map(type -> new TokenRows.Key(account.appId(), type))
+            .collect(Collectors.toMap(key -> key, known::get));
+    }
+
+    private List<Result> refresh(Account account, Map<TokenRows.Key, TokenRow> seen, long read) {
         List<Result> results;
         try {
-            results = refresher.refresh(account, known, options.force());
+            // Behind many others in the queue the rows, and the time that was read with them, are no longer true.
+            boolean old = System.nanoTime() - read > STALE.toNanos();
+            results = refresher.refresh(account, old ? rows.readAgain(seen) : seen, options.force());
         }
-        catch (DataAccessException e) {
+        catch (RuntimeException e) { // one account's trouble is not the others'
             log.debug("stack trace", e);
-            String why = "the database failed: " + NestedExceptionUtils.getMostSpecificCause(e).getMessage().lines().findFirst().orElse("");
-            results = AccountRefresher.types(account).stream()
-                .map(type -> new Result(known.get(new TokenRows.Key(account.appId(), type)), Outcome.FAILED, why, ExitCode.DATABASE))
+            boolean database = e instanceof DataAccessException;
+            Throwable cause = NestedExceptionUtils.getMostSpecificCause(e);
+            String why = (database ? "the database failed: " : "unexpected: " + cause.getClass().getName() + ": ")
+                    + String.valueOf(cause.getMessage()).lines().findFirst().orElse("");
+            results = seen.values().stream()
+                .map(row -> new Result(row, Outcome.FAILED, why, database ? ExitCode.DATABASE : ExitCode.RETRY))
                 .toList();
         }
         for (Result result : results) {
@@ -135,7 +149,14 @@ final class RefreshTasklet implements Tasklet {
         return results;
     }
 
-    private void warnOfOthers(List<TokenRow> all) {
+    private void warnOfOthers(List<TokenRow> all, Collection<TokenRow> ours) {
+        Set<Integer> ourIds = ours.stream().map(TokenRow::id).collect(Collectors.toSet());
+        String nobodys = all.stream().filter(row -> row.appId().isEmpty() && !row.value().isEmpty() && !ourIds.contains(row.id()))
+            .map(row -> String.valueOf(row.id())).limit(10).collect(Collectors.joining(", "));
+        if (!nobodys.isEmpty() && options.appId() == null) {
+            log.warn("wx_token has rows with a value and without an app_id, and they are left alone: id {}. (REPLACE INTO resets"
+                    + " app_id; let that program only read.) Set their app_id, or delete them", nobodys);
+        }
         Set<String> configured = accounts.stream().map(Account::appId).collect(Collectors.toSet());
         Set<String> others = all.stream().map(TokenRow::appId).filter(appId -> !appId.isEmpty() && !configured.contains(appId))
             .collect(Collectors.toCollection(TreeSet::new));

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 import org.springframework.boot.context.properties.bind.BindException;
@@ -19,8 +20,10 @@ import org.springframework.boot.context.properties.bind.PropertySourcesPlacehold
 import org.springframework.boot.context.properties.bind.UnboundConfigurationPropertiesException;
 import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
 import org.springframework.boot.context.properties.source.ConfigurationProperty;
+import org.springframework.boot.context.properties.source.ConfigurationPropertyName;
 import org.springframework.boot.context.properties.source.ConfigurationPropertySource;
 import org.springframework.boot.context.properties.source.ConfigurationPropertySources;
+import org.springframework.boot.context.properties.source.ConfigurationPropertyState;
 import org.springframework.boot.context.properties.source.UnboundElementsSourceFilter;
 import org.springframework.core.ResolvableType;
 import org.springframework.core.env.Environment;
@@ -30,6 +33,11 @@ import org.springframework.core.env.Environment;
  * is told before the database is touched.
  */
 public final class Settings {
+
+    private static final ConfigurationPropertyName ACCOUNTS = ConfigurationPropertyName.of("wx.accounts");
+
+    /** Kubernetes sets such variables for a service named wx-api, say. */
+    private static final Pattern OF_KUBERNETES = Pattern.compile(".*_(PORT|SERVICE_HOST|SERVICE_PORT|PORT_\\d+_.*)");
 
     private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run");
 
@@ -42,6 +50,10 @@ public final class Settings {
         try {
             // A misspelt name would leave its default in force, unseen. Environment variables are exempt: others set those.
             BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
+            if (placesOfAccounts(environment) > 1) {
+                throw new InvalidSettingsException("wx.accounts is set in several places, and a list is taken whole from one: keep it"
+                        + " in config/application.yml, and let placeholders there name what the environment or a file holds");
+            }
             properties = binder(environment).bindOrCreate("wx", Bindable.of(WxProperties.class), handler);
         }
         catch (BindException e) {
@@ -60,6 +72,14 @@ public final class Settings {
         return properties;
     }
 
+    private static long placesOfAccounts(Environment environment) {
+        long places = 0;
+        for (ConfigurationPropertySource source : ConfigurationPropertySources.get(environment)) {
+            places += source.containsDescendantOf(ACCOUNTS) == ConfigurationPropertyState.PRESENT ? 1 : 0;
+        }
+        return places;
+    }
+
     /**
      * Spring reads wx.api.base-url from WX_API_BASEURL, and from no other spelling; WX_API_BASE_URL would be left out
      * without a word.
@@ -69,8 +89,7 @@ public final class Settings {
         variables(WxProperties.class, "WX_", known);
         List<String> problems = new ArrayList<>();
         for (String variable : new TreeSet<>(System.getenv().keySet())) {
-            boolean ours = variable.startsWith("WX_") && !variable.startsWith("WX_ACCOUNTS_")
-                    && GROUPS.stream().anyMatch(group -> variable.startsWith(group.toUpperCase(Locale.ROOT).replace('.', '_') + "_")
+            boolean ours = !variable.startsWith("WX_ACCOUNTS_") && !OF_KUBERNETES.matcher(variable).matches() && GROUPS.stream().anyMatch(group -> variable.startsWith(group.toUpperCase(Locale.ROOT).replace('.', '_') + "_")
                             && !group.equals("wx"));
             String meant = known.stream().filter(name -> name.replace("_", "").equals(variable.replace("_", ""))).findFirst().orElse(null);
             if (!known.contains(variable) && variable.startsWith("WX") && (ours || meant != null)) {
@@ -116,7 +135,8 @@ public final class Settings {
         }
         ConfigurationProperty property = e.getProperty();
         String name = property == null ? e.getName().toString() : property.getName().toString();
-        String value = property == null || name.contains("secret") ? "" : " = '" + property.getValue() + "'";
+        boolean mayHoldASecret = name.contains("secret") || name.startsWith("wx.accounts") || e.getTarget().getType().resolve(Object.class).isRecord();
+        String value = property == null || mayHoldASecret ? "" : " = '" + property.getValue() + "'";
         ResolvableType target = e.getTarget().getType();
         Class<?> type = (target.resolve(Object.class) == List.class ? target.getGeneric(0) : target).resolve(Object.class);
         String wanted = "can't be read";

@@ -113,7 +113,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         List<Account> all = new ArrayList<>();
         for (Entry entry : entries()) {
             all.add(new Account(entry.appId(), entry.appSecret(), entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
-                    entry.tickets() == null ? tickets : entry.tickets(), all.isEmpty()));
+                    (entry.tickets() == null ? tickets : entry.tickets()).stream().distinct().toList(), all.isEmpty()));
         }
         return all;
     }
@@ -140,7 +140,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             int index = shortForm() ? i - 1 : i;
             accountProblems(problems, index < 0 ? "wx." : "wx.accounts[" + index + "].", entries().get(i));
             String appId = entries().get(i).appId();
-            if (!isBlank(appId) && !seen.add(appId.toLowerCase(Locale.ROOT))) {
+            if (!isBlank(appId) && APP_ID.matcher(appId).matches() && !seen.add(appId.toLowerCase(Locale.ROOT))) {
                 problems.add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two".formatted(index, appId));
             }
         }
@@ -187,7 +187,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             problems.add(prefix + "app-secret is missing: set it to the account's AppSecret, "
                     + (only ? "as WX_APPSECRET or in a file secrets/wx.app-secret" : "as ${a placeholder} that a file or the environment fills"));
         }
-        else if (entry.appSecret().startsWith("${")) {
+        else if (entry.appSecret().contains("${")) {
             problems.add(prefix + "app-secret names a placeholder that nothing fills: set that variable, or add that file to the secrets");
         }
         else if (!PRINTABLE.matcher(entry.appSecret()).matches()) {

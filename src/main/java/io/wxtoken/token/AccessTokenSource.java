@@ -26,6 +26,8 @@ class AccessTokenSource implements Source {
 
     private final TokenRows rows;
 
+    private boolean counted;
+
     AccessTokenSource(Account account, WeChatClient weChat, TokenRows rows) {
         this.account = account;
         this.weChat = weChat;
@@ -70,11 +72,12 @@ class AccessTokenSource implements Source {
         }
         Answer answer = weChat.fetchToken(account, false);
         boolean sameDeadToken = why == Verdict.DEAD && answer instanceof Answer.Issued token && token.value().equals(row.value());
-        return sameDeadToken && obstacle(row, Verdict.FORCED) == null ? force(row) : answer;
+        return sameDeadToken && (counted || obstacle(row, Verdict.FORCED) == null) ? force(row) : answer;
     }
 
     private Answer force(TokenRow row) {
-        return rows.countForced(row, forcedToday(row) + 1) ? weChat.fetchToken(account, true)
+        counted = counted || rows.countForced(row, forcedToday(row) + 1); // once, if it is asked again in the same run
+        return counted ? weChat.fetchToken(account, true)
                 : new Answer.Unknown("another run forces a refresh at this moment", Answer.Reach.NOT_SENT);
     }
 

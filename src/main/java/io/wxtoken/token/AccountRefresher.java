@@ -65,9 +65,10 @@ public final class AccountRefresher {
             TicketSource source = new TicketSource(account, ticket, token.row(), weChat, before);
             Result result = refresher.refresh(ticketRow, source, Occasion.SCHEDULE);
             if (source.tokenDead()) {
+                String dead = token.row().value();
                 token = refreshDead(account, token.row());
                 Optional<TokenRow> again = rows.read(ticketRow.id());
-                if (token.outcome() == Outcome.REFRESHED && again.isPresent()) {
+                if (!token.row().value().equals(dead) && again.isPresent()) {
                     result = refresher.refresh(again.get(), new TicketSource(account, ticket, token.row(), weChat, before),
                             Occasion.SCHEDULE);
                 }
@@ -85,28 +86,43 @@ public final class AccountRefresher {
                     + " fetched again. Find that program and let it only read", account.appId(), Instant.ofEpochSecond(row.now()));
         }
         Result result = refresher.refresh(row, new AccessTokenSource(account, weChat, rows), force ? Occasion.FORCED : Occasion.SCHEDULE);
-        boolean probeIsDue = probeInterval > 0 && result.outcome() == Outcome.FRESH && result.row() == row && row.live()
-                && row.now() - row.probedAt() >= probeInterval;
-        if (!probeIsDue || !rows.claimProbe(row)) {
-            return result;
+        if (force && result.outcome() != Outcome.REFRESHED && result.exitCode() == ExitCode.OK) {
+            return new Result(result.row(), Outcome.FAILED, "not forced, but " + result.outcome()
+                    + (result.detail().isEmpty() ? "" : ": " + result.detail()) + "; force it again", ExitCode.RETRY);
         }
-        WeChatClient.Life life = weChat.probe(row.value());
-        if (life == WeChatClient.Life.DEAD) {
-            return refreshDead(account, row);
+        return result.outcome() == Outcome.FRESH && row.live() ? probe(account, row, result) : result;
+    }
+
+    /** A token that somebody called dead, and that WeChat goes on with, is probed at once: only then may it be forced. */
+    private Result probe(Account account, TokenRow row, Result fresh) {
+        boolean doubted = row.refreshRequested() != 0 && fresh.row() != row;
+        boolean due = probeInterval > 0 && (doubted || row.now() - row.probedAt() >= probeInterval);
+        if (!due || !rows.claimProbe(row)) {
+            return fresh;
         }
-        return new Result(row, Outcome.FRESH, life == WeChatClient.Life.ALIVE ? "probed: alive" : "probed: no clear answer", ExitCode.OK);
+        return switch (weChat.probe(row.value())) {
+            case ALIVE -> new Result(fresh.row(), Outcome.FRESH, "probed: alive", ExitCode.OK);
+            case UNKNOWN -> new Result(fresh.row(), Outcome.FRESH, "probed: no clear answer", ExitCode.OK);
+            case DEAD -> refreshDead(account, fresh.row());
+        };
     }
 
     /** @param dead the row whose value WeChat calls dead */
     private Result refreshDead(Account account, TokenRow dead) {
-        log.warn("{} access_token with fingerprint {} is dead {} s before its time, seen at {}: somebody else refreshes this app"
-                + " id (staging, a second program). Find and stop it, or give it an app id of its own", account.appId(),
-                Fingerprint.shortOf(dead.value()), dead.timeLeft(), Instant.ofEpochSecond(dead.now()));
-        rows.requestFor(dead.id(), dead.value());
+        boolean stillThere = rows.requestFor(dead.id(), dead.value());
         TokenRow now = rows.read(dead.id()).orElse(dead);
+        if (stillThere && now.failures() == 0) { // else another run has replaced it, or lost one: it was no stranger
+            warnOfStranger(account, dead);
+        }
         Result result = refresher.refresh(now, new AccessTokenSource(account, weChat, rows), Occasion.DEAD);
         boolean stillDead = result.row().value().equals(dead.value()) && result.exitCode() == ExitCode.OK;
         return stillDead ? new Result(result.row(), Outcome.FAILED, "WeChat says that it is dead; " + result.detail(), ExitCode.RETRY)
                 : result;
+    }
+
+    private static void warnOfStranger(Account account, TokenRow dead) {
+        log.warn("{} access_token with fingerprint {} is dead {} s before its time, seen at {}: somebody else refreshes this app"
+                + " id (staging, a second program). Find and stop it, or give it an app id of its own", account.appId(),
+                Fingerprint.shortOf(dead.value()), dead.timeLeft(), Instant.ofEpochSecond(dead.now()));
     }
 }

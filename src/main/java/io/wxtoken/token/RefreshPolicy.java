@@ -1,10 +1,9 @@
 package io.wxtoken.token;
 
 import java.time.Duration;
-import java.util.EnumSet;
-import java.util.Set;
 
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.wechat.ErrorCode;
 
 /**
  * Decides what is due: pure, without a clock, I/O or memory. In this order:
@@ -14,13 +13,12 @@ import io.wxtoken.settings.WxProperties;
  * another program wrote it (nobody can tell whose token came last); when the last refresh failed; when a refresh was
  * requested; when it is older than {@code wx.refresh.after}; when its end is nearer than {@code wx.refresh.before}; when
  * WeChat says that it is dead.
- * <li>But not before {@code retry_after}, when the last refresh failed or did not finish. A request does not lift that:
- * applications ask all the time exactly when WeChat refuses, and a call a minute would burn a test account's quota of 200
- * a day. What WeChat refused to one node for its address or settings, another node may try, as long as the failures in a
- * row are few.
- * <li>What others want (a request, a foreign value, a word of WeChat's) waits until the last fetch is
- * {@code wx.refresh.request-interval} old, for the same reason: {@code retry_after} again, as the publish wrote it. A
- * fenced run does not wait.
+ * <li>But not before {@code retry_after}, as the last refresh wrote it. When that failed, it is what WeChat's answer asks
+ * for, and a request does not lift it: applications ask all the time exactly when WeChat refuses, and a call a minute would
+ * burn a test account's quota of 200 a day. What WeChat refused to one node for its address or settings, another node may
+ * try, as long as the failures in a row are few. When it succeeded, it is {@code wx.refresh.request-interval}, as anybody
+ * may request, or overwrite, the row all the time; a fenced run's request does not wait, nor does WeChat's word that a
+ * token of the stable endpoint, where asking kills nothing, is dead.
  * </ol>
  * An operator's force waits for a claim only.
  */
@@ -31,9 +29,6 @@ public final class RefreshPolicy {
 
     /** With more failures in a row than this, no node asks before {@code retry_after}, whoever was refused. */
     private static final int FEW_FAILURES = 3;
-
-    private static final Set<Verdict> WANTED_BY_OTHERS = EnumSet.of(Verdict.REQUESTED, Verdict.FOREIGN_VALUE, Verdict.DEAD,
-            Verdict.NEAR_EXPIRY);
 
     private final long after;
 
@@ -57,12 +52,12 @@ public final class RefreshPolicy {
             return Verdict.FORCED;
         }
         Verdict verdict = reason(row, ageCounts, occasion);
-        if (!verdict.due() || mine || row.now() >= row.retryAfter()) {
+        if (!verdict.due() || mine || !onHold(row)) {
             return verdict;
         }
-        boolean waits = row.failures() > 0 ? !mayTryInstead(row, me.as(appId)) : WANTED_BY_OTHERS.contains(verdict)
-                && row.refreshRequested() != TokenRow.REQUESTED_BY_FENCED_RUN;
-        return waits ? Verdict.ON_HOLD : verdict;
+        boolean mayAskNow = row.failures() > 0 ? mayTryInstead(row, me.as(appId))
+                : row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN || verdict == Verdict.DEAD && !ageCounts;
+        return mayAskNow ? verdict : Verdict.ON_HOLD;
     }
 
     /**
@@ -72,6 +67,12 @@ public final class RefreshPolicy {
     private static boolean held(TokenRow row) {
         return row.claimedBy() != null && row.now() <= row.claimedUntil()
                 && row.claimedUntil() - row.now() <= WxProperties.MAX_LEASE.toSeconds();
+    }
+
+    /** A hold further ahead than any that the job writes is nonsense, too. */
+    private static boolean onHold(TokenRow row) {
+        return row.now() < row.retryAfter()
+                && row.retryAfter() - row.now() <= ErrorCode.LONGEST_WAIT + WxProperties.MAX_LEASE.toSeconds();
     }
 
     private static boolean mayTryInstead(TokenRow row, String me) {

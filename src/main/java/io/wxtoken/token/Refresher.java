@@ -94,7 +94,7 @@ public final class Refresher {
             }
             Claim claim = claimed.get();
             if (leaseLeft(begun).compareTo(requestTimeout) < 0) {
-                rows.giveBack(claim, row.now(), "", "paused for too long after the claim");
+                giveBackUnasked(claim, "paused for too long after the claim");
                 return new Result(row, Outcome.FAILED, "paused for " + since(begun).toSeconds()
                         + " s after the claim, too long to fetch within wx.refresh.lease; the next run goes on", ExitCode.RETRY);
             }
@@ -125,6 +125,7 @@ public final class Refresher {
             }
             row = now.get();
             verdict = judge(row, source, Occasion.FENCED);
+            verdict = occasion == Occasion.FORCED && verdict.due() ? Verdict.FORCED : verdict;
         }
         return notDue(row, verdict);
     }
@@ -149,13 +150,20 @@ public final class Refresher {
 
     private boolean publish(Claim claim, Source source, Answer.Issued given, long obtainedAgo, long timeLeft) {
         try {
-            return rows.publish(claim, source.appId(), given.value(), obtainedAgo, timeLeft, settings.requestInterval().toSeconds());
+            boolean more = given.value().equals(claim.seen().value()) || timeLeft <= settings.before().toSeconds();
+            return rows.publish(claim, source.appId(), given.value(), obtainedAgo, timeLeft, spacing(more));
         }
         catch (DataAccessException e) {
             // Nobody knows whether it was published, nor whether the claim was still ours: then others must refresh.
             rows.requestAfterFence(claim.seen().id());
             throw e;
         }
+    }
+
+    /** @param more WeChat is about to issue another: it is asked for soon, but not by each node in each run */
+    private long spacing(boolean more) {
+        long spacing = Math.min(settings.requestInterval().toSeconds(), settings.after().toSeconds());
+        return more ? Math.min(spacing, 60) : spacing;
     }
 
     private Result published(TokenRow row, Answer.Issued given, long obtainedAgo, long timeLeft, Verdict verdict) {
@@ -189,18 +197,18 @@ public final class Refresher {
         if (answer instanceof Answer.Refused refused) {
             ErrorCode error = ErrorCode.of(refused.errcode());
             String text = ErrorCode.text(refused);
-            giveBack(claim, error.retryAfter(row.now(), row.failures() + 1),
-                    error.concernsThisNodeOnly() ? me.as(source.appId()) : "", text);
+            giveBack(claim, row.failures() + 1, error.holdFor(row.now(), row.failures() + 1),
+                    error.concernsOneNode() ? me.as(source.appId()) : "", text);
             return new Result(row, Outcome.FAILED, text, error.kind().exitCode());
         }
         if (answer instanceof Answer.TokenDead dead) {
             String text = "the access_token is dead (errcode " + dead.errcode() + ", " + dead.errmsg() + ")";
-            giveBack(claim, row.now(), "", text);
+            giveBackUnasked(claim, text);
             return new Result(row, Outcome.FAILED, text, ExitCode.RETRY);
         }
         Answer.Unknown unknown = (Answer.Unknown) answer;
         if (unknown.reach() == Reach.NOT_SENT) {
-            giveBack(claim, row.now(), "", unknown.reason()); // it cost no call: every run may try
+            giveBackUnasked(claim, unknown.reason());
             return new Result(row, Outcome.FAILED, unknown.reason() + "; the next run tries again", ExitCode.RETRY);
         }
         if (!rows.leaveToLapse(claim, unknown.reason())) {
@@ -211,10 +219,15 @@ public final class Refresher {
     }
 
     /** When it is not ours any more, an attempt of ours may have killed what another run published, for all we know. */
-    private void giveBack(Claim claim, long retryAfter, String failedBy, String error) {
-        if (!rows.giveBack(claim, retryAfter, failedBy, error)) {
+    private void giveBack(Claim claim, int failures, long wait, String failedBy, String error) {
+        if (!rows.giveBack(claim, failures, wait, failedBy, error)) {
             rows.requestAfterFence(claim.seen().id());
         }
+    }
+
+    /** No token was asked for: it cost no call and killed nothing, so it is no reason to wait, now or at the next failure. */
+    private void giveBackUnasked(Claim claim, String error) {
+        giveBack(claim, Math.max(1, claim.seen().failures()), 0, "", error);
     }
 
     private Duration since(long nanos) {

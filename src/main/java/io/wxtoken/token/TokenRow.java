@@ -12,16 +12,13 @@ import io.wxtoken.settings.WxProperties;
  * @param claimedBy the run that holds the row, or null
  * @param fingerprint of the value that the job published (or adopted) last
  * @param failures refreshes in a row that failed or did not finish
- * @param retryAfter not before this time: after a failure for any reason; after a publish for what others want
+ * @param retryAfter WeChat is not asked before this time
  * @param failedBy host and app id that WeChat refused, empty when the refusal concerns all
  * @param now when the row was read
  */
 public record TokenRow(int id, String appId, String type, String expire, String value, long expiresAt, long version,
         String claimedBy, long claimedUntil, int refreshRequested, String fingerprint, long probedAt, int failures,
         long retryAfter, String failedBy, String lastError, long forcedAt, int forcedCount, long now) {
-
-    /** {@code refresh_requested} by an application or an operator. */
-    public static final int REQUESTED = 1;
 
     /** {@code refresh_requested} by a run whose publish was fenced, and who knows that the row is doomed. */
     public static final int REQUESTED_BY_FENCED_RUN = 2;
@@ -45,8 +42,9 @@ public record TokenRow(int id, String appId, String type, String expire, String 
 
     /** This row after a publish. */
     TokenRow published(String newValue, long obtainedAgo, long timeLeft) {
+        long probed = newValue.equals(value) ? probedAt : now;
         return new TokenRow(id, appId, type, String.valueOf(now - obtainedAgo), newValue, now + timeLeft, version + 2, null, 0,
-                refreshRequested, Fingerprint.of(newValue), now, 0, 0, "", "", forcedAt, forcedCount, now);
+                refreshRequested, Fingerprint.of(newValue), probed, 0, 0, "", "", forcedAt, forcedCount, now);
     }
 
     /** Seconds that the value has left; of a value that the job did not write, as far as WeChat's usual life tells. */

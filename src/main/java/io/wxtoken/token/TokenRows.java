@@ -45,6 +45,13 @@ public class TokenRows {
         return jdbc.sql(SELECT + " ORDER BY id").query(TokenRows::map).list();
     }
 
+    /** These rows as they are now; what somebody deleted stays as it was, and can't be claimed. */
+    public Map<Key, TokenRow> readAgain(Map<Key, TokenRow> seen) {
+        Map<Key, TokenRow> now = new HashMap<>();
+        seen.forEach((key, row) -> now.put(key, read(row.id()).orElse(row)));
+        return now;
+    }
+
     /** One row; empty when somebody deleted it. */
     public Optional<TokenRow> read(int id) {
         return jdbc.sql(SELECT + " WHERE id = :id").param("id", id).query(TokenRows::map).optional();
@@ -144,15 +151,16 @@ public class TokenRows {
      *
      * @param obtainedAgo seconds since the value was issued
      * @param timeLeft seconds that it lives from now
-     * @param spacing seconds before which others can't have it refreshed again
+     * @param spacing seconds in which WeChat is not asked again
      * @return false when fenced: the lease lapsed and another run took over, or another program wrote the row
      */
     public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
         return one(jdbc.sql("""
                 UPDATE wx_token
-                   SET `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo, expires_at = UNIX_TIMESTAMP() + :timeLeft,
+                   SET probed_at = CASE WHEN `value` = :value THEN probed_at ELSE UNIX_TIMESTAMP() END,
+                       `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo, expires_at = UNIX_TIMESTAMP() + :timeLeft,
                        app_id = :appId, fingerprint = :fingerprint, version = version + 1, claimed_by = NULL, claimed_until = 0,
-                       probed_at = UNIX_TIMESTAMP(), failures = 0, retry_after = UNIX_TIMESTAMP() + :spacing, failed_by = '',
+                       failures = 0, retry_after = UNIX_TIMESTAMP() + :spacing, failed_by = '',
                        last_error = ''
                  WHERE id = :id AND version = :version AND claimed_by = :run AND `value` = :seen
                 """)
@@ -184,10 +192,10 @@ public class TokenRows {
     /** Makes this run the one that probes the value now. */
     public boolean claimProbe(TokenRow seen) {
         return one(jdbc.sql("""
-                UPDATE wx_token SET probed_at = UNIX_TIMESTAMP() WHERE id = :id AND version = :version AND probed_at = :probedAt
+                UPDATE wx_token SET probed_at = UNIX_TIMESTAMP() WHERE id = :id AND `value` = :value AND probed_at = :probedAt
                 """)
             .param("id", seen.id())
-            .param("version", seen.version())
+            .param("value", seen.value())
             .param("probedAt", seen.probedAt())
             .update());
     }
@@ -202,17 +210,20 @@ public class TokenRows {
     /**
      * Protocol step 6, a definite answer: gives the claim back. The row stays due, by {@code failures}.
      *
+     * @param failures in a row, at least 1
+     * @param wait seconds in which WeChat is not asked again
      * @param failedBy whom it concerns; empty for all
      * @return false when fenced
      */
-    public boolean giveBack(Claim claim, long retryAfter, String failedBy, String error) {
+    public boolean giveBack(Claim claim, int failures, long wait, String failedBy, String error) {
         return one(jdbc.sql("""
                 UPDATE wx_token
-                   SET claimed_by = NULL, claimed_until = 0, version = version + 1, retry_after = :retryAfter,
-                       failed_by = :failedBy, last_error = :error
+                   SET claimed_by = NULL, claimed_until = 0, version = version + 1, failures = :failures,
+                       retry_after = UNIX_TIMESTAMP() + :wait, failed_by = :failedBy, last_error = :error
                  WHERE id = :id AND version = :version AND claimed_by = :run
                 """)
-            .param("retryAfter", retryAfter)
+            .param("failures", failures)
+            .param("wait", wait)
             .param("failedBy", failedBy)
             .param("error", fit(error))
             .param("id", claim.seen().id())

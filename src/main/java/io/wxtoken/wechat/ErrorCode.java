@@ -3,8 +3,10 @@ package io.wxtoken.wechat;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -74,7 +76,14 @@ public enum ErrorCode {
         }
     }
 
+    private static final Set<ErrorCode> OF_ONE_NODE = EnumSet.of(WRONG_SECRET, WRONG_GRANT_TYPE, WRONG_APP_ID, INVALID_SECRET,
+            NO_APP_ID, NO_SECRET, WRONG_METHOD, NOT_IN_WHITELIST, ADDRESS_REFUSED, REFUSED_FOR_AN_HOUR, REFUSED_FOR_A_DAY,
+            WAITS_FOR_ADMINISTRATOR, NEEDS_ADMINISTRATOR);
+
     private static final long MINUTE = 60;
+
+    /** Seconds. */
+    public static final long LONGEST_WAIT = 24 * 60 * MINUTE;
 
     private static final Pattern TEXT = Pattern.compile("^errcode (-?\\d{1,9}),");
 
@@ -112,9 +121,9 @@ public enum ErrorCode {
         return kind;
     }
 
-    /** It is about this node's address or settings: another node may well succeed. */
-    public boolean concernsThisNodeOnly() {
-        return kind == Kind.ACT || advice.contains("address");
+    /** It is about one node's address or settings: another node may well succeed. */
+    public boolean concernsOneNode() {
+        return OF_ONE_NODE.contains(this);
     }
 
     /** What a person does about it, in one clause. */
@@ -123,22 +132,22 @@ public enum ErrorCode {
     }
 
     /**
-     * Not before this time is WeChat asked again.
+     * How long WeChat is not asked again.
      *
      * @param now Unix seconds by the database's clock
      * @param failures how many refreshes failed in a row, with this one
-     * @return Unix seconds
+     * @return seconds, at most {@link #LONGEST_WAIT}
      */
-    public long retryAfter(long now, int failures) {
+    public long holdFor(long now, int failures) {
         return switch (kind) {
-            case TRANSIENT -> now + backOff(failures);
-            case RATE_LIMIT -> Math.max((now / MINUTE + 1) * MINUTE, now + backOff(failures));
-            case ACT -> now + 10 * MINUTE;
+            case TRANSIENT -> backOff(failures);
+            case RATE_LIMIT -> Math.max(MINUTE - now % MINUTE, backOff(failures));
+            case ACT -> 10 * MINUTE;
             case HOLD -> switch (this) {
-                case DAY_QUOTA -> midnightInShanghai(now);
-                case REFUSED_FOR_AN_HOUR -> now + 60 * MINUTE;
-                case REFUSED_FOR_A_DAY -> now + 24 * 60 * MINUTE;
-                default -> now + 10 * MINUTE;
+                case DAY_QUOTA -> midnightInShanghai(now) - now;
+                case REFUSED_FOR_AN_HOUR -> 60 * MINUTE;
+                case REFUSED_FOR_A_DAY -> LONGEST_WAIT;
+                default -> 10 * MINUTE;
             };
         };
     }

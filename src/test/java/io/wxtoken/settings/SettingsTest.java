@@ -160,6 +160,30 @@ class SettingsTest {
     }
 
     @Test
+    void aListOfAccountsInTwoPlacesIsAnErrorAndNotAnAccountLess() {
+        settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2", "wx.accounts[1].app-id", "wx3",
+                "wx.accounts[1].app-secret", "s3"));
+        StandardEnvironment environment = new StandardEnvironment();
+        environment.getPropertySources().addFirst(new MapPropertySource("file", settings));
+        environment.getPropertySources().addFirst(new MapPropertySource("arguments", Map.of("wx.accounts[0].app-secret", "s3cret")));
+        ConfigurationPropertySources.attach(environment);
+        assertThatExceptionOfType(InvalidSettingsException.class).isThrownBy(() -> Settings.read(environment))
+            .withMessageContaining("wx.accounts is set in several places");
+    }
+
+    @Test
+    void accountsWrittenAsOneTextAreNotShown() {
+        settings.put("wx.accounts", "wx1:s3cret");
+        assertThat(problem()).contains("wx.accounts");
+    }
+
+    @Test
+    void aTicketIsWantedOnce() {
+        settings.put("wx.tickets", "jsapi,jsapi");
+        assertThat(read().allAccounts().get(0).tickets()).containsExactly(Ticket.JSAPI);
+    }
+
+    @Test
     void anAccountMayWantNoTicket() {
         settings.put("wx.tickets", "");
         assertThat(read().allAccounts().get(0).tickets()).isEmpty();

@@ -19,6 +19,7 @@ import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
+import io.wxtoken.wechat.WeChatClient;
 
 /** What an account wants: tickets, tokens that die early, requests, force, and a memory of what WeChat said. */
 @ParameterizedClass
@@ -26,9 +27,14 @@ import io.wxtoken.wechat.Ticket;
 class AccountRefresherIT extends RowTest {
 
     private List<Result> run(String node, Account account, boolean force) {
-        WxProperties wx = new WxProperties(null, null, List.of(), api(), SETTINGS, new WxProperties.Probe(Duration.ofMinutes(5)), null, List.of());
+        return run(node, account, force, SETTINGS);
+    }
+
+    private List<Result> run(String node, Account account, boolean force, WxProperties.Refresh settings) {
+        WxProperties wx = new WxProperties(null, null, List.of(), api(), settings, new WxProperties.Probe(Duration.ofMinutes(5)), null, List.of());
         Map<TokenRows.Key, TokenRow> known = rows.findOrAdd(rows.readAll(), List.of(account), AccountRefresher::types);
-        return new AccountRefresher(rows, node(node, rows), client(), wx).refresh(account, known, force);
+        Refresher refresher = new Refresher(rows, settings, api().requestTimeout(), new Node(node, node), System::nanoTime, () -> false);
+        return new AccountRefresher(rows, refresher, client(), wx).refresh(account, known, force);
     }
 
     private List<Result> runAccount(String node) {
@@ -91,6 +97,18 @@ class AccountRefresherIT extends RowTest {
         runAccount("a");
         assertThat(ticketRow().live()).isTrue();
         assertThat(ticketRow().timeLeft()).isLessThanOrEqualTo(300);
+    }
+
+    @Test
+    void anUnchangedTicketIsAskedForAgainBeforeItEndsHoweverLongRequestsWait() {
+        WxProperties.Refresh patient = new WxProperties.Refresh(SETTINGS.after(), SETTINGS.before(), SETTINGS.lease(), Duration.ofMinutes(10), 16);
+        run("a", ACCOUNT, false, patient);
+        age(6900);
+        run("a", ACCOUNT, false, patient);
+        int calls = weChat.ticketCalls();
+        age(60);
+        run("a", ACCOUNT, false, patient);
+        assertThat(weChat.ticketCalls()).isEqualTo(calls + 1);
     }
 
     @Test
@@ -202,7 +220,7 @@ class AccountRefresherIT extends RowTest {
     void onTheStableEndpointForceIsWeChatsOwnWithItsThirtySecondsAndItsTwentyADay() {
         run("a", STABLE, false);
         String leaked = row().value();
-        assertThat(run("a", STABLE, true).get(0).outcome()).isEqualTo(Outcome.FRESH); // the stand-in's token is younger than 30 s
+        assertThat(run("a", STABLE, true).get(0).detail()).contains("not forced"); // the stand-in's token is younger than 30 s
         Result tooSoon = run("a", STABLE, true).get(0);
         assertThat(tooSoon.outcome()).isEqualTo(Outcome.FAILED);
         assertThat(tooSoon.detail()).contains("less than 30 s ago").contains("again in ");
@@ -240,12 +258,51 @@ class AccountRefresherIT extends RowTest {
         assertThat(row().refreshRequested()).isZero();
     }
 
+    @Test
+    void onTheStableEndpointATokenThatApplicationsCallDeadIsProbedAndForcedThoughWeChatGoesOnWithIt() {
+        run("a", STABLE, false);
+        age(60);
+        database.jdbc().sql("UPDATE wx_token SET refresh_requested = 1 WHERE id = 1").update();
+        weChat.kill(row().value());
+        weChat.next(new Fault.Body("{\"access_token\":\"" + row().value() + "\",\"expires_in\":7000}"));
+        Result result = run("a", STABLE, false).get(0);
+        assertThat(result.outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(weChat.probes()).isEqualTo(1);
+        assertHoldsTheLastIssued();
+    }
+
+    @Test
+    void aForcedRefreshThatWeChatIsTooBusyForIsAskedAgainInTheSameRunAndCountedOnce() {
+        run("a", STABLE, false);
+        weChat.next(new Fault.Refuse(-1, "system error"));
+        Result result = run("a", STABLE, true).get(0);
+        assertThat(weChat.tokenCalls()).isEqualTo(3);
+        assertThat(row().forcedCount()).isEqualTo(1);
+        assertThat(result.exitCode()).as("the stand-in's token is younger than 30 s, and stays").isEqualTo(ExitCode.RETRY);
+        assertThat(result.detail()).contains("not forced");
+    }
+
+    @Test
+    void anOutageThatCostNoCallDoesNotSlowDownWhatComesAfter() {
+        run("a", STABLE, false);
+        WxProperties.Api nowhere = new WxProperties.Api("http://127.0.0.1:1", Endpoint.TOKEN, Duration.ofSeconds(1), Duration.ofSeconds(1));
+        Source unreachable = new AccessTokenSource(ACCOUNT, new WeChatClient(nowhere), rows);
+        for (int i = 0; i < 10; i++) {
+            age(3000);
+            node("a", rows).refresh(row(), unreachable, Occasion.SCHEDULE);
+        }
+        assertThat(row().failures()).isEqualTo(1);
+        rows.claim(row(), "dies", SETTINGS.lease());
+        age(61);
+        assertThat(judge(row())).isEqualTo(Verdict.LAPSED_CLAIM);
+    }
+
     // ---- A day's quota can't be burned by any failure: one run a minute on 3 nodes
 
     enum Trouble {
-        TRANSIENT, RATE_LIMIT, DAY_QUOTA, REFUSED_FOR_AN_HOUR, A_PERSON_MUST_ACT, NOT_IN_THE_WHITELIST, UNLISTED, NO_USABLE_ANSWER,
+        TRANSIENT, RATE_LIMIT, DAY_QUOTA, REFUSED_FOR_AN_HOUR, REFUSED_FOR_A_DAY, WAITS_FOR_ADMINISTRATOR, A_PERSON_MUST_ACT, NOT_IN_THE_WHITELIST, UNLISTED, NO_USABLE_ANSWER,
         ANSWER_LOST, APPLICATIONS_ASK_ALL_THE_TIME, APPLICATIONS_ASK_AND_WECHAT_REFUSES, EVERY_TOKEN_IS_DEAD_TO_THE_PROBE,
-        AN_APPLICATION_WRITES_EVERY_MINUTE
+        AN_APPLICATION_WRITES_EVERY_MINUTE, AN_APPLICATION_SETS_EXPIRE_BACK
     }
 
     @ParameterizedTest
@@ -258,6 +315,8 @@ class AccountRefresherIT extends RowTest {
             case RATE_LIMIT -> new Fault.Refuse(45011, "api minute-quota reached");
             case DAY_QUOTA -> new Fault.Refuse(45009, "reach max api daily quota limit");
             case REFUSED_FOR_AN_HOUR -> new Fault.Refuse(89507, "refused");
+            case REFUSED_FOR_A_DAY -> new Fault.Refuse(89506, "refused twice");
+            case WAITS_FOR_ADMINISTRATOR -> new Fault.Refuse(89503, "wait");
             case A_PERSON_MUST_ACT, APPLICATIONS_ASK_AND_WECHAT_REFUSES -> new Fault.Refuse(40125, "invalid appsecret");
             case NOT_IN_THE_WHITELIST -> new Fault.Refuse(40164, "invalid ip");
             case UNLISTED -> new Fault.Refuse(12345, "what is this?");
@@ -276,6 +335,8 @@ class AccountRefresherIT extends RowTest {
                     case APPLICATIONS_ASK_ALL_THE_TIME, APPLICATIONS_ASK_AND_WECHAT_REFUSES -> database.jdbc().sql(request).update();
                     case EVERY_TOKEN_IS_DEAD_TO_THE_PROBE -> weChat.kill(row().value());
                     case AN_APPLICATION_WRITES_EVERY_MINUTE -> sourceWrites("token-of-minute-" + minute);
+                    case AN_APPLICATION_SETS_EXPIRE_BACK ->
+                        database.jdbc().sql("UPDATE wx_token SET expire = '0' WHERE type = 'access_token'").update();
                     default -> {
                     }
                 }

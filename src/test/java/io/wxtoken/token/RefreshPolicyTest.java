@@ -170,7 +170,7 @@ class RefreshPolicyTest {
     @Test
     void whatOthersWantWaitsUntilTheLastFetchIsOldEnough() {
         Row row = new Row(59);
-        row.requested = TokenRow.REQUESTED;
+        row.requested = 1;
         row.retryAfter = NOW + 1;
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
         assertThat(judge(row, Occasion.DEAD)).isEqualTo(Verdict.ON_HOLD);
@@ -184,10 +184,23 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void anOldTokenWaitsForNothing() {
+    void anExpireThatAnApplicationSpoiledWaitsToo() {
         Row row = new Row(3000);
         row.retryAfter = NOW + 60;
-        assertThat(judge(row)).isEqualTo(Verdict.OLD);
+        assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
+        row.expire = "0";
+        assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
+        row.retryAfter = NOW + 2 * 86400;
+        assertThat(judge(row)).as("nobody wrote a hold of two days").isEqualTo(Verdict.NEVER_OBTAINED);
+    }
+
+    @Test
+    void onTheStableEndpointADeadTokenDoesNotWait() {
+        Row row = new Row(10);
+        row.requested = 1;
+        row.retryAfter = NOW + 60;
+        assertThat(policy.judge(row.row(), false, Occasion.DEAD, ME, "wx1")).isEqualTo(Verdict.DEAD);
+        assertThat(policy.judge(row.row(), true, Occasion.DEAD, ME, "wx1")).isEqualTo(Verdict.ON_HOLD);
     }
 
     @Test
@@ -215,7 +228,7 @@ class RefreshPolicyTest {
     @Test
     void aRequestDoesNotLiftAHold() {
         Row row = new Row(600);
-        row.requested = TokenRow.REQUESTED;
+        row.requested = 1;
         row.failures = 3;
         row.retryAfter = NOW + 1;
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);

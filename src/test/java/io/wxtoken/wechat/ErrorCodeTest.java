@@ -23,34 +23,34 @@ class ErrorCodeTest {
     void busyIsTransientAndAskedAgainLaterAndLater(int code) {
         ErrorCode error = ErrorCode.of(code);
         assertThat(error.kind()).isEqualTo(Kind.TRANSIENT);
-        assertThat(error.retryAfter(NOW, 1)).isEqualTo(NOW);
-        assertThat(error.retryAfter(NOW, 3)).isEqualTo(NOW + 30);
-        assertThat(error.retryAfter(NOW, 1000)).isEqualTo(NOW + 600);
+        assertThat(error.holdFor(NOW, 1)).isZero();
+        assertThat(error.holdFor(NOW, 3)).isEqualTo(30);
+        assertThat(error.holdFor(NOW, 1000)).isEqualTo(600);
     }
 
     @Test
     void theMinuteLimitWaitsForTheNextMinute() {
-        assertThat(ErrorCode.of(45011).retryAfter(NOW, 0)).isEqualTo(NOW + 30);
+        assertThat(ErrorCode.of(45011).holdFor(NOW, 0)).isEqualTo(30);
     }
 
     @ParameterizedTest
     @CsvSource({ "45009, 30", "89507, 3600", "89506, 86400", "89501, 600", "89503, 600" })
     void aHoldLastsAsLongAsWeChatSays(int code, long seconds) {
         assertThat(ErrorCode.of(code).kind()).isEqualTo(Kind.HOLD);
-        assertThat(ErrorCode.of(code).retryAfter(NOW, 5) - NOW).isEqualTo(seconds);
+        assertThat(ErrorCode.of(code).holdFor(NOW, 5)).isEqualTo(seconds);
     }
 
     @ParameterizedTest
     @ValueSource(ints = { 40001, 40002, 40013, 40125, 41002, 41004, 43002, 40164, 61004, 40243, 50004, 50007, 61024, 48001 })
     void aPersonMustActAndItIsAskedAgainAfterTenMinutes(int code) {
         assertThat(ErrorCode.of(code).kind().exitCode()).isEqualTo(ExitCode.ACT);
-        assertThat(ErrorCode.of(code).retryAfter(NOW, 0)).isEqualTo(NOW + 600);
+        assertThat(ErrorCode.of(code).holdFor(NOW, 0)).isEqualTo(600);
     }
 
     @Test
     void aCodeThatNobodyKnowsIsAskedAgainRarely() {
         assertThat(ErrorCode.of(12345)).isEqualTo(ErrorCode.UNLISTED);
-        assertThat(ErrorCode.UNLISTED.retryAfter(NOW, 0)).isEqualTo(NOW + 600);
+        assertThat(ErrorCode.UNLISTED.holdFor(NOW, 0)).isEqualTo(600);
         assertThat(ErrorCode.UNLISTED.kind().exitCode()).isEqualTo(ExitCode.RETRY);
     }
 
