@@ -6,9 +6,12 @@ import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -17,6 +20,11 @@ import tools.jackson.databind.json.JsonMapper;
 class StandInTest {
 
     private final StandIn weChat = StandIn.start(0, Duration.ofSeconds(2), Duration.ofSeconds(1));
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+    }
 
     private JsonNode token() throws IOException {
         return read(open("/cgi-bin/token?grant_type=client_credential&appid=" + StandIn.APP_ID + "&secret=" + StandIn.SECRET));
@@ -104,5 +112,52 @@ class StandInTest {
         Thread.sleep(1100);
         assertThat(weChat.alive(ours)).isFalse();
         assertThat(weChat.alive(theirs)).isTrue();
+    }
+
+    @Test
+    void aTicketIsTheSameThroughoutItsLifeAndNeedsALiveToken() throws Exception {
+        String token = value(token());
+        String path = "/cgi-bin/ticket/getticket?type=jsapi&access_token=";
+        String first = read(open(path + token)).path("ticket").stringValue();
+        Thread.sleep(500);
+        JsonNode again = read(open(path + token));
+        assertThat(again.path("ticket").stringValue()).isEqualTo(first);
+        assertThat(again.path("expires_in").intValue()).isEqualTo(2);
+        assertThat(read(open(path + "never-issued")).path("errcode").intValue()).isEqualTo(40001);
+        weChat.kill(token);
+        assertThat(read(open(path + token)).path("errcode").intValue()).isEqualTo(42001);
+        Thread.sleep(1600);
+        assertThat(read(open(path + value(token()))).path("ticket").stringValue()).isNotEqualTo(first);
+    }
+
+    @Test
+    void aProbeTellsALiveTokenFromADeadOneAndADoomedOneIsAlive() throws Exception {
+        String doomed = value(token());
+        token();
+        assertThat(read(open("/cgi-bin/get_api_domain_ip?access_token=" + doomed)).path("ip_list").isArray()).isTrue();
+        weChat.kill(doomed);
+        assertThat(read(open("/cgi-bin/get_api_domain_ip?access_token=" + doomed)).path("errcode").intValue()).isEqualTo(42001);
+    }
+
+    @Test
+    void aDayHasTwoThousandCallsForEachAccount() throws Exception {
+        for (int i = 0; i < 2000; i++) {
+            assertThat(token().has("access_token")).isTrue();
+        }
+        assertThat(token().path("errcode").intValue()).isEqualTo(45009);
+        weChat.newDay();
+        assertThat(token().has("access_token")).isTrue();
+    }
+
+    @Test
+    void whatWasIssuedIsRememberedAcrossStarts(@TempDir Path folder) throws Exception {
+        String token;
+        try (StandIn first = StandIn.start(folder.resolve("memory"))) {
+            token = first.issueElsewhere();
+        }
+        try (StandIn second = StandIn.start(folder.resolve("memory"))) {
+            assertThat(second.alive(token)).isTrue();
+            assertThat(second.lastIssued()).isEqualTo(token);
+        }
     }
 }
