@@ -36,6 +36,8 @@ public final class Settings {
 
     private static final ConfigurationPropertyName ACCOUNTS = ConfigurationPropertyName.of("wx.accounts");
 
+    private static final Pattern OUR_GROUP = Pattern.compile("WX_(API|REFRESH|PROBE|RUN)_");
+
     /** Kubernetes sets such variables for a service named wx-api, say. */
     private static final Pattern OF_KUBERNETES = Pattern.compile(".*_(PORT|SERVICE_HOST|SERVICE_PORT|PORT_\\d+_.*)");
 
@@ -46,14 +48,14 @@ public final class Settings {
 
     /** @throws InvalidSettingsException when a setting is missing, wrong or unknown */
     public static WxProperties read(Environment environment) {
+        if (placesOfAccounts(environment) > 1) {
+            throw new InvalidSettingsException("wx.accounts is set in several places, and a list is taken whole from one: keep it in"
+                    + " config/application.yml, and let placeholders there name what the environment or a file holds");
+        }
         WxProperties properties;
         try {
-            // A misspelt name would leave its default in force, unseen. Environment variables are exempt: others set those.
+            // A misspelt name would leave its default in force, unseen. (This leaves environment variables out: see below.)
             BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
-            if (placesOfAccounts(environment) > 1) {
-                throw new InvalidSettingsException("wx.accounts is set in several places, and a list is taken whole from one: keep it"
-                        + " in config/application.yml, and let placeholders there name what the environment or a file holds");
-            }
             properties = binder(environment).bindOrCreate("wx", Bindable.of(WxProperties.class), handler);
         }
         catch (BindException e) {
@@ -89,10 +91,9 @@ public final class Settings {
         variables(WxProperties.class, "WX_", known);
         List<String> problems = new ArrayList<>();
         for (String variable : new TreeSet<>(System.getenv().keySet())) {
-            boolean ours = !variable.startsWith("WX_ACCOUNTS_") && !OF_KUBERNETES.matcher(variable).matches() && GROUPS.stream().anyMatch(group -> variable.startsWith(group.toUpperCase(Locale.ROOT).replace('.', '_') + "_")
-                            && !group.equals("wx"));
+            boolean inOurGroup = OUR_GROUP.matcher(variable).lookingAt() && !OF_KUBERNETES.matcher(variable).matches();
             String meant = known.stream().filter(name -> name.replace("_", "").equals(variable.replace("_", ""))).findFirst().orElse(null);
-            if (!known.contains(variable) && variable.startsWith("WX") && (ours || meant != null)) {
+            if (!known.contains(variable) && (inOurGroup || meant != null)) {
                 problems.add("the environment's " + variable + " is no setting of wx-token"
                         + (meant == null ? ": see config/application.yml" : ": write it " + meant));
             }
@@ -135,9 +136,9 @@ public final class Settings {
         }
         ConfigurationProperty property = e.getProperty();
         String name = property == null ? e.getName().toString() : property.getName().toString();
-        boolean mayHoldASecret = name.contains("secret") || name.startsWith("wx.accounts") || e.getTarget().getType().resolve(Object.class).isRecord();
-        String value = property == null || mayHoldASecret ? "" : " = '" + property.getValue() + "'";
         ResolvableType target = e.getTarget().getType();
+        boolean mayHoldASecret = name.contains("secret") || name.startsWith("wx.accounts") || target.resolve(Object.class).isRecord();
+        String value = property == null || mayHoldASecret ? "" : " = '" + property.getValue() + "'";
         Class<?> type = (target.resolve(Object.class) == List.class ? target.getGeneric(0) : target).resolve(Object.class);
         String wanted = "can't be read";
         if (type == Duration.class) {

@@ -114,7 +114,7 @@ public final class Refresher {
             Source.Times times = source.times(row, given);
             long age = since(asked).toSeconds();
             if (publish(claim, source, given, times.obtainedAgo() + age, times.timeLeft() - age)) {
-                return published(row, given, times.obtainedAgo() + age, times.timeLeft() - age, verdict);
+                return published(row, source, given, times.obtainedAgo() + age, times.timeLeft() - age, verdict);
             }
             rows.requestAfterFence(row.id());
             Optional<TokenRow> now = rows.read(row.id());
@@ -166,24 +166,24 @@ public final class Refresher {
         return more ? Math.min(spacing, 60) : spacing;
     }
 
-    private Result published(TokenRow row, Answer.Issued given, long obtainedAgo, long timeLeft, Verdict verdict) {
+    private Result published(TokenRow row, Source source, Answer.Issued given, long obtainedAgo, long timeLeft, Verdict verdict) {
         boolean same = given.value().equals(row.value());
         if (!same) {
-            warnIfLate(row, verdict);
+            warnIfLate(row, source, verdict);
         }
         return new Result(row.published(given.value(), obtainedAgo, timeLeft), same ? Outcome.FRESH : Outcome.REFRESHED,
                 same ? "WeChat goes on with this one" : verdict.reason(), ExitCode.OK);
     }
 
     /** How long the row was due before a run came tells the schedule's interval. */
-    private void warnIfLate(TokenRow row, Verdict verdict) {
+    private void warnIfLate(TokenRow row, Source source, Verdict verdict) {
         long late = verdict == Verdict.OLD ? row.age() - settings.after().toSeconds()
                 : verdict == Verdict.NEAR_EXPIRY ? settings.before().toSeconds() - row.timeLeft() : 0;
         long worst = late + settings.lease().plus(requestTimeout).toSeconds();
         if (worst > WxProperties.GRACE.toSeconds()) {
             log.warn("{} {} was due for {} s before a run came: with wx.refresh.lease and a request that makes {} s, more than"
                     + " WeChat's grace of {} s, so that a crash would cost readers their token. Start the job every minute",
-                    row.appId(), row.type(), late, worst, WxProperties.GRACE.toSeconds());
+                    source.appId(), row.type(), late, worst, WxProperties.GRACE.toSeconds());
         }
     }
 
