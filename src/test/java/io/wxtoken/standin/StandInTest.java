@@ -83,7 +83,7 @@ class StandInTest {
         String stable = value(stableToken(false));
         token();
         token();
-        Thread.sleep(900);
+        Thread.sleep(300);
         assertThat(value(stableToken(false))).isEqualTo(stable);
         assertThat(weChat.alive(stable)).isTrue();
     }
