@@ -1,5 +1,6 @@
 package io.wxtoken;
 
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -8,6 +9,8 @@ import org.slf4j.LoggerFactory;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.logging.LogLevel;
+import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Import;
 import org.springframework.core.env.ConfigurableEnvironment;
@@ -29,6 +32,10 @@ import io.wxtoken.settings.WxProperties;
 public class WxToken {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
+
+    /** Loggers of libraries that write a request's URL, and so the secret, or a statement's values, and so the token. */
+    private static final List<String> SECRET_TELLERS = List.of("jdk.httpclient.HttpClient", "jdk.internal.httpclient.debug",
+            "jdk.internal.httpclient.hpack.debug", "org.springframework.jdbc.core.StatementCreatorUtils");
 
     public static void main(String[] args) {
         System.exit(run(args).code());
@@ -66,6 +73,7 @@ public class WxToken {
     /** Reads the settings before anything is opened. */
     private static void prepare(ConfigurableApplicationContext context, RunGuard guard, RefreshRun.Options options) {
         ConfigurableEnvironment environment = context.getEnvironment();
+        SECRET_TELLERS.forEach(logger -> LoggingSystem.get(WxToken.class.getClassLoader()).setLogLevel(logger, LogLevel.OFF));
         WxProperties wx = Settings.read(environment);
         if (options.appId() != null && wx.allAccounts().stream().noneMatch(account -> account.appId().equals(options.appId()))) {
             throw new InvalidSettingsException("--app-id=" + options.appId() + " is none of the configured accounts: see wx.app-id and wx.accounts");

@@ -236,6 +236,18 @@ class ProgramIT {
     }
 
     @Test
+    void noSecretAndNoTokenIsLoggedAtAnyLevel() {
+        for (String logger : new String[] { "root", "jdk", "jdk.internal.httpclient.debug", "org.springframework", "org.springframework.jdbc",
+                "com.zaxxer.hikari", "org.flywaydb", "io.wxtoken" }) {
+            program.argument("--logging.level." + logger + "=trace");
+        }
+        Ended ended = program.run();
+        assertThat(ended.exitCode()).isZero();
+        assertThat(ended.text()).contains("Executing prepared SQL").doesNotContain(StandIn.SECRET).doesNotContain(weChat.lastIssued())
+            .doesNotContain(weChat.ticket("jsapi"));
+    }
+
+    @Test
     void aStackTraceIsShownWhenDebugIsOn() {
         Ended ended = program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:1/wx").argument("--logging.level.io.wxtoken=debug").run();
         assertThat(ended.exitCode()).isEqualTo(3);
