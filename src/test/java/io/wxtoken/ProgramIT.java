@@ -38,7 +38,7 @@ class ProgramIT {
     @BeforeEach
     void start() {
         weChat = StandIn.start();
-        program = Program.against(weChat, folder);
+        program = Program.against(weChat, folder).asOneJar();
     }
 
     @AfterEach

@@ -1,14 +1,23 @@
 package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 
+import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -143,5 +152,29 @@ class SchemaIT {
         assertThat(run()).isEqualTo(ExitCode.OK);
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(query("SELECT id FROM wx_token")).hasSize(2);
+    }
+
+    /** Flyway's lock on a server is its connection's, and a frozen process keeps that open. */
+    @Test
+    void aNodeThatIsFrozenWhileItMigratesHoldsUpNobodyWhoseSchemaIsComplete(@TempDir Path migrations) throws Exception {
+        assumeFalse(database.isH2(), "one process at a time");
+        run();
+        Files.writeString(migrations.resolve("V1000__later.sql"), "DO SLEEP(20)");
+        ExecutorService frozen = Executors.newSingleThreadExecutor();
+        try {
+            frozen.submit(() -> Flyway.configure()
+                .dataSource(database.dataSource())
+                .locations("filesystem:" + migrations)
+                .ignoreMigrationPatterns("*:missing")
+                .load()
+                .migrate());
+            while (query("SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(20)' AND command = 'Query'").isEmpty()) {
+                Thread.sleep(50);
+            }
+            assertTimeout(Duration.ofSeconds(15), () -> assertThat(run()).isEqualTo(ExitCode.OK));
+        }
+        finally {
+            frozen.shutdownNow();
+        }
     }
 }

@@ -5,6 +5,7 @@ import java.util.Arrays;
 
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.MigrationInfoService;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.flyway.autoconfigure.FlywayMigrationStrategy;
 import org.springframework.context.annotation.Bean;
@@ -54,14 +55,22 @@ public class DatabaseConfiguration {
      * <p>
      * A migration that failed, on a full disk, say, is run again: every migration can be. Flyway alone would refuse all
      * later runs until somebody calls "repair".
+     * <p>
+     * A complete schema is only checked: to migrate is to take Flyway's lock, even with nothing to do, and a node that is
+     * frozen while it holds the lock would keep all others from their tokens.
      */
     @Bean
     FlywayMigrationStrategy migrateTogether() {
         return flyway -> {
             for (int attempt = 1;; attempt++) {
                 try {
-                    forgetFailedMigration(flyway);
-                    flyway.migrate();
+                    if (complete(flyway)) {
+                        flyway.validate();
+                    }
+                    else {
+                        forgetFailedMigration(flyway);
+                        flyway.migrate();
+                    }
                     return;
                 }
                 catch (FlywayException e) {
@@ -72,6 +81,11 @@ public class DatabaseConfiguration {
                 }
             }
         };
+    }
+
+    private static boolean complete(Flyway flyway) {
+        MigrationInfoService migrations = flyway.info();
+        return migrations.pending().length == 0 && Arrays.stream(migrations.applied()).noneMatch(migration -> migration.getState().isFailed());
     }
 
     private static void forgetFailedMigration(Flyway flyway) {

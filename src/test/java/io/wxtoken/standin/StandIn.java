@@ -19,6 +19,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -83,6 +84,8 @@ public final class StandIn implements AutoCloseable {
 
     private final List<IssuedToken> history = new ArrayList<>();
 
+    private final Map<String, IssuedToken> byValue = new HashMap<>();
+
     private final Map<String, IssuedToken> latest = new HashMap<>();
 
     private final Deque<Fault> faults = new ArrayDeque<>();
@@ -96,6 +99,8 @@ public final class StandIn implements AutoCloseable {
     private final Map<String, Integer> callsToday = new HashMap<>();
 
     private final Map<String, Integer> forcedToday = new HashMap<>();
+
+    private final ThreadLocal<Integer> asking = ThreadLocal.withInitial(() -> 0);
 
     private int tokenCalls;
 
@@ -116,6 +121,9 @@ public final class StandIn implements AutoCloseable {
         final long issuedAt;
 
         long endsAt;
+
+        /** The port from which it was asked for; 0 if another program did. */
+        int askedFrom;
 
         IssuedToken(String kind, String appId, String value, long issuedAt, long endsAt) {
             this.kind = kind;
@@ -176,6 +184,7 @@ public final class StandIn implements AutoCloseable {
                 String[] field = line.split(" ");
                 IssuedToken token = new IssuedToken(field[0], field[1], field[2], Long.parseLong(field[3]), Long.parseLong(field[4]));
                 history.add(token);
+                byValue.put(token.value, token);
                 latest.put(token.appId + " " + token.kind, token);
             }
         }
@@ -251,12 +260,41 @@ public final class StandIn implements AutoCloseable {
 
     /** An API call with this token would succeed at this moment. */
     public synchronized boolean alive(String value) {
-        return history.stream().anyMatch(token -> token.value.equals(value) && token.alive());
+        IssuedToken token = byValue.get(value);
+        return token != null && token.alive();
+    }
+
+    /**
+     * An access_token that was issued.
+     *
+     * @param at when, in Unix milliseconds
+     * @param askedFrom the port of the connection that asked for it; 0 if another program did
+     */
+    public record Issue(String appId, String value, long at, int askedFrom) {
+    }
+
+    /** Of the account's access_tokens the one that was issued next after this one. */
+    public synchronized Optional<Issue> issuedAfter(String appId, String value) {
+        return history.stream().filter(token -> token.isToken() && token.appId.equals(appId))
+            .dropWhile(token -> !token.value.equals(value))
+            .skip(1)
+            .findFirst()
+            .map(token -> new Issue(token.appId, token.value, token.issuedAt, token.askedFrom));
+    }
+
+    /** Milliseconds that a value lives from now, as far as is known by now; negative when it is dead. */
+    public synchronized long millisLeft(String value) {
+        IssuedToken token = find(value);
+        return token == null ? Long.MIN_VALUE : token.endsAt - System.currentTimeMillis();
     }
 
     /** Another program (staging, say) fetches a token of its own. */
-    public synchronized String issueElsewhere() {
-        return issue(APP_ID, TOKEN).value;
+    public String issueElsewhere() {
+        return issueElsewhere(APP_ID);
+    }
+
+    public synchronized String issueElsewhere(String appId) {
+        return issue(appId, TOKEN).value;
     }
 
     /** As its time would. */
@@ -288,6 +326,7 @@ public final class StandIn implements AutoCloseable {
         try (exchange) {
             byte[] body = exchange.getRequestBody().readAllBytes();
             Fault fault;
+            asking.set(exchange.getRemoteAddress().getPort());
             String path = exchange.getRequestURI().getPath();
             synchronized (this) {
                 requests++;
@@ -426,7 +465,7 @@ public final class StandIn implements AutoCloseable {
     }
 
     private synchronized IssuedToken find(String value) {
-        return history.stream().filter(token -> token.value.equals(value)).findFirst().orElse(null);
+        return byValue.get(value);
     }
 
     private static String deadToken(IssuedToken token) {
@@ -447,7 +486,9 @@ public final class StandIn implements AutoCloseable {
     private IssuedToken add(String kind, String appId) {
         long now = System.currentTimeMillis();
         IssuedToken token = new IssuedToken(kind, appId, newToken(), now, now + life.toMillis());
+        token.askedFrom = asking.get();
         history.add(token);
+        byValue.put(token.value, token);
         latest.put(appId + " " + kind, token);
         remember();
         return token;

@@ -3,6 +3,7 @@ package io.wxtoken.testing;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,16 +13,30 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
+import org.springframework.util.FileSystemUtils;
+
+import io.wxtoken.WxToken;
 import io.wxtoken.standin.StandIn;
 
-/** The built jar, started as a process in a folder of its own, as a scheduler would: with settings in its environment. */
+/**
+ * The built jar, started as a process in a folder of its own, as a scheduler would: with settings in its environment. It is
+ * unpacked beside its libraries, with a class-data archive, and so starts in half the time.
+ */
 public final class Program {
+
+    private static final String JAVA = System.getProperty("java.home") + File.separator + "bin" + File.separator + "java";
+
+    private static final Path JAR = Path.of(System.getProperty("wx.jar"));
+
+    private static Path installed;
 
     private final Path folder;
 
+    private List<String> program;
+
     private final Map<String, String> environment = new HashMap<>();
 
-    private final List<String> jvmOptions = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
+    private final List<String> jvmOptions = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:cds=off"));
 
     private final List<String> arguments = new ArrayList<>();
 
@@ -69,6 +84,18 @@ public final class Program {
 
     public static String accountId(int i) {
         return "wx%06d".formatted(i);
+    }
+
+    /** As the README's first way to run it: the jar as it was built. */
+    public Program asOneJar() {
+        program = List.of("-jar", JAR.toString());
+        return this;
+    }
+
+    /** With a configuration class of the tests' beside the program's own. */
+    public Program with(Class<?> configuration) {
+        program = List.of("-cp", installed() + File.pathSeparator + JAR.resolveSibling("test-classes"), WxToken.class.getName());
+        return with("SPRING_MAIN_SOURCES", configuration.getName());
     }
 
     public Program jvm(String option) {
@@ -123,10 +150,12 @@ public final class Program {
 
     public Started start() {
         try {
-            List<String> command = new ArrayList<>(
-                    List.of(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java"));
+            if (program == null) {
+                program = List.of("-XX:SharedArchiveFile=" + archive(installed()), "-jar", installed().toString());
+            }
+            List<String> command = new ArrayList<>(List.of(JAVA));
             command.addAll(jvmOptions);
-            command.addAll(List.of("-jar", System.getProperty("wx.jar")));
+            command.addAll(program);
             command.addAll(arguments);
             Path output = Files.createTempFile(folder, "output", ".txt");
             ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile())
@@ -143,5 +172,50 @@ public final class Program {
 
     public Ended run() {
         return start().end();
+    }
+
+    private static synchronized Path installed() {
+        if (installed == null) {
+            Path home = JAR.resolveSibling("installed");
+            Path jar = home.resolve(JAR.getFileName());
+            try {
+                if (!Files.exists(archive(jar)) || Files.getLastModifiedTime(archive(jar)).compareTo(Files.getLastModifiedTime(JAR)) < 0) {
+                    FileSystemUtils.deleteRecursively(home);
+                    Files.createDirectories(home);
+                    execute(new ProcessBuilder(JAVA, "-Djarmode=tools", "-jar", JAR.toString(), "extract", "--force", "--destination", home.toString()));
+                    train(jar);
+                }
+            }
+            catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            installed = jar;
+        }
+        return installed;
+    }
+
+    private static Path archive(Path jar) {
+        return jar.resolveSibling("wx-token.jsa");
+    }
+
+    /** A run that refreshes loads the classes to keep. */
+    private static void train(Path jar) throws IOException {
+        try (StandIn weChat = StandIn.start()) {
+            Program training = against(weChat, jar.getParent()).on(TestDatabase.servers().findFirst().orElseThrow())
+                .jvm("-XX:ArchiveClassesAtExit=" + archive(jar));
+            training.program = List.of("-jar", jar.toString());
+            Ended ended = training.run();
+            if (ended.exitCode() != 0) {
+                throw new IllegalStateException("the run that makes the class-data archive failed: " + ended.text());
+            }
+        }
+    }
+
+    private static void execute(ProcessBuilder builder) throws IOException {
+        Process process = builder.redirectErrorStream(true).start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        if (process.onExit().join().exitValue() != 0) {
+            throw new IllegalStateException(builder.command() + ": " + output);
+        }
     }
 }

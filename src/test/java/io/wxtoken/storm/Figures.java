@@ -1,0 +1,96 @@
+package io.wxtoken.storm;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Map.Entry;
+import java.util.stream.Collectors;
+
+/** What a storm came to. */
+final class Figures {
+
+    private final Map<String, Object> figures = new LinkedHashMap<>();
+
+    /** Dead times that the protocol answers for. */
+    final List<String> unexcused = new ArrayList<>();
+
+    /** Dead times that only the probe can see, and that took longer than the probe may take. */
+    final List<String> tooLong = new ArrayList<>();
+
+    final Map<String, Integer> counts;
+
+    final long emptyReads;
+
+    final List<String> leaks;
+
+    final boolean recovered;
+
+    Figures(Storm storm, boolean recovered) {
+        this.counts = storm.counts();
+        this.emptyReads = storm.reader().emptyReads();
+        this.leaks = storm.leaks();
+        this.recovered = recovered;
+        Map<String, Long> longest = new LinkedHashMap<>(Map.of("foreign refresher", 0L, "late fetcher that died", 0L));
+        for (Reader.DeadTime dead : storm.reader().deadTimes()) {
+            String excuse = storm.onlyTheProbeSees(dead);
+            String what = "%s, row %d, %s: dead for %d ms from %tT on".formatted(dead.appId, dead.rowId,
+                    dead.cached ? "cached" : "read", dead.millis(), dead.from);
+            Duration allowed = storm.times().probed(storm.longestRun()).plus(dead.cached ? storm.times().cache() : Duration.ZERO);
+            if (excuse == null) {
+                unexcused.add(what);
+            }
+            else if (dead.millis() > allowed.toMillis()) {
+                tooLong.add(what + " (" + excuse + "), and the probe's " + allowed.toMillis() + " ms are over");
+            }
+            if (excuse != null && !dead.cached) {
+                longest.merge(excuse, dead.millis(), Math::max);
+            }
+        }
+        figures.put("minutes", "%.1f".formatted(storm.lasted().toMillis() / 60_000.0));
+        figures.put("runs", sum("run: "));
+        figures.put("fetches (answered to a run)", count("FETCH"));
+        figures.put("refreshes (published)", count("PUBLISH"));
+        figures.put("claims won, lost", count("CLAIM") + ", " + count("CLAIM, none matched"));
+        figures.put("takeovers of a lapsed claim", count("takeover"));
+        figures.put("fenced publishes", count("PUBLISH, none matched"));
+        figures.put("reports of a doomed row", count("REPORT"));
+        figures.put("faults", sum("fault: "));
+        figures.put("strikes spared: the row was in danger already", count("spared"));
+        figures.put("reads", storm.reader().reads());
+        figures.put("reads that the database did not answer", storm.reader().unanswered());
+        figures.put("empty reads", emptyReads);
+        figures.put("dead times that the protocol answers for", unexcused.size());
+        longest.forEach((excuse, millis) -> figures.put("longest dead time, " + excuse + ", ms", millis));
+        figures.put("the same may last, ms", storm.times().probed(storm.longestRun()).toMillis());
+        figures.put("shortest life left when read, ms", storm.reader().closest());
+        figures.put("longest run, undisturbed, ms", storm.longestRun().toMillis());
+        figures.put("calls for a token a day, at this rate, of 2000 an account", callsADay(storm));
+        figures.put("leaks of a secret or a token", leaks.size());
+        figures.put("recovered", recovered);
+    }
+
+    /** A day is 12 lives. */
+    private static long callsADay(Storm storm) {
+        return storm.weChat().tokenCalls() / 2 * storm.times().life().toMillis() * 12 / Math.max(1, storm.lasted().toMillis());
+    }
+
+    int count(String what) {
+        return counts.getOrDefault(what, 0);
+    }
+
+    private int sum(String prefix) {
+        return counts.entrySet().stream().filter(entry -> entry.getKey().startsWith(prefix)).mapToInt(Entry::getValue).sum();
+    }
+
+    String table(String title) {
+        return "# " + title + "\n\n| figure | |\n|---|---|\n"
+                + figures.entrySet().stream().map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n").collect(Collectors.joining())
+                + "\n| what happened | times |\n|---|---|\n"
+                + counts.entrySet().stream().map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n").collect(Collectors.joining())
+                + (unexcused.isEmpty() ? "" : "\nUnexcused:\n" + String.join("\n", unexcused) + "\n")
+                + (tooLong.isEmpty() ? "" : "\nToo long:\n" + String.join("\n", tooLong) + "\n")
+                + (leaks.isEmpty() ? "" : "\nLeaks in:\n" + String.join("\n", leaks) + "\n");
+    }
+}

@@ -1,0 +1,226 @@
+package io.wxtoken.storm;
+
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import io.wxtoken.standin.StandIn;
+
+/**
+ * An application: reads each account's token every few milliseconds, keeps one copy for as long as the README allows, and
+ * asks WeChat's stand-in whether what it would use at this moment lives.
+ */
+final class Reader implements AutoCloseable {
+
+    private static final long PAUSE = 8;
+
+    private final StandIn weChat;
+
+    private final String url;
+
+    private final Duration cache;
+
+    private final Map<String, Copy> copies = new LinkedHashMap<>();
+
+    private final List<DeadTime> deadTimes = new ArrayList<>();
+
+    private final Thread thread = new Thread(this::work, "reader");
+
+    private volatile boolean closed;
+
+    private long reads;
+
+    private long deadReads;
+
+    private long emptyReads;
+
+    private long unanswered;
+
+    private long closest = Long.MAX_VALUE;
+
+    /** What a reader knows of an account. Times in ms. */
+    private final class Copy {
+
+        int rowId;
+
+        int failures;
+
+        String value = "";
+
+        long readAt;
+
+        String cached = "";
+
+        long cachedAt;
+
+        DeadTime dead;
+
+        DeadTime cachedDead;
+    }
+
+    /** A stretch in which a reader would have used a dead token. Times in Unix ms. */
+    static final class DeadTime {
+
+        final String appId;
+
+        final int rowId;
+
+        final String value;
+
+        final boolean cached;
+
+        final long from = System.currentTimeMillis();
+
+        volatile long to = from;
+
+        DeadTime(String appId, int rowId, String value, boolean cached) {
+            this.appId = appId;
+            this.rowId = rowId;
+            this.value = value;
+            this.cached = cached;
+        }
+
+        long millis() {
+            return to - from;
+        }
+    }
+
+    Reader(StandIn weChat, String url, Duration cache, List<String> appIds) {
+        this.weChat = weChat;
+        this.url = url;
+        this.cache = cache;
+        appIds.forEach(appId -> copies.put(appId, new Copy()));
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void work() {
+        while (!closed) {
+            try (Connection connection = DriverManager.getConnection(url);
+                    PreparedStatement select = connection.prepareStatement(
+                            "SELECT id, value, failures FROM wx_token WHERE type = 'access_token' AND app_id = ?")) {
+                while (!closed) {
+                    for (String appId : copies.keySet()) {
+                        select.setString(1, appId);
+                        try (ResultSet row = select.executeQuery()) {
+                            if (row.next()) {
+                                read(appId, row.getInt(1), row.getString(2), row.getInt(3));
+                            }
+                        }
+                    }
+                    sleep(PAUSE);
+                }
+            }
+            catch (SQLException e) {
+                noAnswer();
+                sleep(100);
+            }
+        }
+    }
+
+    private synchronized void read(String appId, int rowId, String value, int failures) {
+        Copy copy = copies.get(appId);
+        long now = System.currentTimeMillis();
+        boolean filled = !copy.value.isEmpty();
+        if (value == null || value.isEmpty()) {
+            emptyReads += filled ? 1 : 0;
+            return;
+        }
+        reads++;
+        copy.rowId = rowId;
+        copy.failures = failures;
+        copy.value = value;
+        copy.readAt = now;
+        if (now - copy.cachedAt >= cache.toMillis()) {
+            copy.cached = value;
+            copy.cachedAt = now;
+        }
+        copy.dead = use(copy.dead, appId, rowId, value, false);
+        copy.cachedDead = use(copy.cachedDead, appId, rowId, copy.cached, true);
+    }
+
+    private DeadTime use(DeadTime dead, String appId, int rowId, String value, boolean cached) {
+        long left = weChat.millisLeft(value);
+        if (left > 0) {
+            closest = Math.min(closest, left);
+            if (dead != null) {
+                dead.to = System.currentTimeMillis();
+            }
+            return null;
+        }
+        deadReads++;
+        DeadTime now = dead;
+        if (now == null || !now.value.equals(value)) {
+            now = new DeadTime(appId, rowId, value, cached);
+            deadTimes.add(now);
+        }
+        now.to = System.currentTimeMillis();
+        return now;
+    }
+
+    private synchronized void noAnswer() {
+        unanswered++;
+    }
+
+    /**
+     * Every account's row was read a moment ago, holds a token that lives for so long, and lost no more than one fetch in a
+     * row: the job makes a pause after the third.
+     */
+    synchronized boolean allLiveFor(Duration time) {
+        long now = System.currentTimeMillis();
+        return copies.values().stream().allMatch(copy -> now - copy.readAt < 1000 && copy.failures <= 2
+                && weChat.millisLeft(copy.value) > time.toMillis());
+    }
+
+    synchronized String value(String appId) {
+        return copies.get(appId).value;
+    }
+
+    synchronized List<DeadTime> deadTimes() {
+        return List.copyOf(deadTimes);
+    }
+
+    synchronized long reads() {
+        return reads;
+    }
+
+    synchronized long deadReads() {
+        return deadReads;
+    }
+
+    synchronized long emptyReads() {
+        return emptyReads;
+    }
+
+    /** How often the database gave no answer. */
+    synchronized long unanswered() {
+        return unanswered;
+    }
+
+    /** The shortest time, in ms, that a value had left when it was used. */
+    synchronized long closest() {
+        return closest;
+    }
+
+    private static void sleep(long millis) {
+        try {
+            Thread.sleep(millis);
+        }
+        catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+        closed = true;
+        thread.join();
+    }
+}

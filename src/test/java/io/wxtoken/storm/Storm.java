@@ -1,0 +1,420 @@
+package io.wxtoken.storm;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
+
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.Program.Started;
+import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.token.Verdict;
+
+/**
+ * Three nodes, each started on its schedule as by cron, one database, one WeChat, and what the seed has in store. Two
+ * accounts: applications ask for the <em>busy</em> one's refresh all the time, and one of them writes its row as the source's
+ * class does; of the <em>quiet</em> one another program fetches tokens of its own.
+ * <p>
+ * The storm goes as far as the protocol's promise and not beyond: it strikes as long as what the rows hold lives long
+ * enough for one more lease, interval and run, and leaves every third attempt in a row alone, after which the job pauses. So a
+ * dead read is the program's fault.
+ */
+final class Storm implements AutoCloseable {
+
+    static final String BUSY = StandIn.APP_ID;
+
+    static final String QUIET = "wxquiet0123456789";
+
+    static final String QUIET_SECRET = "quiet-secret-0123456789abcdef";
+
+    private static final int NODES = 3;
+
+    /** The machine would else be busy with those that wait for each other. */
+    private static final int MOST_RUNS_OF_A_NODE = 2;
+
+    /** How far each node's clock is off, in seconds. */
+    private static final List<Integer> CLOCKS = List.of(3600, -3600, 0);
+
+    /** How the stand-in's tokens begin, with enough of the rest to be no accident. */
+    private static final Pattern TOKEN = Pattern.compile("99_[A-Za-z0-9_-]{20}");
+
+    /**
+     * Times: about a tenth of the real ones, and a token's life a sixtieth.
+     *
+     * @param run what a run takes at worst, unless one took longer
+     */
+    record Times(Duration life, Duration grace, Duration after, Duration lease, Duration interval, Duration requestInterval,
+            Duration probe, Duration cache, Duration run) {
+
+        /** What it takes to put a lost fetch right, and until a reader knows. */
+        Duration recovery(Duration run) {
+            return lease.plusSeconds(1).plus(interval).plus(run).plus(cache);
+        }
+
+        /** How long a token may be dead that only the probe can see. */
+        Duration probed(Duration run) {
+            return probe.plus(interval).plus(run);
+        }
+    }
+
+    private final TestDatabase database;
+
+    private final Path folder;
+
+    private final Times times;
+
+    private final Random seeds;
+
+    private final StandIn weChat;
+
+    private final Reader reader;
+
+    private final ScheduledExecutorService clock = Executors.newScheduledThreadPool(4);
+
+    private final ExecutorService workers = Executors.newCachedThreadPool();
+
+    private final List<NodeRun> runs = new CopyOnWriteArrayList<>();
+
+    private final Set<NodeRun> alive = ConcurrentHashMap.newKeySet();
+
+    private final Map<String, Integer> counts = new TreeMap<>();
+
+    private final List<String> leaks = new ArrayList<>();
+
+    private final Set<String> elsewhere = ConcurrentHashMap.newKeySet();
+
+    private final long begun = System.nanoTime();
+
+    private final Path wrongClock;
+
+    private volatile boolean calm;
+
+    private volatile boolean merciless;
+
+    private Duration longestRun;
+
+    /** @param folder for what the processes say */
+    Storm(TestDatabase database, long seed, Path folder, Times times) throws IOException {
+        this.database = database.migrated();
+        this.folder = folder;
+        this.times = times;
+        this.longestRun = times.run();
+        this.seeds = new Random(seed);
+        this.weChat = StandIn.start(0, times.life(), times.grace());
+        weChat.addAccount(QUIET, QUIET_SECRET);
+        Files.createDirectories(folder.resolve("config"));
+        Files.writeString(folder.resolve("config/application.yml"), """
+                wx:
+                  accounts:
+                    - { app-id: %s, app-secret: "${QUIET_SECRET}", tickets: [] }
+                """.formatted(QUIET));
+        this.wrongClock = wrongClock(folder);
+        this.reader = new Reader(weChat, database.url(), times.cache(), List.of(BUSY, QUIET));
+    }
+
+    /** @return null where there is no C compiler: then all clocks are right */
+    private static Path wrongClock(Path folder) throws IOException {
+        Path library = folder.resolve("clock.so");
+        try (InputStream source = Storm.class.getResourceAsStream("/storm/clock.c")) {
+            Path file = folder.resolve("clock.c");
+            Files.copy(source, file, StandardCopyOption.REPLACE_EXISTING);
+            int exitCode = new ProcessBuilder("cc", "-shared", "-fPIC", "-o", library.toString(), file.toString(), "-ldl")
+                .inheritIO().start().onExit().join().exitValue();
+            return exitCode == 0 ? library : null;
+        }
+        catch (IOException noCompiler) {
+            return null;
+        }
+    }
+
+    /** Blows on the program as it is, and at last waits until the rows have recovered. */
+    Figures blow(Duration time) throws Exception {
+        Random random = new Random(seeds.nextLong());
+        every(times.interval(), 0, () -> startNodes(random, own -> Strike.draw(own, times.lease()), process -> process));
+        Random dice = new Random(seeds.nextLong());
+        every(Duration.ofMillis(400), 3000, () -> sql("UPDATE wx_token SET refresh_requested = 1 WHERE id = 1"));
+        every(Duration.ofSeconds(9), 8000, () -> ifAffordable(dice, 0.7, "row written as the source's class does", this::writeAsTheSource));
+        every(times.grace().plus(times.probed(times.run())).plusSeconds(5), 6000, this::refreshElsewhere);
+        every(Duration.ofSeconds(25), 20000, () -> {
+            boolean kill = dice.nextBoolean();
+            if (database.restartable()) {
+                ifAffordable(dice, 1, "database restarted" + (kill ? " by kill -9" : ""), () -> database.restart(kill));
+            }
+        });
+        Thread.sleep(time.toMillis());
+        calm = true;
+        await(this::recovered, times.recovery(longestRun()).multipliedBy(3));
+        boolean recovered = recovered();
+        end();
+        return new Figures(this, recovered);
+    }
+
+    /** The same strike at each run of a program that lacks a part, without mercy, until it shows. */
+    Figures expose(Class<?> configuration, Function<Random, List<Strike>> strikes) throws Exception {
+        merciless = true;
+        Random random = new Random(seeds.nextLong());
+        every(times.interval(), 0, () -> startNodes(random, strikes, process -> process.with(configuration)));
+        await(() -> reader.deadReads() > 0, Duration.ofMinutes(3));
+        end();
+        return new Figures(this, false);
+    }
+
+    private static void await(BooleanSupplier condition, Duration patience) throws InterruptedException {
+        long end = System.nanoTime() + patience.toNanos();
+        while (System.nanoTime() < end && !condition.getAsBoolean()) {
+            Thread.sleep(100);
+        }
+    }
+
+    private void end() throws Exception {
+        calm = true;
+        clock.shutdownNow();
+        clock.awaitTermination(1, TimeUnit.MINUTES);
+        alive.forEach(NodeRun::end);
+        await(alive::isEmpty, Duration.ofMinutes(1));
+        searchForLeaks("the tables", tables());
+        searchFiles();
+    }
+
+    private boolean recovered() {
+        return reader.allLiveFor(Duration.ofSeconds(1)) && List.of(BUSY, QUIET).stream()
+            .allMatch(appId -> reader.value(appId).equals(weChat.lastIssued(appId)));
+    }
+
+    private interface Work {
+
+        void run() throws Exception;
+    }
+
+    private void every(Duration interval, long firstAfterMillis, Work work) {
+        clock.scheduleAtFixedRate(() -> workers.execute(() -> {
+            try {
+                work.run();
+            }
+            catch (Exception e) {
+                count("the storm's own failure: " + e);
+            }
+        }), firstAfterMillis, interval.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void startNodes(Random random, Function<Random, List<Strike>> strikes, UnaryOperator<Program> change) throws IOException {
+        for (int node = 0; node < NODES; node++) {
+            Random own = new Random(random.nextLong());
+            int name = node;
+            if (alive.stream().filter(run -> run.node() == name).count() == MOST_RUNS_OF_A_NODE) {
+                count("run: not started, as two of its node are still there");
+                continue;
+            }
+            NodeRun run = new NodeRun(this, node, weChat, URI.create(database.url().substring("jdbc:".length())), calm ? List.of() : strikes.apply(own));
+            Program process = Program.against(weChat, folder)
+                .with("WX_APPID", BUSY)
+                .with("QUIET_SECRET", QUIET_SECRET)
+                .with("WX_API_CONNECTTIMEOUT", "1s")
+                .with("WX_API_READTIMEOUT", (times.lease().toMillis() - 2000) + "ms")
+                .with("WX_REFRESH_LEASE", times.lease().toSeconds() + "s")
+                .with("WX_REFRESH_AFTER", times.after().toSeconds() + "s")
+                .with("WX_REFRESH_BEFORE", "5s")
+                .with("WX_REFRESH_REQUESTINTERVAL", times.requestInterval().toSeconds() + "s")
+                .with("WX_PROBE_INTERVAL", times.probe().toSeconds() + "s")
+                .with("WX_RUN_TIMEOUT", "30s")
+                .with("LOGGING_LEVEL_ROOT", own.nextInt(6) == 0 ? "trace" : "warn");
+            if (wrongClock != null && CLOCKS.get(node) != 0) {
+                process.with("LD_PRELOAD", wrongClock.toString()).with("CLOCK_OFF", String.valueOf(CLOCKS.get(node)));
+                count("fault: clock off by " + CLOCKS.get(node) + " s");
+            }
+            runs.add(run);
+            run.start(change.apply(process), database.url());
+            alive.add(run);
+            clock.schedule(() -> workers.execute(run::meetNow), 300 + own.nextInt(2500), TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /** A process has ended, as it would or as it was made to. */
+    void ended(NodeRun run, Started process, String how, Duration took) {
+        count("run: " + how);
+        String text = process.text();
+        searchForLeaks(process.output().toString(), text);
+        count("takeover", (int) text.lines().filter(line -> line.contains(" refreshed: ") && line.contains(Verdict.LAPSED_CLAIM.reason())).count());
+        count("probe said dead", (int) text.lines().filter(line -> line.contains("(" + Verdict.DEAD.reason())).count());
+        synchronized (counts) {
+            longestRun = took == null || took.compareTo(longestRun) < 0 ? longestRun : took;
+        }
+        alive.remove(run);
+    }
+
+    /** Strikes if the rows can afford it: see above. */
+    boolean affords(Strike strike) {
+        boolean affords = !calm && (merciless || reader.allLiveFor(times.recovery(longestRun())));
+        count(affords ? "fault: " + strike : "spared");
+        return affords;
+    }
+
+    private void ifAffordable(Random dice, double probability, String what, Work work) throws Exception {
+        boolean wanted = dice.nextDouble() < probability;
+        if (wanted && !calm && reader.allLiveFor(times.recovery(longestRun()).plus(times.run()))) {
+            count("fault: " + what);
+            work.run();
+        }
+    }
+
+    private void writeAsTheSource() throws SQLException {
+        String token = weChat.issueElsewhere(BUSY);
+        sql("UPDATE wx_token SET expire = UNIX_TIMESTAMP(), value = '" + token + "' WHERE id = 1");
+    }
+
+    /** And does not write the row: only the probe can tell. */
+    private void refreshElsewhere() {
+        if (!calm && reader.allLiveFor(times.recovery(longestRun()))) {
+            count("fault: foreign refresher");
+            elsewhere.add(weChat.issueElsewhere(QUIET));
+        }
+    }
+
+    private void sql(String statement) throws SQLException {
+        try (var connection = DriverManager.getConnection(database.url()); var sql = connection.createStatement()) {
+            sql.executeUpdate(statement);
+        }
+    }
+
+    void count(String what) {
+        count(what, 1);
+    }
+
+    private void count(String what, int times) {
+        synchronized (counts) {
+            counts.merge(what, times, Integer::sum);
+        }
+    }
+
+    private String tables() throws SQLException {
+        StringBuilder text = new StringBuilder();
+        try (var connection = DriverManager.getConnection(database.url()); var statement = connection.createStatement()) {
+            List<String> tables = new ArrayList<>();
+            try (var names = statement.executeQuery("SHOW TABLES")) {
+                while (names.next()) {
+                    tables.add(names.getString(1));
+                }
+            }
+            for (String table : tables) {
+                try (var rows = statement.executeQuery("SELECT * FROM " + table)) {
+                    while (rows.next()) {
+                        for (int column = 1; column <= rows.getMetaData().getColumnCount(); column++) {
+                            if (!rows.getMetaData().getColumnName(column).equals("value")) {
+                                text.append(rows.getString(column)).append('\n');
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return text.toString();
+    }
+
+    private void searchFiles() throws IOException {
+        try (var files = Files.walk(folder)) {
+            for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
+                searchForLeaks(file.toString(), Files.readString(file, java.nio.charset.StandardCharsets.ISO_8859_1));
+            }
+        }
+    }
+
+    private void searchForLeaks(String where, String text) {
+        boolean leak = text.contains(StandIn.SECRET) || text.contains(QUIET_SECRET) || TOKEN.matcher(text).find();
+        if (leak) {
+            synchronized (leaks) {
+                leaks.add(where);
+            }
+        }
+    }
+
+    StandIn weChat() {
+        return weChat;
+    }
+
+    Reader reader() {
+        return reader;
+    }
+
+    Times times() {
+        return times;
+    }
+
+    Map<String, Integer> counts() {
+        synchronized (counts) {
+            return new TreeMap<>(counts);
+        }
+    }
+
+    List<String> leaks() {
+        synchronized (leaks) {
+            return List.copyOf(leaks);
+        }
+    }
+
+    /** Of those that nothing was done to, and at least what is expected. */
+    Duration longestRun() {
+        synchronized (counts) {
+            return longestRun;
+        }
+    }
+
+    Duration lasted() {
+        return Duration.ofNanos(System.nanoTime() - begun);
+    }
+
+    /** Why a token died that only the probe can see; null when the protocol answers for it. */
+    String onlyTheProbeSees(Reader.DeadTime dead) {
+        StandIn.Issue killer = weChat.issuedAfter(dead.appId, dead.value).orElse(null);
+        if (killer == null) {
+            return null;
+        }
+        if (elsewhere.contains(killer.value())) {
+            return "foreign refresher";
+        }
+        return runs.stream().anyMatch(run -> run.askedFrom(killer.askedFrom()) && run.late(dead.rowId, killer.at(), times.lease()))
+                ? "late fetcher that died" : null;
+    }
+
+    @Override
+    public void close() throws Exception {
+        clock.shutdownNow();
+        workers.shutdownNow();
+        alive.forEach(NodeRun::end);
+        reader.close();
+        weChat.close();
+    }
+
+    /** Reads what a process said; for the figures' file. */
+    static void write(Path file, String text) {
+        try {
+            Files.createDirectories(file.getParent());
+            Files.writeString(file, text);
+        }
+        catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+package io.wxtoken.storm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.standin.Fault;
+import io.wxtoken.storm.Strike.Kind;
+import io.wxtoken.storm.Tap.Step;
+import io.wxtoken.testing.TestDatabase;
+
+/**
+ * Two minutes in {@code mvn verify}; {@code -Dit.test=StormIT -Dstorm.minutes=60} for longer, {@code -Dstorm.seed=…} to draw
+ * the faults of an earlier storm again. The figures, and what every process said, are in {@code target/storm}.
+ */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#servers")
+@Timeout(value = 3, unit = TimeUnit.DAYS)
+class StormIT {
+
+    private static final long SEED = Long.getLong("storm.seed", System.nanoTime() % 1_000_000);
+
+    private static final Duration TIME = Duration.ofMinutes(Integer.getInteger("storm.minutes", 2));
+
+    private static final Storm.Times TIMES = new Storm.Times(Duration.ofSeconds(120), Duration.ofSeconds(45), Duration.ofSeconds(70),
+            Duration.ofSeconds(4), Duration.ofSeconds(5), Duration.ofSeconds(2), Duration.ofSeconds(5), Duration.ofSeconds(4),
+            Duration.ofSeconds(8));
+
+    /** A short grace, and no probe, so that it shows soon. */
+    private static final Storm.Times BROKEN = new Storm.Times(Duration.ofSeconds(60), Duration.ofSeconds(8), Duration.ofSeconds(20),
+            Duration.ofSeconds(4), Duration.ofSeconds(4), Duration.ofSeconds(2), Duration.ofHours(1), Duration.ofSeconds(4),
+            Duration.ofSeconds(8));
+
+    @Parameter
+    TestDatabase server;
+
+    @Test
+    void noFaultThatTheProtocolCoversLetsAReaderSeeADeadOrAnEmptyToken() throws Exception {
+        Path folder = folder("Storm");
+        try (Storm storm = new Storm(server.fresh(), SEED, folder, TIMES)) {
+            Figures figures = storm.blow(TIME);
+            tell(figures, folder);
+            assertThat(figures.unexcused).isEmpty();
+            assertThat(figures.tooLong).isEmpty();
+            assertThat(figures.emptyReads).isZero();
+            assertThat(figures.leaks).isEmpty();
+            assertThat(figures.recovered).as("the rows hold the tokens that were issued last").isTrue();
+        }
+    }
+
+    /** Nodes that find the same row due ask WeChat all at once, and the answers come as they like. */
+    @Test
+    void theStormFindsDeadTokensWhenTheClaimIsLeftOut() throws Exception {
+        assertThat(exposed(BrokenJobs.WithoutClaim.class, random -> List.of(new Strike(Kind.WECHAT, Step.FETCH, false, null,
+                new Fault.Delay(Duration.ofMillis(random.nextInt(1500))))))).isNotEmpty();
+    }
+
+    /** A run that slept through its lease asks WeChat all the same: it kills what the other has published. */
+    @Test
+    void theStormFindsDeadTokensWhenTheFencedStepIsLeftOut() throws Exception {
+        assertThat(exposed(BrokenJobs.WithoutFencedStep.class, random -> List.of(new Strike(Kind.PAUSE, Step.FETCH, false,
+                BROKEN.lease().plus(BROKEN.interval()).plusSeconds(2), null)))).isNotEmpty();
+    }
+
+    private List<String> exposed(Class<?> brokenJob, Function<Random, List<Strike>> strikes) throws Exception {
+        Path folder = folder(brokenJob.getSimpleName());
+        try (Storm storm = new Storm(server.fresh(), SEED, folder, BROKEN)) {
+            Figures figures = storm.expose(brokenJob, strikes);
+            tell(figures, folder);
+            return figures.unexcused;
+        }
+    }
+
+    private void tell(Figures figures, Path folder) {
+        String table = figures.table(folder.getFileName().toString());
+        System.out.println(table);
+        Storm.write(folder.resolveSibling(folder.getFileName() + ".md"), table);
+    }
+
+    private Path folder(String name) {
+        return Path.of("target", "storm", "%s-%s-seed-%d".formatted(name, server, SEED)).toAbsolutePath();
+    }
+}
