@@ -1,0 +1,184 @@
+/* The wx_token row protocol (protocol.md, which also says which Java method each step stands for) under the semantics of
+ * GET /cgi-bin/token: every issue kills the token before it at once (the 5 minutes' grace is left out: harsher than reality).
+ *
+ * Each atomic step is one statement, or one answer of WeChat. The nodes run without end. Between any two steps a run may
+ * pause for as long as you like, lose its lease, or die; an application may request a refresh; another program, which knows
+ * nothing of the protocol, may fetch a token, and write it into the row or not. A wait (retry_after) only delays: a run may
+ * leave a due row alone. A row may be due at any time, for its age or because an operator forces it.
+ *
+ * Versions and tokens would grow without end. All that is ever asked of them is whether the row's are still those that a
+ * run has read, and whether a token is the one issued last: the model keeps the answers, and so its states are finite.
+ *
+ * P1: a row that looks clean holds the token issued last, or whoever has that token is alive and has not finished, or it
+ *     was a blind event, of which only the probe can know.
+ * P2: a run claims only what no other run holds.
+ * P6: until a fetch answers an application's request, the row does not look clean.
+ * P7: wherever everybody stops, one run (all waits over, the probe's time come, no trouble) leaves the row with that token.
+ */
+#ifndef NODES
+#define NODES 2
+#endif
+#if NODES == 2
+#define each(x) x(0); x(1); x(2)
+#define some(x) (x(0) || x(1) || x(2))
+#define resting (node[1]@read && node[2]@read && tok[0] == none && !late)
+#else
+#define each(x) x(0); x(1); x(2); x(3)
+#define some(x) (x(0) || x(1) || x(2) || x(3))
+#define resting (node[1]@read && node[2]@read && node[3]@read && tok[0] == none && !late)
+#endif
+
+mtype = { none, dead, live }           /* live: the token issued last; dead: any before it */
+
+/* the row */
+mtype value = live;                    /* an adopted token, say */
+bool foreign;                          /* the value does not match the fingerprint */
+byte owner;                            /* claimed_by; 0: nobody */
+bool leased;                           /* claimed_until is in the future */
+bool requested;                        /* refresh_requested: 1 and 2 differ only in how long they wait */
+bool failures;                         /* failures > 0 */
+
+/* what each program remembers: the nodes are 1, 2 …, and 0 is the other program */
+mtype tok[NODES + 1] = none;           /* the token that it got, and has neither written nor reported yet */
+bool sameValue[NODES + 1];             /* the row's value is what it read */
+bool sameVersion[NODES + 1];           /* the row's version is what it read, or that of its claim */
+
+bool late;                             /* a request that WeChat serves after its run gave up; [0]: that run's version */
+
+/* for the properties alone */
+bool blind;                            /* nobody will ever tell of the token issued last */
+bool wanted;                           /* an application's request, and no fetch that answers it has begun since */
+byte calm;                             /* from now on one run alone, without trouble; counts its looks at the row */
+
+#define clean (!foreign && owner == 0 && !failures && !requested)
+#define held (owner != 0 && leased)
+#define mine (fenced && owner == _pid)
+#define ours (sameVersion[_pid] && owner == _pid)
+#define maybe (calm == 0)              /* what may happen, but not in a calm run */
+
+#define hasIt(i) tok[i] == live
+#define losesIt(i) tok[i] = (tok[i] == live -> dead : tok[i])
+#define newValue(i) sameValue[i] = false
+#define newVersion(i) sameVersion[i] = false
+#define oldVersion(i) sameVersion[i] = true
+inline issue() { d_step { value = dead; each(losesIt); blind = false } }
+inline write() { d_step { value = tok[_pid]; each(newValue) } }
+inline take() { d_step { each(newVersion); sameVersion[_pid] = true; owner = _pid; leased = true; requested = false; failures = true } }
+inline publish() { d_step { write(); foreign = false; each(newVersion); owner = 0; leased = false; failures = false } }
+inline release() { d_step { each(newVersion); owner = 0; leased = false; failures = true } }
+inline over() { d_step { tok[_pid] = none; sameValue[_pid] = false; sameVersion[_pid] = false; fenced = false } goto read }
+inline dies() { blind = blind || tok[_pid] == live && !ours; over() }
+
+active proctype other() provided (maybe) {
+  do
+  :: atomic { issue(); tok[0] = live }
+     if
+     :: d_step { write(); foreign = true; tok[0] = none }                     /* UPDATE … SET value, expire */
+     :: d_step { write(); foreign = true; tok[0] = none;                      /* REPLACE INTO: the job's columns are as new, */
+          owner = 0; leased = false; failures = false; requested = false; each(oldVersion) } /* so the version may come again */
+     :: d_step { blind = blind || tok[0] == live; tok[0] = none }             /* it keeps the token to itself */
+     fi
+  od
+}
+
+active [NODES] proctype node() provided (maybe || _pid == 1) {
+  bool fenced;                                                                /* this run was, and starts over */
+read:
+  atomic {
+    if
+    :: calm == 3 -> goto done
+    :: calm != 3 && held && !mine -> over()
+    :: calm != 3 && !(held && !mine) ->
+       sameValue[_pid] = true; sameVersion[_pid] = true; calm = (calm == 0 -> 0 : calm + 1);
+       if
+       :: !clean || maybe -> goto claim                                       /* due, perhaps for its age */
+       :: clean -> goto probe                                                 /* fresh */
+       :: maybe -> over()                                                     /* fresh, or due but not before retry_after */
+       fi
+    fi
+  }
+claim:
+  atomic {
+    if
+    :: sameVersion[_pid] && sameValue[_pid] -> assert(!held || mine); take(); fenced = false  /* P2 */
+    :: else -> over()
+    fi
+  }
+ask:
+  atomic {
+    if
+    :: true -> issue(); tok[_pid] = live; wanted = wanted && !ours            /* WeChat serves it */
+    :: maybe -> goto giveBack                                                 /* WeChat refuses, or was not asked */
+    :: maybe -> goto lapse                                                    /* no answer, and WeChat never saw it */
+    :: maybe && !late -> late = true; sameVersion[0] = sameVersion[_pid]; goto lapse  /* no answer, and it is served later */
+    :: maybe -> dies()
+    fi
+  }
+answer:
+  atomic {
+    if
+    :: ours && sameValue[_pid] -> publish(); over()
+    :: !(ours && sameValue[_pid]) -> goto report                              /* fenced */
+    :: maybe && ours && sameValue[_pid] -> publish(); goto report             /* a database error, but it was done */
+    :: maybe -> goto report                                                   /* a database error, and it was not done */
+    :: maybe -> goto ask                                                      /* no usable answer: asked again at once */
+    :: maybe -> goto lapse                                                    /* the answer was lost */
+    :: maybe -> dies()
+    fi
+  }
+report:
+  atomic {
+    if
+    :: true -> requested = true; tok[_pid] = none; fenced = true; goto read   /* where it may as well end */
+    :: maybe -> dies()
+    fi
+  }
+giveBack:
+  atomic {
+    if
+    :: ours -> release(); over()
+    :: !ours -> goto report
+    :: maybe -> dies()
+    fi
+  }
+lapse:
+  atomic {
+    if
+    :: ours -> over()
+    :: !ours -> goto report
+    :: maybe -> dies()
+    fi
+  }
+probe:
+  atomic {
+    if
+    :: sameValue[_pid] && value == dead -> skip                               /* of a value replaced since, no matter what */
+    :: value == live || maybe -> over()                                       /* alive, no clear answer, or not its time yet */
+    fi
+  }
+request:
+  atomic {
+    if
+    :: sameValue[_pid] -> requested = true; blind = false                     /* from here on it must not look clean */
+    :: else -> skip
+    fi;
+    over()                                                                    /* to the read, that is */
+  }
+done: skip
+}
+
+active proctype weChat() provided (maybe) {
+  do :: d_step { late -> issue(); blind = !(owner != 0 && sameVersion[0]); late = false; sameVersion[0] = false } od
+}
+
+active proctype application() provided (maybe) { do :: d_step { requested = true; wanted = true } od }
+
+active proctype clock() provided (maybe) { do :: leased -> leased = false od }
+
+active proctype properties() {
+  do
+  :: d_step { clean && (wanted || value != live && !some(hasIt) && !blind) -> assert(!wanted /* P6 */); assert(false /* P1 */) }
+  :: atomic { maybe && resting -> calm = 1; leased = false }
+  :: timeout -> assert(calm == 3 && value == live /* P7 */); break
+  od
+}
