@@ -94,7 +94,7 @@ public final class Program {
 
     /** With a configuration class of the tests' beside the program's own. */
     public Program with(Class<?> configuration) {
-        program = List.of("-cp", installed() + File.pathSeparator + JAR.resolveSibling("test-classes"), WxToken.class.getName());
+        program = List.of(archived(), "-cp", installed() + File.pathSeparator + JAR.resolveSibling("test-classes"), WxToken.class.getName());
         return with("SPRING_MAIN_SOURCES", configuration.getName());
     }
 
@@ -151,7 +151,7 @@ public final class Program {
     public Started start() {
         try {
             if (program == null) {
-                program = List.of("-XX:SharedArchiveFile=" + archive(installed()), "-jar", installed().toString());
+                program = List.of(archived(), "-jar", installed().toString());
             }
             List<String> command = new ArrayList<>(List.of(JAVA));
             command.addAll(jvmOptions);
@@ -192,6 +192,10 @@ public final class Program {
             installed = jar;
         }
         return installed;
+    }
+
+    private static String archived() {
+        return "-XX:SharedArchiveFile=" + archive(installed());
     }
 
     private static Path archive(Path jar) {
