@@ -79,7 +79,7 @@ class RaceIT extends RowTest {
     }
 
     /** What most programs do: fetch, then write if the row is still what was read. */
-    private static final class OptimisticUpdateOnly extends TokenRows {
+    static final class OptimisticUpdateOnly extends TokenRows {
 
         private final JdbcClient jdbc;
 
