@@ -138,6 +138,8 @@ giveBack:
     if
     :: ours -> release(); over()
     :: !ours -> goto report
+    :: maybe && ours -> release(); goto report                                /* a database error, but it was done */
+    :: maybe -> goto report                                                   /* a database error, and it was not done */
     :: maybe -> dies()
     fi
   }
@@ -146,6 +148,7 @@ lapse:
     if
     :: ours -> over()
     :: !ours -> goto report
+    :: maybe -> goto report                                                   /* a database error */
     :: maybe -> dies()
     fi
   }

@@ -149,12 +149,16 @@ public final class Refresher {
     }
 
     private boolean publish(Claim claim, Source source, Answer.Issued given, long obtainedAgo, long timeLeft) {
+        boolean more = given.value().equals(claim.seen().value()) || timeLeft <= settings.before().toSeconds();
+        return stillOurs(claim, () -> rows.publish(claim, source.appId(), given.value(), obtainedAgo, timeLeft, spacing(more)));
+    }
+
+    private boolean stillOurs(Claim claim, BooleanSupplier statement) {
         try {
-            boolean more = given.value().equals(claim.seen().value()) || timeLeft <= settings.before().toSeconds();
-            return rows.publish(claim, source.appId(), given.value(), obtainedAgo, timeLeft, spacing(more));
+            return statement.getAsBoolean();
         }
         catch (DataAccessException e) {
-            // Nobody knows whether it was published, nor whether the claim was still ours: then others must refresh.
+            // Nobody knows whether it was executed, nor whether the claim was still ours: then others must refresh.
             rows.requestAfterFence(claim.seen().id());
             throw e;
         }
@@ -211,7 +215,7 @@ public final class Refresher {
             giveBackUnasked(claim, unknown.reason());
             return new Result(row, Outcome.FAILED, unknown.reason() + "; the next run tries again", ExitCode.RETRY);
         }
-        if (!rows.leaveToLapse(claim, unknown.reason())) {
+        if (!stillOurs(claim, () -> rows.leaveToLapse(claim, unknown.reason()))) {
             rows.requestAfterFence(row.id());
         }
         return new Result(row, Outcome.FAILED, unknown.reason() + "; a run tries again after "
@@ -220,12 +224,12 @@ public final class Refresher {
 
     /** When it is not ours any more, an attempt of ours may have killed what another run published, for all we know. */
     private void giveBack(Claim claim, int failures, long wait, String failedBy, String error) {
-        if (!rows.giveBack(claim, failures, wait, failedBy, error)) {
+        if (!stillOurs(claim, () -> rows.giveBack(claim, failures, wait, failedBy, error))) {
             rows.requestAfterFence(claim.seen().id());
         }
     }
 
-    /** No token was asked for: it cost no call and killed nothing, so it is no reason to wait, now or at the next failure. */
+    /** WeChat did not get the last request: it cost no call, so it is no reason to wait, now or at the next failure. */
     private void giveBackUnasked(Claim claim, String error) {
         giveBack(claim, Math.max(1, claim.seen().failures()), 0, "", error);
     }

@@ -50,7 +50,7 @@ final class Figures {
         }
         figures.put("minutes", "%.1f".formatted(storm.lasted().toMillis() / 60_000.0));
         figures.put("runs", sum("run: "));
-        figures.put("fetches (answered to a run)", count("FETCH"));
+        figures.put("fetches", storm.weChat().tokenCalls());
         figures.put("refreshes (published)", count("PUBLISH"));
         figures.put("claims won, lost", count("CLAIM") + ", " + count("CLAIM, none matched"));
         figures.put("takeovers of a lapsed claim", count("takeover"));
@@ -61,10 +61,10 @@ final class Figures {
         figures.put("reads", storm.reader().reads());
         figures.put("reads that the database did not answer", storm.reader().unanswered());
         figures.put("empty reads", emptyReads);
+        figures.put("dead reads", storm.reader().deadReads());
         figures.put("dead times that the protocol answers for", unexcused.size());
         longest.forEach((excuse, millis) -> figures.put("longest dead time, " + excuse + ", ms", millis));
         figures.put("the same may last, ms", storm.times().probed(storm.longestRun()).toMillis());
-        figures.put("shortest life left when read, ms", storm.reader().closest());
         figures.put("longest run, undisturbed, ms", storm.longestRun().toMillis());
         figures.put("calls for a token a day, at this rate, of 2000 an account", callsADay(storm));
         figures.put("leaks of a secret or a token", leaks.size());
@@ -73,7 +73,7 @@ final class Figures {
 
     /** A day is 12 lives. */
     private static long callsADay(Storm storm) {
-        return storm.weChat().tokenCalls() / 2 * storm.times().life().toMillis() * 12 / Math.max(1, storm.lasted().toMillis());
+        return storm.weChat().tokenCalls() / Storm.ACCOUNTS.size() * storm.times().life().toMillis() * 12 / Math.max(1, storm.lasted().toMillis());
     }
 
     int count(String what) {

@@ -2,14 +2,15 @@ package io.wxtoken.storm;
 
 import java.io.IOException;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -99,12 +100,8 @@ final class NodeRun implements Tap.Watch {
     /** The server's OK packet: 4 bytes of header, 0, and how many rows the statement matched. */
     @Override
     public boolean after(Step step, byte[] answer) {
-        boolean ok = step != Step.FETCH && answer.length > 5 && answer[4] == 0;
-        if (ok) {
+        if (step != Step.FETCH && answer.length > 5 && answer[4] == 0) {
             storm.count(step + (answer[5] == 0 ? ", none matched" : ""));
-        }
-        else if (step == Step.FETCH && new String(answer, StandardCharsets.UTF_8).contains("access_token")) {
-            storm.count("FETCH");
         }
         return meet(step, true);
     }
@@ -121,14 +118,15 @@ final class NodeRun implements Tap.Watch {
         return meet(strike);
     }
 
-    /** At any moment. */
-    void meetNow() {
-        Strike strike;
-        synchronized (strikes) {
-            strike = strikes.peek() == null || strikes.peek().step() != null ? null : strikes.poll();
-        }
-        if (strike != null && process.process().isAlive()) {
-            meet(strike);
+    /** After so long, what has nothing to do with the protocol's steps. */
+    void meetAfter(Duration time) {
+        if (!strikes.isEmpty() && strikes.peek().step() == null) {
+            Strike strike = strikes.poll();
+            CompletableFuture.delayedExecutor(time.toMillis(), TimeUnit.MILLISECONDS, work -> new Thread(work).start()).execute(() -> {
+                if (process.process().isAlive()) {
+                    meet(strike);
+                }
+            });
         }
     }
 
@@ -173,7 +171,16 @@ final class NodeRun implements Tap.Watch {
     /** Ends the process without mercy, when the storm is over. */
     void end() {
         killed = true;
-        process.process().destroyForcibly();
+        if (process != null) {
+            process.process().destroyForcibly();
+        }
+    }
+
+    /** What the run did not come to meet. */
+    List<Strike> unmet() {
+        synchronized (strikes) {
+            return List.copyOf(strikes);
+        }
     }
 
     int node() {

@@ -43,8 +43,6 @@ final class Reader implements AutoCloseable {
 
     private long unanswered;
 
-    private long closest = Long.MAX_VALUE;
-
     /** What a reader knows of an account. Times in ms. */
     private final class Copy {
 
@@ -147,9 +145,7 @@ final class Reader implements AutoCloseable {
     }
 
     private DeadTime use(DeadTime dead, String appId, int rowId, String value, boolean cached) {
-        long left = weChat.millisLeft(value);
-        if (left > 0) {
-            closest = Math.min(closest, left);
+        if (weChat.alive(value)) {
             if (dead != null) {
                 dead.to = System.currentTimeMillis();
             }
@@ -202,11 +198,6 @@ final class Reader implements AutoCloseable {
     /** How often the database gave no answer. */
     synchronized long unanswered() {
         return unanswered;
-    }
-
-    /** The shortest time, in ms, that a value had left when it was used. */
-    synchronized long closest() {
-        return closest;
     }
 
     private static void sleep(long millis) {

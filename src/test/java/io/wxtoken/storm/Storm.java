@@ -10,7 +10,9 @@ import java.nio.file.StandardCopyOption;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -26,6 +28,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Program;
@@ -34,8 +37,8 @@ import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.Verdict;
 
 /**
- * Three nodes, each started on its schedule as by cron, one database, one WeChat, and what the seed has in store. Two
- * accounts: applications ask for the <em>busy</em> one's refresh all the time, and one of them writes its row as the source's
+ * Three nodes, each started on its schedule as by cron, one database, one WeChat, and what the seed has in store. Of the
+ * accounts, applications ask for the <em>busy</em> ones' refresh all the time, and one of them writes a row as the source's
  * class does; of the <em>quiet</em> one another program fetches tokens of its own.
  * <p>
  * The storm goes as far as the protocol's promise and not beyond: it strikes as long as what the rows hold lives long
@@ -44,13 +47,16 @@ import io.wxtoken.token.Verdict;
  */
 final class Storm implements AutoCloseable {
 
-    static final String BUSY = StandIn.APP_ID;
+    private static final String QUIET = "wxquiet0123456789";
 
-    static final String QUIET = "wxquiet0123456789";
+    private static final List<String> BUSY = List.of(StandIn.APP_ID, "wxbusy0123456789a", "wxbusy0123456789b");
 
-    static final String QUIET_SECRET = "quiet-secret-0123456789abcdef";
+    static final List<String> ACCOUNTS = Stream.concat(BUSY.stream(), Stream.of(QUIET)).toList();
 
-    private static final int NODES = 3;
+    /** Of all accounts but the stand-in's own. */
+    private static final String SECRET = "storm-secret-0123456789abcdef";
+
+    static final int NODES = 3;
 
     /** The machine would else be busy with those that wait for each other. */
     private static final int MOST_RUNS_OF_A_NODE = 2;
@@ -100,6 +106,8 @@ final class Storm implements AutoCloseable {
 
     private final Set<NodeRun> alive = ConcurrentHashMap.newKeySet();
 
+    private final Deque<List<Strike>> pack = new ArrayDeque<>();
+
     private final Map<String, Integer> counts = new TreeMap<>();
 
     private final List<String> leaks = new ArrayList<>();
@@ -124,15 +132,16 @@ final class Storm implements AutoCloseable {
         this.longestRun = times.run();
         this.seeds = new Random(seed);
         this.weChat = StandIn.start(0, times.life(), times.grace());
-        weChat.addAccount(QUIET, QUIET_SECRET);
+        StringBuilder settings = new StringBuilder("wx:\n  accounts:\n");
+        for (String appId : ACCOUNTS.subList(1, ACCOUNTS.size())) {
+            weChat.addAccount(appId, SECRET);
+            settings.append("    - { app-id: ").append(appId).append(", app-secret: \"${STORM_SECRET}\", tickets: [] }\n");
+        }
         Files.createDirectories(folder.resolve("config"));
-        Files.writeString(folder.resolve("config/application.yml"), """
-                wx:
-                  accounts:
-                    - { app-id: %s, app-secret: "${QUIET_SECRET}", tickets: [] }
-                """.formatted(QUIET));
+        Files.writeString(folder.resolve("config/application.yml"), settings);
         this.wrongClock = wrongClock(folder);
-        this.reader = new Reader(weChat, database.url(), times.cache(), List.of(BUSY, QUIET));
+        Program.install();
+        this.reader = new Reader(weChat, database.url(), times.cache(), ACCOUNTS);
     }
 
     /** @return null where there is no C compiler: then all clocks are right */
@@ -153,17 +162,14 @@ final class Storm implements AutoCloseable {
     /** Blows on the program as it is, and at last waits until the rows have recovered. */
     Figures blow(Duration time) throws Exception {
         Random random = new Random(seeds.nextLong());
-        every(times.interval(), 0, () -> startNodes(random, own -> Strike.draw(own, times.lease()), process -> process));
-        Random dice = new Random(seeds.nextLong());
-        every(Duration.ofMillis(400), 3000, () -> sql("UPDATE wx_token SET refresh_requested = 1 WHERE id = 1"));
-        every(Duration.ofSeconds(9), 8000, () -> ifAffordable(dice, 0.7, "row written as the source's class does", this::writeAsTheSource));
+        every(times.interval(), 0, () -> startNodes(random, this::deal, process -> process));
+        every(Duration.ofMillis(400), 3000, () -> sql("UPDATE wx_token SET refresh_requested = 1 WHERE app_id <> '" + QUIET + "'"));
+        every(Duration.ofSeconds(9), 8000, () -> ifAffordable("row written as the source's class does", this::writeAsTheSource));
         every(times.grace().plus(times.probed(times.run())).plusSeconds(5), 6000, this::refreshElsewhere);
-        every(Duration.ofSeconds(25), 20000, () -> {
-            boolean kill = dice.nextBoolean();
-            if (database.restartable()) {
-                ifAffordable(dice, 1, "database restarted" + (kill ? " by kill -9" : ""), () -> database.restart(kill));
-            }
-        });
+        if (database.restartable()) {
+            every(Duration.ofSeconds(80), 25000, () -> ifAffordable("database killed, and started again", () -> database.restart(true)));
+            every(Duration.ofSeconds(80), 65000, () -> ifAffordable("database stopped, and started again", () -> database.restart(false)));
+        }
         Thread.sleep(time.toMillis());
         calm = true;
         await(this::recovered, times.recovery(longestRun()).multipliedBy(3));
@@ -193,6 +199,8 @@ final class Storm implements AutoCloseable {
         calm = true;
         clock.shutdownNow();
         clock.awaitTermination(1, TimeUnit.MINUTES);
+        workers.shutdown();
+        workers.awaitTermination(1, TimeUnit.MINUTES);
         alive.forEach(NodeRun::end);
         await(alive::isEmpty, Duration.ofMinutes(1));
         searchForLeaks("the tables", tables());
@@ -200,7 +208,7 @@ final class Storm implements AutoCloseable {
     }
 
     private boolean recovered() {
-        return reader.allLiveFor(Duration.ofSeconds(1)) && List.of(BUSY, QUIET).stream()
+        return reader.allLiveFor(Duration.ofSeconds(1)) && ACCOUNTS.stream()
             .allMatch(appId -> reader.value(appId).equals(weChat.lastIssued(appId)));
     }
 
@@ -214,13 +222,24 @@ final class Storm implements AutoCloseable {
             try {
                 work.run();
             }
+            catch (SQLException e) {
+                count("an application's statement that the database did not answer");
+            }
             catch (Exception e) {
                 count("the storm's own failure: " + e);
             }
         }), firstAfterMillis, interval.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    private void startNodes(Random random, Function<Random, List<Strike>> strikes, UnaryOperator<Program> change) throws IOException {
+    /** As from a pack of cards: what a run did not come to meet goes back. */
+    private synchronized List<Strike> deal(Random random) {
+        if (pack.isEmpty()) {
+            pack.addAll(Strike.all(random, times.lease()));
+        }
+        return pack.poll();
+    }
+
+    private synchronized void startNodes(Random random, Function<Random, List<Strike>> strikes, UnaryOperator<Program> change) throws IOException {
         for (int node = 0; node < NODES; node++) {
             Random own = new Random(random.nextLong());
             int name = node;
@@ -230,8 +249,7 @@ final class Storm implements AutoCloseable {
             }
             NodeRun run = new NodeRun(this, node, weChat, URI.create(database.url().substring("jdbc:".length())), calm ? List.of() : strikes.apply(own));
             Program process = Program.against(weChat, folder)
-                .with("WX_APPID", BUSY)
-                .with("QUIET_SECRET", QUIET_SECRET)
+                .with("STORM_SECRET", SECRET)
                 .with("WX_API_CONNECTTIMEOUT", "1s")
                 .with("WX_API_READTIMEOUT", (times.lease().toMillis() - 2000) + "ms")
                 .with("WX_REFRESH_LEASE", times.lease().toSeconds() + "s")
@@ -246,9 +264,9 @@ final class Storm implements AutoCloseable {
                 count("fault: clock off by " + CLOCKS.get(node) + " s");
             }
             runs.add(run);
-            run.start(change.apply(process), database.url());
             alive.add(run);
-            clock.schedule(() -> workers.execute(run::meetNow), 300 + own.nextInt(2500), TimeUnit.MILLISECONDS);
+            run.start(change.apply(process), database.url());
+            run.meetAfter(Duration.ofMillis(300 + own.nextInt(2500)));
         }
     }
 
@@ -262,6 +280,11 @@ final class Storm implements AutoCloseable {
         synchronized (counts) {
             longestRun = took == null || took.compareTo(longestRun) < 0 ? longestRun : took;
         }
+        synchronized (this) {
+            if (!run.unmet().isEmpty()) {
+                pack.add(run.unmet());
+            }
+        }
         alive.remove(run);
     }
 
@@ -272,16 +295,15 @@ final class Storm implements AutoCloseable {
         return affords;
     }
 
-    private void ifAffordable(Random dice, double probability, String what, Work work) throws Exception {
-        boolean wanted = dice.nextDouble() < probability;
-        if (wanted && !calm && reader.allLiveFor(times.recovery(longestRun()).plus(times.run()))) {
+    private void ifAffordable(String what, Work work) throws Exception {
+        if (!calm && reader.allLiveFor(times.recovery(longestRun()).plus(times.run()))) {
             count("fault: " + what);
             work.run();
         }
     }
 
     private void writeAsTheSource() throws SQLException {
-        String token = weChat.issueElsewhere(BUSY);
+        String token = weChat.issueElsewhere(StandIn.APP_ID);
         sql("UPDATE wx_token SET expire = UNIX_TIMESTAMP(), value = '" + token + "' WHERE id = 1");
     }
 
@@ -342,7 +364,7 @@ final class Storm implements AutoCloseable {
     }
 
     private void searchForLeaks(String where, String text) {
-        boolean leak = text.contains(StandIn.SECRET) || text.contains(QUIET_SECRET) || TOKEN.matcher(text).find();
+        boolean leak = text.contains(StandIn.SECRET) || text.contains(SECRET) || TOKEN.matcher(text).find();
         if (leak) {
             synchronized (leaks) {
                 leaks.add(where);

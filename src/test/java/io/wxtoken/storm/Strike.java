@@ -1,6 +1,8 @@
 package io.wxtoken.storm;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 
@@ -21,50 +23,48 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
         KILL, PAUSE, CUT, WECHAT
     }
 
-    /** Of these, all may happen to one run, in this order. */
-    static List<Strike> draw(Random random, Duration lease) {
-        int dice = random.nextInt(100);
-        if (dice < 25) {
-            return List.of();
+    /**
+     * All that can be done to a run: the strikes of a list one after the other, and some lists are empty.
+     *
+     * @param random for the times
+     */
+    static List<List<Strike>> all(Random random, Duration lease) {
+        List<List<Strike>> all = new ArrayList<>(Collections.nCopies(5, List.of()));
+        all.add(List.of(new Strike(Kind.KILL, null, false, null, null)));
+        all.add(List.of(new Strike(Kind.KILL, null, false, null, null)));
+        for (Duration pause : pauses(random, lease)) {
+            all.add(List.of(new Strike(Kind.PAUSE, null, false, pause, null)));
         }
-        if (dice < 35) {
-            return List.of(new Strike(random.nextBoolean() ? Kind.KILL : Kind.PAUSE, null, false, pause(random, lease), null));
+        faults(lease).forEach(fault -> all.add(List.of(new Strike(Kind.WECHAT, Step.FETCH, false, null, fault))));
+        for (boolean after : new boolean[] { false, true }) {
+            for (Step step : List.of(Step.CLAIM, Step.FETCH, Step.PUBLISH)) {
+                all.add(List.of(new Strike(Kind.KILL, step, after, null, null)));
+                all.add(List.of(new Strike(Kind.CUT, step, after, null, null)));
+                for (Duration pause : pauses(random, lease)) {
+                    all.add(List.of(new Strike(Kind.PAUSE, step, after, pause, null)));
+                }
+                // A run that is paused for longer than its lease may have to say so.
+                for (Kind kind : List.of(Kind.KILL, Kind.PAUSE, Kind.CUT)) {
+                    all.add(List.of(new Strike(Kind.PAUSE, step, after, pauses(random, lease).get(1), null),
+                            new Strike(kind, Step.REPORT, random.nextBoolean(), pauses(random, lease).get(0), null)));
+                }
+            }
         }
-        if (dice < 55) {
-            return List.of(new Strike(Kind.WECHAT, Step.FETCH, false, null, fault(random, lease)));
-        }
-        // REPORT is seldom reached by itself: a run that is paused for longer than its lease may have to say so.
-        Step step = List.of(Step.CLAIM, Step.FETCH, Step.PUBLISH).get(random.nextInt(3));
-        Strike strike = new Strike(List.of(Kind.KILL, Kind.PAUSE, Kind.PAUSE, Kind.CUT).get(random.nextInt(4)), step,
-                random.nextBoolean(), pause(random, lease), null);
-        boolean goesOn = strike.kind() == Kind.PAUSE && strike.pause().compareTo(lease) > 0;
-        return !goesOn ? List.of(strike)
-                : List.of(strike, new Strike(List.of(Kind.KILL, Kind.PAUSE, Kind.CUT).get(random.nextInt(3)), Step.REPORT,
-                        random.nextBoolean(), pause(random, lease), null));
+        Collections.shuffle(all, random);
+        return all;
     }
 
-    /** Half of them are longer than a lease. */
-    private static Duration pause(Random random, Duration lease) {
-        return random.nextBoolean() ? Duration.ofMillis(200 + random.nextInt(1500)) : lease.plusMillis(1200 + random.nextInt(6000));
+    /** A short one, and one that is longer than a lease. */
+    private static List<Duration> pauses(Random random, Duration lease) {
+        return List.of(Duration.ofMillis(200 + random.nextInt(1500)), lease.plusMillis(1200 + random.nextInt(6000)));
     }
 
     /** Those that a run may meet at any time; the long holds that WeChat can ask for are {@code AccountRefresherIT}'s. */
-    private static Fault fault(Random random, Duration lease) {
-        return switch (random.nextInt(13)) {
-            case 0 -> new Fault.Hang();
-            case 1 -> new Fault.Delay(Duration.ofMillis(200 + random.nextInt(1500)));
-            case 2 -> new Fault.Delay(lease);
-            case 3 -> new Fault.IssueLate(lease.minusMillis(700));
-            case 4 -> new Fault.CutBefore();
-            case 5 -> new Fault.CutAfter();
-            case 6 -> new Fault.CutInside();
-            case 7 -> new Fault.Trickle();
-            case 8 -> new Fault.Body("<html><h1>504 Gateway Time-out</h1></html>");
-            case 9 -> new Fault.Status(List.of(301, 400, 500, 502, 503).get(random.nextInt(5)));
-            case 10 -> new Fault.Refuse(-1, "system error");
-            case 11 -> new Fault.NullToken();
-            default -> new Fault.Redirect("http://127.0.0.1:9/");
-        };
+    private static List<Fault> faults(Duration lease) {
+        return List.of(new Fault.Hang(), new Fault.Delay(Duration.ofMillis(700)), new Fault.Delay(lease), new Fault.IssueLate(lease.minusMillis(700)),
+                new Fault.CutBefore(), new Fault.CutAfter(), new Fault.CutInside(), new Fault.Trickle(),
+                new Fault.Body("<html><h1>504 Gateway Time-out</h1></html>"), new Fault.Status(500), new Fault.Status(504),
+                new Fault.Refuse(-1, "system error"), new Fault.NullToken(), new Fault.Redirect("http://127.0.0.1:9/"));
     }
 
     /** For the table of figures. */

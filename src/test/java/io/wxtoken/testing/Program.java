@@ -174,6 +174,11 @@ public final class Program {
         return start().end();
     }
 
+    /** Before the first start, which would else take some seconds more. */
+    public static void install() {
+        installed();
+    }
+
     private static synchronized Path installed() {
         if (installed == null) {
             Path home = JAR.resolveSibling("installed");

@@ -25,6 +25,7 @@ import io.wxtoken.settings.Account;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.wechat.Answer;
+import io.wxtoken.wechat.Answer.Reach;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 
@@ -361,6 +362,37 @@ class RowProtocolIT extends RowTest {
         };
         assertThatThrownBy(() -> node("a", broken).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE))
             .isInstanceOf(DataAccessResourceFailureException.class);
+        assertThat(run("c").outcome()).isEqualTo(Outcome.REFRESHED);
+        assertHoldsTheLastIssued();
+    }
+
+    /** Whether WeChat refused the last attempt or its answer was lost: an attempt may have killed what b published. */
+    @ParameterizedTest
+    @EnumSource(Reach.class)
+    void p1ANodeThatLostItsLeaseAndCanNotSayHowItsFetchEndedReportsItAllTheSame(Reach reach) {
+        TokenRows broken = new TokenRows(database.dataSource()) {
+
+            @Override
+            public boolean giveBack(Claim claim, int failures, long wait, String failedBy, String error) {
+                throw new DataAccessResourceFailureException("the connection is gone");
+            }
+
+            @Override
+            public boolean leaveToLapse(Claim claim, String error) {
+                throw new DataAccessResourceFailureException("the connection is gone");
+            }
+        };
+        Source late = new AccessTokenSource(ACCOUNT, client(), rows) {
+
+            @Override
+            public Answer fetch(TokenRow row, Verdict why) {
+                lapse();
+                rows.publish(rows.claim(row(), "b", SETTINGS.lease()).orElseThrow(), StandIn.APP_ID, "doomed-" + row().version(), 0, 7200, 60);
+                weChat.issueElsewhere();
+                return new Answer.Unknown("no answer", reach);
+            }
+        };
+        assertThatThrownBy(() -> node("a", broken).refresh(row(), late, Occasion.SCHEDULE)).isInstanceOf(DataAccessResourceFailureException.class);
         assertThat(run("c").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
     }
