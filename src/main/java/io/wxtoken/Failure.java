@@ -28,7 +28,8 @@ record Failure(ExitCode exitCode, List<String> lines) {
 
     private static final int UNKNOWN_DATABASE = 1049;
 
-    private static final Set<Integer> ACCESS_DENIED = Set.of(1044, 1142, 1143, 1227);
+    /** MySQL's codes, and H2's for rights that are not enough or not an administrator's. */
+    private static final Set<Integer> ACCESS_DENIED = Set.of(1044, 1142, 1143, 1227, 90096, 90040);
 
     /** @param environment null when it could not even be read */
     static Failure of(Throwable failure, Environment environment) {
@@ -79,6 +80,10 @@ record Failure(ExitCode exitCode, List<String> lines) {
         else if (state.startsWith("28") || ACCESS_DENIED.contains(e.getErrorCode())) {
             what = "the database at " + url + " refuses: check spring.datasource.username, .password and the user's grants (" + firstLine(e) + ")";
         }
+        else if (state.startsWith("42S")) {
+            what = "the database at " + url + " lacks a table or a column (" + firstLine(e) + "): restore it from a backup; or, when wx_token as"
+                    + " a whole is gone, drop flyway_schema_history, and the next run makes the table again";
+        }
         else if (e.getErrorCode() == UNKNOWN_DATABASE) {
             what = "the database at " + url + " does not exist: create it, or correct spring.datasource.url (" + firstLine(e) + ")";
         }
@@ -102,6 +107,7 @@ record Failure(ExitCode exitCode, List<String> lines) {
     }
 
     private static String firstLine(Throwable e) {
-        return String.valueOf(e.getMessage()).lines().map(String::strip).filter(line -> !line.isEmpty()).findFirst().orElse("");
+        return String.valueOf(e.getMessage()).lines().map(String::strip).filter(line -> !line.isEmpty()).findFirst().orElse("")
+            .replace("; SQL statement:", ""); // H2's own, and the statement is in the next line
     }
 }

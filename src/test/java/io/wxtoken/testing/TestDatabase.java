@@ -103,12 +103,23 @@ public final class TestDatabase {
                 DB server = DB.newEmbeddedDB(builder.build());
                 server.start();
                 mariaDbUrl = "jdbc:mysql://127.0.0.1:" + server.getConfiguration().getPort() + "/test?user=root";
+                switchGrantsOn(mariaDbUrl);
             }
-            catch (ManagedProcessException e) {
+            catch (ManagedProcessException | SQLException e) {
                 throw new IllegalStateException("the MariaDB server does not start", e);
             }
         }
         return mariaDbUrl;
+    }
+
+    /** The server starts without (skip-grant-tables), as its root has no password to log in with. */
+    private static void switchGrantsOn(String url) throws SQLException {
+        try (var connection = DriverManager.getConnection(url); var statement = connection.createStatement()) {
+            statement.execute("FLUSH PRIVILEGES");
+            statement.execute("DROP USER IF EXISTS ''@localhost");
+            statement.execute("CREATE OR REPLACE USER root@localhost IDENTIFIED BY '', root@'127.0.0.1' IDENTIFIED BY ''");
+            statement.execute("GRANT ALL ON *.* TO root@localhost, root@'127.0.0.1' WITH GRANT OPTION");
+        }
     }
 
     /** Another new schema on the same database. */
