@@ -51,7 +51,7 @@ class BrokenRowsIT {
         List<String> arguments = new ArrayList<>(login);
         arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
         Said said = Said.by(arguments);
-        assertThat(said.text()).doesNotContain(StandIn.SECRET);
+        assertThat(said.text()).doesNotContain(StandIn.SECRET, "hunter");
         weChat.issued().forEach(token -> assertThat(said.text()).doesNotContain(token));
         return said;
     }
@@ -138,6 +138,13 @@ class BrokenRowsIT {
     }
 
     // ---- Rights
+
+    @Test
+    void aWrongPasswordIsToldAndNotShown() {
+        List<String> login = new ArrayList<>(userWith("ALL"));
+        login.set(2, "--spring.datasource.password=hunter3");
+        run(login).ended(ExitCode.DATABASE).saying("refuses: check spring.datasource.username, .password").inOneLine();
+    }
 
     @Test
     void aUserWithoutRightsOnTheTableIsToldSo() {
