@@ -62,7 +62,8 @@ record Failure(ExitCode exitCode, List<String> lines) {
                         + firstLine(cause)));
             }
             if (cause instanceof IllegalArgumentException && String.valueOf(cause.getMessage()).contains("'sourceDirectory'")) {
-                return new Failure(ExitCode.ACT, List.of("WX_SECRETS (or ./secrets) is no folder: it takes one with a file for each secret, such as wx.app-secret"));
+                return new Failure(ExitCode.ACT, List.of("WX_SECRETS (or ./secrets) is no folder: it takes one with a file for each secret,"
+                        + " such as wx.app-secret"));
             }
             if (DRIVER_PROBLEM.matcher(String.valueOf(cause.getMessage())).find()) { // the text quotes the URL, and so the password
                 return new Failure(ExitCode.ACT, List.of("spring.datasource.url does not fit its driver: write it like jdbc:mysql://host:3306/wx, and no"

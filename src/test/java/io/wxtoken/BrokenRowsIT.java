@@ -82,7 +82,8 @@ class BrokenRowsIT {
     @Test
     void aValueThatSomebodyPastedIsForeignAndMended() {
         String live = weChat.lastIssued();
-        for (String value : new String[] { live + "\n", "\r\n" + live, live.substring(0, 40) + "\n" + live.substring(40), '"' + live + '"', "\t", "令牌" }) {
+        for (String value : new String[] { live + "\n", "\r\n" + live, live.substring(0, 40) + "\n" + live.substring(40),
+                '"' + live + '"', "\t", "令牌" }) {
             sql("UPDATE wx_token SET `value` = ?, retry_after = 0 WHERE id = 1", value);
             run().ended(ExitCode.OK).saying("access_token: another program wrote this row", "access_token refreshed: ", "(another program wrote it)");
         }

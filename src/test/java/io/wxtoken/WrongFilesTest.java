@@ -50,7 +50,8 @@ class WrongFilesTest {
     }
 
     private Said run() {
-        return run("jdbc:h2:mem:" + folder.getFileName() + ";DB_CLOSE_DELAY=-1;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE");
+        return run("jdbc:h2:mem:" + folder.getFileName() + ";DB_CLOSE_DELAY=-1;MODE=MySQL;"
+                + "DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE");
     }
 
     private Said run(String url, String... more) {
@@ -108,7 +109,8 @@ class WrongFilesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({ "'', is missing", "'\n', is missing", "' s3cret', holds a blank", "'s3cret\n\n', a line break", "\uFEFFs3cret, not ASCII", "${NOWHERE}, a placeholder that nothing fills" })
+    @CsvSource({ "'', is missing", "'\n', is missing", "' s3cret', holds a blank", "'s3cret\n\n', a line break",
+            "\uFEFFs3cret, not ASCII", "${NOWHERE}, a placeholder that nothing fills" })
     void aSecretsFileThatIsWrongIsTold(String text, String says) throws IOException {
         Files.writeString(config, APP_ID);
         Files.writeString(secret, text);
@@ -127,6 +129,7 @@ class WrongFilesTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             2 | ${NOWHERE}                                            | spring.datasource.url names a placeholder that nothing fills
+            2 | ${spring.datasource.url}                              | spring.datasource.url
             2 | jdbc:mysql://${NOWHERE}/wx                            | spring.datasource.url names a placeholder that nothing fills
             2 | "jdbc:mysql://db/wx"                                  | spring.datasource.url must begin with jdbc:mysql:
             2 | mysql://u:hunter2@db/wx                               | spring.datasource.url must begin with jdbc:mysql:

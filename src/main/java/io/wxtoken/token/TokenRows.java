@@ -29,9 +29,9 @@ public class TokenRows {
     private static final int ATTEMPTS_TO_ADD = 20;
 
     private static final String SELECT = """
-            SELECT id, app_id, type, COALESCE(expire, '') AS expire, COALESCE(`value`, '') AS `value`, expires_at, version, claimed_by, claimed_until, refresh_requested,
-                   fingerprint, probed_at, failures, retry_after, failed_by, last_error, forced_at, forced_count,
-                   UNIX_TIMESTAMP() AS db_now
+            SELECT id, app_id, type, COALESCE(expire, '') AS expire, COALESCE(`value`, '') AS `value`, expires_at, version,
+                   claimed_by, claimed_until, refresh_requested, fingerprint, probed_at, failures, retry_after, failed_by,
+                   last_error, forced_at, forced_count, UNIX_TIMESTAMP() AS db_now
               FROM wx_token
             """;
 

@@ -38,10 +38,12 @@ class WrongSettingsTest {
 
     /** Of each text. */
     private static final Map<String, List<String>> WRONG_TEXTS = Map.of(
-            "app-id", List.of("", " ", "\t", "0123456789abcdef", "wx", "wx 123", "wx123\u00a0", "\"wx123\"", "ｗｘ123", "wx" + "1".repeat(31), "${NOWHERE}", SECRET),
+            "app-id", List.of("", " ", "\t", "0123456789abcdef", "wx", "wx 123", "wx123\u00a0", "\"wx123\"", "ｗｘ123",
+                    "wx" + "1".repeat(31), "${NOWHERE}", SECRET),
             "app-secret", List.of("", " ", "\n", "two words", SECRET + "\n" + SECRET, SECRET + "\u00a0", "秘密" + SECRET, "\uFEFF" + SECRET, "${NOWHERE}"),
             "base-url", List.of("", " ", "api.weixin.qq.com", "https//api.weixin.qq.com", "https:/api.weixin.qq.com", "https://", "http://api.weixin.qq.com",
-                    "ftp://api.weixin.qq.com", "https://api.weixin.qq.com:port", "https://api.weixin.qq.com:99999", "https://api.weixin.qq.com:0", "https://api.weixin.qq.com/cgi-bin",
+                    "ftp://api.weixin.qq.com", "https://api.weixin.qq.com:port", "https://api.weixin.qq.com:99999",
+                    "https://api.weixin.qq.com:0", "https://api.weixin.qq.com/cgi-bin",
                     "https://api weixin.qq.com", "https://api.weixin.qq.com?a=b", "https://u:p@api.weixin.qq.com", "\"https://api.weixin.qq.com\"",
                     "https://微信.qq.com", "https://api_weixin.qq.com", "https：//api.weixin.qq.com", "https://api.weixin.qq.com\nx", "${NOWHERE}"));
 
@@ -75,7 +77,8 @@ class WrongSettingsTest {
     }
 
     private static void assertToldInOneLine(Property property, String name, String value) {
-        Map<String, Object> settings = new HashMap<>(Map.of("wx.app-id", "wx0123456789abcdef", "wx.app-secret", SECRET, "spring.datasource.url", "jdbc:h2:mem:x"));
+        Map<String, Object> settings = new HashMap<>(Map.of("wx.app-id", "wx0123456789abcdef", "wx.app-secret", SECRET,
+                "spring.datasource.url", "jdbc:h2:mem:x"));
         if (name.startsWith("wx.accounts")) {
             settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", SECRET));
         }

@@ -34,7 +34,8 @@ public final class Answers {
 
     private static final List<String> WRONG_ERRCODES = List.of("\"40001\"", "null", "40001.5", "true", "[]", "{}", "99999999999", "-9223372036854775809");
 
-    private static final List<String> MESSAGES = List.of("", "ok", "invalid credential", "系统繁忙，此时请开发者稍候再试", "x" + "😀".repeat(60), "%s%n%d {} ${x}",
+    private static final List<String> MESSAGES = List.of("", "ok", "invalid credential", "系统繁忙，此时请开发者稍候再试", "x" + "😀".repeat(60),
+            "%s%n%d {} ${x}",
             "line\\r\\nbreak\\u0085\\u2028\\u2029\\u001b[31m\\u009b31m\\u202e\\u0000", "\\ud83d", "'; DROP TABLE wx_token; --", "rid: ",
             "x".repeat(5000), "系".repeat(300) + " rid: 5f-6a");
 
@@ -43,7 +44,8 @@ public final class Answers {
             "{\"access_token\":\"T\",\"expires_in\":7200} {}", "{\"access_token\":\"T\",\"expires_in\":7200},", "{'access_token':'T','expires_in':7200}",
             "{access_token:\"T\",expires_in:7200}", "// T\n{}", "\u0000\u0000\u0000\u0000", "\uFFFE\uFFFE", "{\"access_token\":\"T\",,\"expires_in\":7200}");
 
-    private static final List<String> ODD_HEADERS = List.of("no colon at all", ": no name", "Name : blank", "Bad\u0000Name: x", "X: nul\u0000", "X: \u00e4\u00f6",
+    private static final List<String> ODD_HEADERS = List.of("no colon at all", ": no name", "Name : blank", "Bad\u0000Name: x",
+            "X: nul\u0000", "X: \u00e4\u00f6",
             "X: a\r\n folded", "\tX: tab first", "X:", "Content-Length: x", "Content-Length: -1", "Content-Length: 99999999999999999999",
             "Content-Length: 1\r\nContent-Length: 2", "Transfer-Encoding: gzip", "Transfer-Encoding: chunked", "Connection: upgrade", "Upgrade: h2c",
             "WWW-Authenticate: Basic", "Set-Cookie: a=b; c", "X: bare\rreturn", "X: bare\nline", "X: " + "x".repeat(100_000));
@@ -116,13 +118,15 @@ public final class Answers {
             case 6 -> new Body("wrong value", json(pick(WRONG_VALUES), "7200", ""));
             case 7 -> new Body("wrong expires_in", json(quoted(token()), pick(WRONG_NUMBERS), ""));
             case 8 -> new Body("wrong errcode", json(quoted(token()), "7200", ",\"errcode\":" + pick(WRONG_ERRCODES)));
-            case 9 -> new Body("duplicate key", json(quoted(token()), "7200", ",\"" + (random.nextBoolean() ? field : "expires_in") + "\":" + quoted(token())));
+            case 9 -> new Body("duplicate key", json(quoted(token()), "7200",
+                    ",\"" + (random.nextBoolean() ? field : "expires_in") + "\":" + quoted(token())));
             case 10 -> new Body("no JSON", pick(NOT_JSON));
             case 11 -> truncated();
             case 12 -> mutated();
             case 13 -> nested();
             case 14 -> encoded();
-            default -> random.nextInt(20) == 0 ? new Body("too long", json(quoted(token()), "7200", ",\"pad\":\"" + "x".repeat(66_000 + random.nextInt(500_000)) + "\""))
+            default -> random.nextInt(20) == 0 ? new Body("too long", json(quoted(token()), "7200",
+                    ",\"pad\":\"" + "x".repeat(66_000 + random.nextInt(500_000)) + "\""))
                     : new Body("gzip", json("", "", "")).in(gzip(valid().bytes()));
         };
     }
@@ -195,9 +199,12 @@ public final class Answers {
             case 4 -> answer(body.named("odd header").mayBeRefused(), true, "HTTP/1.1 200 OK\r\n" + pick(ODD_HEADERS) + "\r\nConnection: close\r\n"
                     + length(body.bytes().length), body.bytes());
             case 5 -> switch (random.nextInt(6)) {
-                case 0 -> answer(body.named("too long a Content-Length").mayBeRefused(), true, "HTTP/1.1 200 OK\r\n" + CLOSE + length(body.bytes().length + 1 + random.nextInt(99)), body.bytes());
-                case 1 -> answer(new Body("too short a Content-Length", ""), true, "HTTP/1.1 200 OK\r\n" + CLOSE + length(random.nextInt(1 + body.bytes().length / 3)), body.bytes());
-                case 2 -> answer(body.named("wrong chunks").mayBeRefused(), true, "HTTP/1.1 200 OK\r\n" + CLOSE + "Transfer-Encoding: chunked\r\n\r\n", brokenChunks(body.bytes()));
+                case 0 -> answer(body.named("too long a Content-Length").mayBeRefused(), true,
+                        "HTTP/1.1 200 OK\r\n" + CLOSE + length(body.bytes().length + 1 + random.nextInt(99)), body.bytes());
+                case 1 -> answer(new Body("too short a Content-Length", ""), true,
+                        "HTTP/1.1 200 OK\r\n" + CLOSE + length(random.nextInt(1 + body.bytes().length / 3)), body.bytes());
+                case 2 -> answer(body.named("wrong chunks").mayBeRefused(), true,
+                        "HTTP/1.1 200 OK\r\n" + CLOSE + "Transfer-Encoding: chunked\r\n\r\n", brokenChunks(body.bytes()));
                 case 3 -> answer(body.named("many headers").mayBeRefused(), true, "HTTP/1.1 200 OK\r\n" + CLOSE + IntStream.range(0, random.nextInt(5_000))
                     .mapToObj(i -> "X-" + i + ": y\r\n").collect(Collectors.joining()) + length(body.bytes().length), body.bytes());
                 case 4 -> answer(new Body("nothing", ""), true, "", new byte[0]);

@@ -95,7 +95,8 @@ class GeneratedAnswersIT extends RowTest {
             ticketId = found.get(new TokenRows.Key(appId, "jsapi_ticket")).id();
             for (int id : new int[] { tokenId, ticketId }) {
                 database.jdbc()
-                    .sql("UPDATE wx_token SET `value` = 'live-token', fingerprint = ?, expire = UNIX_TIMESTAMP() - 3000, expires_at = UNIX_TIMESTAMP() + 4200 WHERE id = ?")
+                    .sql("UPDATE wx_token SET `value` = 'live-token', fingerprint = ?, expire = UNIX_TIMESTAMP() - 3000,"
+                            + " expires_at = UNIX_TIMESTAMP() + 4200 WHERE id = ?")
                     .params(Fingerprint.of("live-token"), id)
                     .update();
             }
