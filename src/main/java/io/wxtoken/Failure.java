@@ -1,8 +1,10 @@
 package io.wxtoken;
 
+import java.nio.charset.CharacterCodingException;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 import org.flywaydb.core.api.FlywayException;
@@ -14,6 +16,7 @@ import org.springframework.transaction.TransactionException;
 import org.yaml.snakeyaml.error.MarkedYAMLException;
 
 import io.wxtoken.settings.InvalidSettingsException;
+import io.wxtoken.settings.Settings;
 import picocli.CommandLine.ParameterException;
 
 /**
@@ -28,11 +31,14 @@ record Failure(ExitCode exitCode, List<String> lines) {
 
     private static final int UNKNOWN_DATABASE = 1049;
 
-    private static final Set<Integer> ACCESS_DENIED = Set.of(1044, 1142, 1143, 1227);
+    /** MySQL's codes, and H2's for rights that are not enough or not an administrator's. */
+    private static final Set<Integer> ACCESS_DENIED = Set.of(1044, 1142, 1143, 1227, 90096, 90040);
+
+    private static final Pattern DRIVER_PROBLEM = Pattern.compile("Cannot load driver class|claims to not accept jdbcUrl|Failed to load driver class");
 
     /** @param environment null when it could not even be read */
     static Failure of(Throwable failure, Environment environment) {
-        String url = environment == null ? "the configured URL" : withoutSecrets(environment.getProperty("spring.datasource.url", ""));
+        String url = environment == null ? "the configured URL" : withoutSecrets(Settings.databaseUrl(environment));
         for (Throwable cause : (Iterable<Throwable>) causes(failure)::iterator) {
             if (cause instanceof InvalidSettingsException invalid) {
                 return new Failure(ExitCode.ACT, invalid.problems());
@@ -41,16 +47,27 @@ record Failure(ExitCode exitCode, List<String> lines) {
                 return new Failure(ExitCode.ACT, List.of("config/application.yml is no valid YAML: " + yaml.getProblem()
                         + (yaml.getProblemMark() == null ? "" : ", line " + (yaml.getProblemMark().getLine() + 1))));
             }
+            if (cause instanceof CharacterCodingException) {
+                return new Failure(ExitCode.ACT, List.of("config/application.yml is not in UTF-8: save it as UTF-8"));
+            }
             if (cause instanceof ParameterException parameter) {
                 return new Failure(ExitCode.ACT, List.of(firstLine(parameter)));
             }
             if (cause instanceof BindException bind) {
-                return new Failure(ExitCode.ACT, List.of(bind.getName() + " can't be read as a "
+                return new Failure(ExitCode.ACT, List.of((bind.getProperty() == null ? bind.getName() : bind.getProperty().getName()) + " can't be read as a "
                         + bind.getTarget().getType().resolve(Object.class).getSimpleName() + ": check its value"));
             }
             if (cause instanceof IllegalArgumentException && String.valueOf(cause.getMessage()).contains("LogLevel")) {
                 return new Failure(ExitCode.ACT, List.of("a logging.level is none of trace, debug, info, warn, error and off: "
                         + firstLine(cause)));
+            }
+            if (cause instanceof IllegalArgumentException && String.valueOf(cause.getMessage()).contains("'sourceDirectory'")) {
+                return new Failure(ExitCode.ACT, List.of("WX_SECRETS (or ./secrets) is no folder: it takes one with a file for each secret,"
+                        + " such as wx.app-secret"));
+            }
+            if (DRIVER_PROBLEM.matcher(String.valueOf(cause.getMessage())).find()) { // the text quotes the URL, and so the password
+                return new Failure(ExitCode.ACT, List.of("spring.datasource.url does not fit its driver: write it like jdbc:mysql://host:3306/wx, and no"
+                        + " spring.datasource.driver-class-name"));
             }
             if (cause instanceof ConfigDataException) {
                 return new Failure(ExitCode.ACT, List.of("a configuration file can't be read: " + firstLine(cause)));
@@ -79,6 +96,10 @@ record Failure(ExitCode exitCode, List<String> lines) {
         else if (state.startsWith("28") || ACCESS_DENIED.contains(e.getErrorCode())) {
             what = "the database at " + url + " refuses: check spring.datasource.username, .password and the user's grants (" + firstLine(e) + ")";
         }
+        else if (state.startsWith("42S")) {
+            what = "the database at " + url + " lacks a table or a column (" + firstLine(e) + "): restore it from a backup; or, when wx_token as"
+                    + " a whole is gone, drop flyway_schema_history, and the next run makes the table again";
+        }
         else if (e.getErrorCode() == UNKNOWN_DATABASE) {
             what = "the database at " + url + " does not exist: create it, or correct spring.datasource.url (" + firstLine(e) + ")";
         }
@@ -102,6 +123,7 @@ record Failure(ExitCode exitCode, List<String> lines) {
     }
 
     private static String firstLine(Throwable e) {
-        return String.valueOf(e.getMessage()).lines().map(String::strip).filter(line -> !line.isEmpty()).findFirst().orElse("");
+        return String.valueOf(e.getMessage()).lines().map(String::strip).filter(line -> !line.isEmpty()).findFirst().orElse("")
+            .replaceAll("; SQL statement:|([a-z]\\w*\\.)+\\w+Exception: ", ""); // the statement is in H2's next line; a class is no news
     }
 }

@@ -91,7 +91,7 @@ public class WxToken {
 
     /** A node whose database URL is missing or misspelt would be the second program that kills the others' tokens. */
     private static void warnOfFileBeforeRealWeChat(WxProperties wx, Environment environment) {
-        String url = environment.getProperty("spring.datasource.url", "");
+        String url = Settings.databaseUrl(environment);
         if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().startsWith("https:")) {
             log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id, they and this one"
                     + " kill each other's tokens. Set spring.datasource.url to the MySQL that all share", Failure.withoutSecrets(url));

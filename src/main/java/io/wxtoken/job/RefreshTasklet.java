@@ -2,7 +2,6 @@ package io.wxtoken.job;
 
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -70,7 +69,7 @@ final class RefreshTasklet implements Tasklet {
         List<TokenRow> all = rows.readAll();
         List<Account> mine = accounts.stream().filter(account -> options.appId() == null || account.appId().equals(options.appId())).toList();
         Map<TokenRows.Key, TokenRow> known = rows.findOrAdd(all, mine, AccountRefresher::types);
-        warnOfOthers(all, known.values());
+        warnOfOthers(all, known);
         List<Result> results = refresh(mine, known, read);
         for (Result result : results) {
             contribution.incrementReadCount();
@@ -149,8 +148,12 @@ final class RefreshTasklet implements Tasklet {
         return results;
     }
 
-    private void warnOfOthers(List<TokenRow> all, Collection<TokenRow> ours) {
-        Set<Integer> ourIds = ours.stream().map(TokenRow::id).collect(Collectors.toSet());
+    private void warnOfOthers(List<TokenRow> all, Map<TokenRows.Key, TokenRow> ours) {
+        Set<Integer> ourIds = ours.values().stream().map(TokenRow::id).collect(Collectors.toSet());
+        all.stream().filter(row -> ours.containsKey(new TokenRows.Key(row.appId(), row.type())) && !ourIds.contains(row.id()))
+            .limit(10)
+            .forEach(row -> log.warn("{} {} is in wx_token twice: row {} is kept fresh, row {} is not, and an application may read either."
+                    + " Delete row {}", row.appId(), row.type(), ours.get(new TokenRows.Key(row.appId(), row.type())).id(), row.id(), row.id()));
         String nobodys = all.stream().filter(row -> row.appId().isEmpty() && !row.value().isEmpty() && !ourIds.contains(row.id()))
             .map(row -> String.valueOf(row.id())).limit(10).collect(Collectors.joining(", "));
         if (!nobodys.isEmpty() && options.appId() == null) {

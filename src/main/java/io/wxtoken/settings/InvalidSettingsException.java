@@ -12,7 +12,7 @@ public final class InvalidSettingsException extends RuntimeException {
 
     InvalidSettingsException(List<String> problems) {
         super(String.join("; ", problems));
-        this.problems = List.copyOf(problems);
+        this.problems = problems.stream().map(problem -> problem.replaceAll("[\\p{C}\\p{Z}]+", " ")).toList(); // a value may hold a line break
     }
 
     public InvalidSettingsException(String problem) {

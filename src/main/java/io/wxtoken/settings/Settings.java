@@ -63,8 +63,11 @@ public final class Settings {
         }
         List<String> problems = properties.problems();
         problems.addAll(misspeltVariables());
-        String url = environment.getProperty("spring.datasource.url", "");
-        if (!url.startsWith("jdbc:mysql:") && !url.startsWith("jdbc:h2:")) {
+        String url = databaseUrl(environment);
+        if (url.contains("${")) {
+            problems.add("spring.datasource.url names a placeholder that nothing fills: set that variable, or write the URL itself");
+        }
+        else if (!url.startsWith("jdbc:mysql:") && !url.startsWith("jdbc:h2:")) {
             problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins with '%s'"
                 .formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
         }
@@ -72,6 +75,16 @@ public final class Settings {
             throw new InvalidSettingsException(problems);
         }
         return properties;
+    }
+
+    /** {@code spring.datasource.url}; a placeholder in it that nothing fills stays, and never throws. */
+    public static String databaseUrl(Environment environment) {
+        try {
+            return Binder.get(environment).bind("spring.datasource.url", String.class).orElse("");
+        }
+        catch (BindException placeholdersInACircle) {
+            return "${…}";
+        }
     }
 
     private static long placesOfAccounts(Environment environment) {

@@ -155,10 +155,6 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             problems.add("wx.refresh.lease = %s must be whole seconds: the database's clock counts in seconds"
                 .formatted(text(refresh.lease())));
         }
-        if (refresh.lease().compareTo(api.requestTimeout()) <= 0) {
-            problems.add("wx.refresh.lease = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: raise the lease or lower the timeouts"
-                .formatted(text(refresh.lease()), text(api.requestTimeout())));
-        }
         if (refresh.concurrency() < 1 || refresh.concurrency() > 64) {
             problems.add("wx.refresh.concurrency = %d is out of bounds: it takes 1 to 64".formatted(refresh.concurrency()));
         }
@@ -166,6 +162,13 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             within(problems, "wx.probe.interval", probe.interval(), Duration.ofSeconds(1), Duration.ofHours(1));
         }
         within(problems, "wx.run.timeout", run.timeout(), Duration.ofSeconds(10), Duration.ofMinutes(10));
+        if (!problems.isEmpty()) {
+            return problems; // one that is out of bounds does not fit the others either, which would be more lines and no news
+        }
+        if (refresh.lease().compareTo(api.requestTimeout()) <= 0) {
+            problems.add("wx.refresh.lease = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: raise the lease or lower the timeouts"
+                .formatted(text(refresh.lease()), text(api.requestTimeout())));
+        }
         if (run.timeout().compareTo(api.requestTimeout()) <= 0) {
             problems.add("wx.run.timeout = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: a run would be ended while it fetches"
                 .formatted(text(run.timeout()), text(api.requestTimeout())));
@@ -207,6 +210,9 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         if (uri.getHost() == null || uri.getRawUserInfo() != null || uri.getRawQuery() != null || uri.getRawFragment() != null
                 || !(uri.getRawPath().isEmpty() || uri.getRawPath().equals("/"))) {
             return Optional.of(is + "must be a scheme and a host, such as https://api.weixin.qq.com, and nothing else");
+        }
+        if (uri.getPort() == 0 || uri.getPort() > 65535) {
+            return Optional.of(is + "has a port that is none: they go from 1 to 65535");
         }
         if ("http".equals(uri.getScheme()) && !LOOPBACK.matcher(uri.getHost()).matches()) {
             return Optional.of(is + "would send the secret in the clear: use https (plain http only to a loopback address)");

@@ -9,9 +9,9 @@ import io.wxtoken.wechat.ErrorCode;
  * Decides what is due: pure, without a clock, I/O or memory. In this order:
  * <ol>
  * <li>A row whose claim has not run out is held: leave it alone.
- * <li>A row is due when it was never obtained; when a claim has lapsed (its holder may have fetched and died); when
- * another program wrote it (nobody can tell whose token came last); when the last refresh failed; when a refresh was
- * requested; when it is older than {@code wx.refresh.after}; when its end is nearer than {@code wx.refresh.before}; when
+ * <li>A row is due when it was never obtained, or nobody can tell when; when a claim has lapsed (its holder may have
+ * fetched and died); when another program wrote it (nobody can tell whose token came last); when the last refresh
+ * failed; when a refresh was requested; when it is older than {@code wx.refresh.after}; when its end is nearer than {@code wx.refresh.before}; when
  * WeChat says that it is dead.
  * <li>But not before {@code retry_after}, as the last refresh wrote it. When that failed, it is what WeChat's answer asks
  * for, and a request does not lift it: applications ask all the time exactly when WeChat refuses, and a call a minute would
@@ -80,8 +80,11 @@ public final class RefreshPolicy {
     }
 
     private Verdict reason(TokenRow row, boolean ageCounts, Occasion occasion) {
-        if (row.value().isEmpty() || row.obtainedAt() == 0 || row.age() < -CLOCK_SKEW) {
+        if (row.value().isEmpty()) {
             return Verdict.NEVER_OBTAINED;
+        }
+        if (row.obtainedAt() == 0 || row.age() < -CLOCK_SKEW) {
+            return Verdict.NONSENSE_EXPIRE;
         }
         if (row.claimedBy() != null) {
             return Verdict.LAPSED_CLAIM;

@@ -21,16 +21,17 @@ import io.wxtoken.wechat.ErrorCode;
 /**
  * Every statement on {@code wx_token}. Each is committed at once (the pool's connections are in autocommit, and nothing
  * here runs in a transaction), touches one row by its primary key, and takes the time from the database. An expected
- * conflict is a {@code false} or an empty result; a surprise is an exception.
+ * conflict is a {@code false} or an empty result; a surprise is an exception. In a table made by hand {@code expire} and
+ * {@code value} may be NULL, which is as good as empty.
  */
 public class TokenRows {
 
     private static final int ATTEMPTS_TO_ADD = 20;
 
     private static final String SELECT = """
-            SELECT id, app_id, type, expire, `value`, expires_at, version, claimed_by, claimed_until, refresh_requested,
-                   fingerprint, probed_at, failures, retry_after, failed_by, last_error, forced_at, forced_count,
-                   UNIX_TIMESTAMP() AS db_now
+            SELECT id, app_id, type, COALESCE(expire, '') AS expire, COALESCE(`value`, '') AS `value`, expires_at, version,
+                   claimed_by, claimed_until, refresh_requested, fingerprint, probed_at, failures, retry_after, failed_by,
+                   last_error, forced_at, forced_count, UNIX_TIMESTAMP() AS db_now
               FROM wx_token
             """;
 
@@ -130,7 +131,7 @@ public class TokenRows {
                    SET version = version + 1, claimed_by = :run, claimed_until = UNIX_TIMESTAMP() + :lease, refresh_requested = 0,
                        failures = failures + 1, retry_after = UNIX_TIMESTAMP() + :lease + :backOff, failed_by = '',
                        last_error = :error
-                 WHERE id = :id AND version = :version AND `value` = :value AND expire = :expire AND app_id = :appId
+                 WHERE id = :id AND version = :version AND COALESCE(`value`, '') = :value AND COALESCE(expire, '') = :expire AND app_id = :appId
                 """)
             .param("run", run)
             .param("lease", lease.toSeconds())
@@ -162,7 +163,7 @@ public class TokenRows {
                        app_id = :appId, fingerprint = :fingerprint, version = version + 1, claimed_by = NULL, claimed_until = 0,
                        failures = 0, retry_after = UNIX_TIMESTAMP() + :spacing, failed_by = '',
                        last_error = ''
-                 WHERE id = :id AND version = :version AND claimed_by = :run AND `value` = :seen
+                 WHERE id = :id AND version = :version AND claimed_by = :run AND COALESCE(`value`, '') = :seen
                 """)
             .param("value", value)
             .param("obtainedAgo", obtainedAgo)

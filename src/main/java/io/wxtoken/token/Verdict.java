@@ -13,6 +13,7 @@ public enum Verdict {
     ON_HOLD("on hold"),
 
     NEVER_OBTAINED("never obtained"),
+    NONSENSE_EXPIRE("its expire was no Unix time, or one to come"),
     LAPSED_CLAIM("a run that claimed it did not finish, and may have fetched"),
     FOREIGN_VALUE("another program wrote it"),
     FAILED_BEFORE("the last refresh failed"),

@@ -232,7 +232,7 @@ public final class WeChatClient {
      * that, and cut to 110 characters before its request id ("rid: …"), which support asks for.
      */
     private static String oneLine(String errmsg, String secret) {
-        String line = errmsg.replace(secret, "***").replaceAll("[\\p{Cntrl}\\s]+", " ").strip();
+        String line = errmsg.replace(secret, "***").replaceAll("[\\p{C}\\p{Z}]+", " ").strip();
         int rid = line.lastIndexOf("rid:");
         String tail = rid < 0 ? "" : line.substring(rid, Math.min(line.length(), rid + 50));
         int room = 110 - tail.length();

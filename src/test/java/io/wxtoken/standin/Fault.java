@@ -17,10 +17,6 @@ public sealed interface Fault {
     record Status(int status) implements Fault {
     }
 
-    /** A redirect to the given address; nothing is issued. */
-    record Redirect(String location) implements Fault {
-    }
-
     /** HTTP 200 with exactly this body; nothing is issued. An empty one comes as text/html, as for a bad app id. */
     record Body(String body) implements Fault {
     }

@@ -344,10 +344,6 @@ public final class StandIn implements AutoCloseable {
             else if (fault instanceof Fault.Status status) {
                 exchange.sendResponseHeaders(status.status(), -1);
             }
-            else if (fault instanceof Fault.Redirect redirect) {
-                exchange.getResponseHeaders().add("Location", redirect.location());
-                exchange.sendResponseHeaders(302, -1);
-            }
             else if (fault instanceof Fault.Body raw) {
                 send(exchange, raw.body().isEmpty() ? "text/html" : "text/plain", raw.body().getBytes(StandardCharsets.UTF_8));
             }

@@ -64,7 +64,7 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
         return List.of(new Fault.Hang(), new Fault.Delay(Duration.ofMillis(700)), new Fault.Delay(lease), new Fault.IssueLate(lease.minusMillis(700)),
                 new Fault.CutBefore(), new Fault.CutAfter(), new Fault.CutInside(), new Fault.Trickle(),
                 new Fault.Body("<html><h1>504 Gateway Time-out</h1></html>"), new Fault.Status(500), new Fault.Status(504),
-                new Fault.Refuse(-1, "system error"), new Fault.NullToken(), new Fault.Redirect("http://127.0.0.1:9/"));
+                new Fault.Refuse(-1, "system error"), new Fault.NullToken());
     }
 
     /** For the table of figures. */

@@ -110,13 +110,24 @@ public final class TestDatabase {
                     builder.addArg("--user=root"); // the server refuses to run as root unasked
                 }
                 mariaDb = DB.newEmbeddedDB(builder.build());
-                mariaDb.start();
+                startMariaDb();
             }
-            catch (ManagedProcessException e) {
+            catch (ManagedProcessException | SQLException e) {
                 throw new IllegalStateException("the MariaDB server does not start", e);
             }
         }
         return "jdbc:mysql://127.0.0.1:" + mariaDb.getConfiguration().getPort() + "/test?user=root";
+    }
+
+    /** It starts without grants (skip-grant-tables), as its root has no password to log in with: they are switched on then. */
+    private static void startMariaDb() throws ManagedProcessException, SQLException {
+        mariaDb.start();
+        try (var connection = DriverManager.getConnection(mariaDbUrl()); var statement = connection.createStatement()) {
+            statement.execute("FLUSH PRIVILEGES");
+            statement.execute("DROP USER IF EXISTS ''@localhost");
+            statement.execute("CREATE OR REPLACE USER root@localhost IDENTIFIED BY '', root@'127.0.0.1' IDENTIFIED BY ''");
+            statement.execute("GRANT ALL ON *.* TO root@localhost, root@'127.0.0.1' WITH GRANT OPTION");
+        }
     }
 
     /** Another new schema on the same database. */
@@ -155,7 +166,7 @@ public final class TestDatabase {
         }
         server.onExit().get(1, TimeUnit.MINUTES);
         if (name.equals("MariaDB")) {
-            mariaDb.start();
+            startMariaDb();
         }
         else {
             new ProcessBuilder(MYSQL_START, port).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();

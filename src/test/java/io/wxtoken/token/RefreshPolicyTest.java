@@ -67,11 +67,12 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void anEmptyValueOrAnExpireThatIsNoPastTimeWasNeverObtained() {
-        for (String expire : new String[] { "", "0", "soon", "-5", "1.5", String.valueOf(NOW + 301) }) {
+    void anEmptyValueOrAnExpireThatIsNoPastTimeIsDue() {
+        for (String expire : new String[] { "", "0", "soon", "-5", "1.5", " 1700000000", "1700000000\n", "１７００００００００", "9999999999999999",
+                String.valueOf(NOW + 301) }) {
             Row row = new Row(10);
             row.expire = expire;
-            assertThat(judge(row)).as("expire '%s'", expire).isEqualTo(Verdict.NEVER_OBTAINED);
+            assertThat(judge(row)).as("expire '%s'", expire).isEqualTo(Verdict.NONSENSE_EXPIRE);
         }
         Row row = new Row(10);
         row.value = "";
@@ -191,7 +192,7 @@ class RefreshPolicyTest {
         row.expire = "0";
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
         row.retryAfter = NOW + 2 * 86400;
-        assertThat(judge(row)).as("nobody wrote a hold of two days").isEqualTo(Verdict.NEVER_OBTAINED);
+        assertThat(judge(row)).as("nobody wrote a hold of two days").isEqualTo(Verdict.NONSENSE_EXPIRE);
     }
 
     @Test

@@ -16,6 +16,7 @@ import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.RawServer;
 
 /** What WeChat may answer, over real HTTP. */
 class WeChatClientTest {
@@ -117,10 +118,25 @@ class WeChatClientTest {
         assertUnknown(fetch(new Fault.Status(status)), "HTTP status " + status);
     }
 
-    @Test
-    void aRedirectIsNotFollowed() {
-        assertUnknown(fetch(new Fault.Redirect(weChat.baseUrl() + "/cgi-bin/token?elsewhere")), "HTTP status 302");
-        assertThat(weChat.requests()).isEqualTo(1);
+    @ParameterizedTest
+    @ValueSource(ints = { 300, 301, 302, 303, 305, 307, 308 })
+    void noRedirectIsFollowedWithTheSecretInHand(int status) {
+        try (RawServer from = new RawServer()) {
+            for (String target : new String[] { weChat.baseUrl() + "/cgi-bin/token", from.baseUrl() + "/cgi-bin/token", "/cgi-bin/token" }) {
+                from.reply(out -> {
+                    out.write(RawServer.bytes("HTTP/1.1 " + status + " Elsewhere\r\nLocation: " + target + "\r\nContent-Length: 0\r\n\r\n"));
+                    return true;
+                });
+                int asked = from.requests();
+                for (Endpoint endpoint : Endpoint.values()) {
+                    assertUnknown(client(from.baseUrl()).fetchToken(new Account(StandIn.APP_ID, StandIn.SECRET, endpoint, List.of(), true), false),
+                            "HTTP status " + status);
+                }
+                assertUnknown(client(from.baseUrl()).fetchTicket(Ticket.JSAPI, "T"), "HTTP status " + status);
+                assertThat(from.requests() - asked).isEqualTo(3);
+            }
+        }
+        assertThat(weChat.requests()).isZero();
     }
 
     @Test

@@ -1,0 +1,45 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/** A run of the program inside the test, and what it said on both streams. */
+record Said(ExitCode exitCode, String text) {
+
+    static Said by(List<String> arguments) {
+        PrintStream out = System.out;
+        PrintStream err = System.err;
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        PrintStream both = new PrintStream(said, true, StandardCharsets.UTF_8);
+        System.setOut(both);
+        System.setErr(both);
+        try {
+            ExitCode exitCode = WxToken.run(arguments.toArray(String[]::new));
+            return new Said(exitCode, said.toString(StandardCharsets.UTF_8));
+        }
+        finally {
+            System.setOut(out);
+            System.setErr(err);
+        }
+    }
+
+    Said ended(ExitCode expected) {
+        assertThat(exitCode).as(text).isEqualTo(expected);
+        assertThat(text).doesNotContain("\tat ").doesNotContain("Exception").doesNotContain("wx-token: unexpected");
+        return this;
+    }
+
+    Said saying(String... words) {
+        assertThat(text).contains(words);
+        return this;
+    }
+
+    Said inOneLine() {
+        assertThat(text.lines()).hasSize(1);
+        return this;
+    }
+}

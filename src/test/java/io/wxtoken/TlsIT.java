@@ -1,0 +1,143 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.sql.DriverManager;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
+
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.Program.Ended;
+
+/** The secret goes only to a host that proves, by a certificate of a trusted authority, that it is the one meant. */
+class TlsIT {
+
+    private static final char[] PASSWORD = "changeit".toCharArray();
+
+    private static final String SECRET = "s3cret-0123456789";
+
+    @TempDir
+    Path folder;
+
+    private KeyStore keys;
+
+    private final AtomicInteger requests = new AtomicInteger();
+
+    /** An authority, certificates of it, and one of nobody's, as keytool makes them. */
+    @BeforeEach
+    void makeCertificates() throws Exception {
+        keytool("authority", "-ext", "bc:c");
+        keytool("good", "-signer", "authority", "-ext", "san=dns:localhost");
+        keytool("expired", "-signer", "authority", "-ext", "san=dns:localhost", "-startdate", "-10d", "-validity", "5");
+        keytool("other-host", "-signer", "authority", "-ext", "san=dns:api.weixin.qq.com");
+        keytool("self-signed", "-ext", "san=dns:localhost");
+        keys = KeyStore.getInstance(folder.resolve("keys.p12").toFile(), PASSWORD);
+        KeyStore trusted = newStore();
+        trusted.setCertificateEntry("authority", keys.getCertificate("authority"));
+        try (OutputStream out = Files.newOutputStream(folder.resolve("trusted.p12"))) {
+            trusted.store(out, PASSWORD);
+        }
+    }
+
+    private void keytool(String alias, String... options) throws Exception {
+        List<String> command = new ArrayList<>(List.of(System.getProperty("java.home") + "/bin/keytool", "-genkeypair", "-alias", alias, "-dname",
+                "CN=" + alias, "-keyalg", "EC", "-keystore", folder.resolve("keys.p12").toString(), "-storepass", new String(PASSWORD)));
+        command.addAll(List.of(options));
+        Process keytool = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String text = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(keytool.waitFor()).as(text).isZero();
+    }
+
+    private static KeyStore newStore() throws Exception {
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        store.load(null, PASSWORD);
+        return store;
+    }
+
+    private HttpsServer server(String alias) throws Exception {
+        KeyStore key = newStore();
+        key.setKeyEntry(alias, keys.getKey(alias, PASSWORD), PASSWORD, keys.getCertificateChain(alias));
+        KeyManagerFactory managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        managers.init(key, PASSWORD);
+        SSLContext tls = SSLContext.getInstance("TLS");
+        tls.init(managers.getKeyManagers(), null, null);
+        HttpsServer server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.setHttpsConfigurator(new HttpsConfigurator(tls));
+        server.createContext("/", exchange -> {
+            byte[] token = ("{\"access_token\":\"token-" + requests.incrementAndGet() + "\",\"expires_in\":7200}").getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(200, token.length);
+            exchange.getResponseBody().write(token);
+            exchange.close();
+        });
+        server.start();
+        return server;
+    }
+
+    private Ended runAgainst(String certificate, boolean trustingTheAuthority) throws Exception {
+        HttpsServer server = server(certificate);
+        try {
+            Program program = new Program(folder).with("WX_APPID", "wx1").with("WX_APPSECRET", SECRET).with("WX_TICKETS", "")
+                .with("WX_API_BASEURL", "https://localhost:" + server.getAddress().getPort())
+                .with("SPRING_DATASOURCE_URL", "jdbc:h2:file:./tls;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE")
+                .argument("--force");
+            if (trustingTheAuthority) {
+                program.jvm("-Djavax.net.ssl.trustStore=" + folder.resolve("trusted.p12")).jvm("-Djavax.net.ssl.trustStorePassword=" + new String(PASSWORD));
+            }
+            return program.run();
+        }
+        finally {
+            server.stop(0);
+        }
+    }
+
+    @Test
+    void aHostThatIsNotTheOneMeantIsAskedNothingAndTheTokenStays() throws Exception {
+        Ended first = runAgainst("good", true);
+        assertThat(first.exitCode()).as(first.text()).isZero();
+        assertThat(value()).isEqualTo("token-1");
+
+        assertRefused(runAgainst("good", false));
+        assertRefused(runAgainst("self-signed", true));
+        assertRefused(runAgainst("expired", true));
+        assertRefused(runAgainst("other-host", true));
+
+        Ended again = runAgainst("good", true);
+        assertThat(again.exitCode()).as(again.text()).isZero();
+        assertThat(value()).isEqualTo("token-2");
+    }
+
+    private void assertRefused(Ended ended) throws Exception {
+        assertThat(ended.exitCode()).as(ended.text()).isEqualTo(ExitCode.RETRY.code());
+        assertThat(ended.text()).contains("ERROR wx1 access_token failed: ", "(TLS to https://localhost:", "check wx.api.base-url")
+            .doesNotContain("Exception").doesNotContain("\tat ").doesNotContain(SECRET).doesNotContain("token-1");
+        assertThat(ended.text().lines().filter(line -> line.contains("ERROR"))).hasSize(1);
+        assertThat(requests).hasValue(1);
+        assertThat(value()).isEqualTo("token-1");
+    }
+
+    private String value() throws Exception {
+        try (var connection = DriverManager.getConnection("jdbc:h2:file:" + folder.resolve("tls") + ";MODE=MySQL;DATABASE_TO_LOWER=TRUE;NON_KEYWORDS=VALUE");
+                var value = connection.createStatement().executeQuery("SELECT `value` FROM wx_token WHERE type = 'access_token'")) {
+            value.next();
+            return value.getString(1);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+package io.wxtoken.token;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.settings.Account;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.testing.Answers;
+import io.wxtoken.testing.RawServer;
+import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.Ticket;
+import io.wxtoken.wechat.WeChatClient;
+
+/**
+ * 100,000 generated answers ({@code -Danswers.count}), over real sockets and into a real row: whatever WeChat, or whatever
+ * stands between, answers, the row is never worse than before. {@code -Danswers.seed} repeats a run.
+ */
+@ParameterizedClass
+@MethodSource("databases")
+class GeneratedAnswersIT extends RowTest {
+
+    private static final long SEED = Long.getLong("answers.seed", ThreadLocalRandom.current().nextLong());
+
+    private static final int COUNT = Integer.getInteger("answers.count", 100_000);
+
+    private static final int WORKERS = 4;
+
+    @Test
+    void noAnswerThrowsOrBlanksOrSpoilsTheRow() throws Exception {
+        int count = database.isH2() ? COUNT : COUNT / 50;
+        System.out.println(count + " answers on " + database + ", -Danswers.seed=" + SEED);
+        AtomicInteger next = new AtomicInteger();
+        AtomicInteger refreshed = new AtomicInteger();
+        ExecutorService threads = Executors.newFixedThreadPool(WORKERS);
+        try {
+            List<Future<?>> workers = new ArrayList<>();
+            for (int i = 0; i < WORKERS; i++) {
+                Worker worker = new Worker("wx" + i);
+                workers.add(threads.submit(() -> {
+                    for (int n = next.getAndIncrement(); n < count; n = next.getAndIncrement()) {
+                        refreshed.addAndGet(worker.takes(n) ? 1 : 0);
+                    }
+                    assertThat(worker.server.requests()).as("no request was repeated").isEqualTo(worker.answers);
+                    worker.server.close();
+                    return null;
+                }));
+            }
+            for (Future<?> worker : workers) {
+                worker.get();
+            }
+        }
+        finally {
+            threads.shutdownNow();
+        }
+        assertThat(refreshed.get()).isBetween(count / 5, count / 2);
+    }
+
+    /** An account with a server of its own, so that each answer is taken by the row that it was made for. */
+    private final class Worker {
+
+        final RawServer server = new RawServer();
+
+        final WeChatClient client = new WeChatClient(new WxProperties.Api(server.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(10), Duration.ofSeconds(20)));
+
+        final Account account;
+
+        final Account stable;
+
+        final TokenRow liveToken;
+
+        final int tokenId;
+
+        final int ticketId;
+
+        int answers;
+
+        Worker(String appId) {
+            account = new Account(appId, "s3cret-of-" + appId, Endpoint.TOKEN, List.of(Ticket.JSAPI), false);
+            stable = new Account(appId, account.appSecret(), Endpoint.STABLE_TOKEN, List.of(), false);
+            var found = rows.findOrAdd(rows.readAll(), List.of(account), AccountRefresher::types);
+            tokenId = found.get(new TokenRows.Key(appId, "access_token")).id();
+            ticketId = found.get(new TokenRows.Key(appId, "jsapi_ticket")).id();
+            for (int id : new int[] { tokenId, ticketId }) {
+                database.jdbc()
+                    .sql("UPDATE wx_token SET `value` = 'live-token', fingerprint = ?, expire = UNIX_TIMESTAMP() - 3000,"
+                            + " expires_at = UNIX_TIMESTAMP() + 4200 WHERE id = ?")
+                    .params(Fingerprint.of("live-token"), id)
+                    .update();
+            }
+            liveToken = rows.read(tokenId).orElseThrow();
+        }
+
+        /** @return whether the row was refreshed */
+        boolean takes(int n) {
+            boolean ticket = n % 4 == 0;
+            int id = ticket ? ticketId : tokenId;
+            makeDue(id);
+            TokenRow before = rows.read(id).orElseThrow();
+            Answers.Generated answer = Answers.generate(SEED, n, ticket ? "ticket" : "access_token",
+                    ticket ? liveToken.value() : account.appSecret());
+            server.reply(out -> {
+                out.write(answer.bytes());
+                return !answer.closes();
+            });
+            answers++;
+            Source source = ticket ? new TicketSource(account, Ticket.JSAPI, liveToken, client, 300)
+                    : new AccessTokenSource(n % 4 == 1 ? stable : account, client, rows);
+            try {
+                Result result = node(account.appId(), rows).refresh(before, source, Occasion.SCHEDULE);
+                assertNoWorse(before, rows.read(id).orElseThrow(), result, answer);
+                return result.outcome() == Outcome.REFRESHED;
+            }
+            catch (RuntimeException | AssertionError e) {
+                throw new AssertionError("answer " + n + " of -Danswers.seed=" + SEED + ", " + answer.kind() + ": "
+                        + new String(Arrays.copyOf(answer.bytes(), Math.min(answer.bytes().length, 2000))), e);
+            }
+        }
+
+        /** As after a failure: a refusal is then not asked again within the run, which would take seconds. */
+        private void makeDue(int id) {
+            database.jdbc()
+                .sql("UPDATE wx_token SET claimed_by = NULL, claimed_until = 0, retry_after = 0, refresh_requested = 0, failures = 1 WHERE id = ?")
+                .param(id)
+                .update();
+        }
+
+        private void assertNoWorse(TokenRow before, TokenRow after, Result result, Answers.Generated answer) {
+            assertThat(result.outcome()).isEqualTo(after.value().equals(before.value()) ? Outcome.FAILED : Outcome.REFRESHED);
+            if (result.outcome() == Outcome.REFRESHED) {
+                assertThat(after.value()).matches("[!-~]{1,600}").matches(answer.mayGive());
+                assertThat(after.foreign()).isFalse();
+                assertThat(after.age()).isBetween(0L, 7205L);
+                assertThat(after.expiresAt() - after.now()).isBetween(-5L, Duration.ofDays(30).toSeconds());
+            }
+            else {
+                assertThat(answer.mustGive()).as("a valid answer was refused: " + result).isFalse();
+                assertThat(after.expire()).isEqualTo(before.expire());
+                assertThat(after.expiresAt()).isEqualTo(before.expiresAt());
+                assertThat(after.failures()).isPositive();
+                assertThat(after.lastError()).isNotBlank();
+            }
+            assertThat(result.detail() + after.lastError()).doesNotContain(account.appSecret(), liveToken.value())
+                .doesNotContainPattern("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]");
+        }
+    }
+}

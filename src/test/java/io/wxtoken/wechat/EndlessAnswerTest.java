@@ -1,0 +1,106 @@
+package io.wxtoken.wechat;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import io.wxtoken.settings.Account;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.testing.RawServer;
+
+/** An answer that never ends costs neither memory nor time. */
+class EndlessAnswerTest {
+
+    /** What the client reads, and what the two sockets' buffers hold. */
+    private static final long BOUND = 32 << 20;
+
+    private final RawServer server = new RawServer();
+
+    private final WeChatClient client = new WeChatClient(
+            new WxProperties.Api(server.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(1), Duration.ofSeconds(2)));
+
+    @AfterEach
+    void stop() {
+        server.close();
+    }
+
+    private Answer.Unknown fetch() {
+        long begun = System.nanoTime();
+        Answer answer = client.fetchToken(new Account("wx1", "s3cret", Endpoint.TOKEN, List.of(), true), false);
+        assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(6));
+        return (Answer.Unknown) answer;
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(delimiter = '|', textBlock = """
+            body until close  | HTTP/1.1 200 OK~~                                            | x
+            body with length  | HTTP/1.1 200 OK~Content-Length: 9000000000000~~              | x
+            JSON of blanks    | HTTP/1.1 200 OK~~{                                           | {}
+            body of an error  | HTTP/1.1 500 Oops~~                                          | x
+            one chunk         | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~7fffffff~        | x
+            many chunks       | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~                 | 1~x~
+            chunk extension   | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~1;               | x
+            trailers          | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~1~x~0~           | X: y~
+            status line       | HTTP/1.1 200                                                 | x
+            one header        | HTTP/1.1 200 OK~X:                                           | x
+            many headers      | HTTP/1.1 200 OK~                                             | X: y~
+            interim answers   | HTTP/1.1 103 Early Hints~~                                   | HTTP/1.1 103 Early Hints~~
+            """)
+    void anAnswerWithoutEndIsCutOff(String name, String begin, String forEver) throws Exception {
+        byte[] repeated = RawServer.bytes(forEver.replace("~", "\r\n").repeat(10_000));
+        AtomicLong written = new AtomicLong();
+        server.reply(out -> {
+            out.write(RawServer.bytes(begin.replace("~", "\r\n")));
+            while (written.get() < 4 * BOUND) { // or until the client closes, or reads no more
+                out.write(repeated);
+                written.addAndGet(repeated.length);
+            }
+            return false;
+        });
+        assertThat(fetch().reason()).doesNotContain("s3cret");
+        Thread.sleep(200); // nor is it read on, unseen
+        assertThat(written.get()).isLessThan(BOUND);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "HTTP/1.1 200 OK~~", "HTTP/1.1 200 OK~X: ", "HTTP/1.1 200 OK~Transfer-Encoding: chunked~~", "HTTP/1.1 " })
+    void anAnswerThatDripsIsGivenUp(String begin) {
+        server.reply(out -> {
+            out.write(RawServer.bytes(begin.replace("~", "\r\n")));
+            while (true) { // until the client closes
+                out.write('1');
+                pause();
+            }
+        });
+        assertThat(fetch().reason()).contains("no answer from http://127.0.0.1:", "within 3000 ms");
+    }
+
+    @Test
+    void aRefusalIsOneLineWhateverItsLetters() {
+        byte[] body = RawServer.bytes("{\"errcode\":40013,\"errmsg\":\"a\\r\\nb\\u0085c\\u2028d\\u001b[31me\\u009bf\\u202eg\"}");
+        server.reply(out -> {
+            out.write(RawServer.bytes("HTTP/1.1 200 OK\r\nContent-Length: " + body.length + "\r\n\r\n"));
+            out.write(body);
+            return true;
+        });
+        assertThat(client.fetchToken(new Account("wx1", "s3cret", Endpoint.TOKEN, List.of(), true), false))
+            .isEqualTo(new Answer.Refused(40013, "a b c d [31me f g"));
+    }
+
+    private static void pause() throws IOException {
+        try {
+            Thread.sleep(50);
+        }
+        catch (InterruptedException e) {
+            throw new IOException(e);
+        }
+    }
+}
