@@ -38,7 +38,7 @@ class ProgramIT {
     @BeforeEach
     void start() {
         weChat = StandIn.start();
-        program = Program.against(weChat, folder).asOneJar();
+        program = Program.against(weChat, folder);
     }
 
     @AfterEach
@@ -60,6 +60,7 @@ class ProgramIT {
 
     @Test
     void code0ATokenIsFetchedAndThenFresh() {
+        program.asOneJar();
         Ended first = ends(ExitCode.OK, "INFO  wx0123456789abcdef access_token refreshed: age 0 s, 7200 s left, fingerprint ",
                 "INFO  wx0123456789abcdef jsapi_ticket refreshed: age 0 s, 7200 s left",
                 "INFO  2 rows: 2 refreshed; exit code 0");

@@ -7,6 +7,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -31,6 +32,8 @@ final class NodeRun implements Tap.Watch {
 
     private final StandIn weChat;
 
+    private final List<Strike> inStore;
+
     private final Deque<Strike> strikes;
 
     private final Tap toDatabase;
@@ -48,6 +51,8 @@ final class NodeRun implements Tap.Watch {
 
     private volatile Started process;
 
+    private volatile String commandLine = "";
+
     private volatile boolean killed;
 
     private volatile boolean paused;
@@ -58,6 +63,7 @@ final class NodeRun implements Tap.Watch {
         this.storm = storm;
         this.node = node;
         this.weChat = weChat;
+        this.inStore = strikes;
         this.strikes = new ArrayDeque<>(strikes);
         this.toDatabase = new Tap(database, this);
         this.toWeChat = new Tap(URI.create(weChat.baseUrl()), this);
@@ -68,6 +74,7 @@ final class NodeRun implements Tap.Watch {
         process = program.with("SPRING_DATASOURCE_URL", url.replaceFirst("//[^/]+/", "//" + toDatabase.address() + "/") + "&sslMode=DISABLED")
             .with("WX_API_BASEURL", "http://" + toWeChat.address())
             .start();
+        commandLine = process.process().info().commandLine().orElse("");
         process.process().onExit().thenRun(this::ended);
     }
 
@@ -132,6 +139,9 @@ final class NodeRun implements Tap.Watch {
 
     private boolean meet(Strike strike) {
         if (!storm.affords(strike)) {
+            synchronized (strikes) {
+                strikes.addFirst(strike); // for another time, or another run
+            }
             return true;
         }
         try {
@@ -176,11 +186,15 @@ final class NodeRun implements Tap.Watch {
         }
     }
 
-    /** What the run did not come to meet. */
-    List<Strike> unmet() {
+    /** What was in store for the run, if it met nothing of it. */
+    Optional<List<Strike>> unmet() {
         synchronized (strikes) {
-            return List.copyOf(strikes);
+            return inStore.isEmpty() || strikes.size() < inStore.size() ? Optional.empty() : Optional.of(inStore);
         }
+    }
+
+    String commandLine() {
+        return commandLine;
     }
 
     int node() {

@@ -2,8 +2,8 @@ package io.wxtoken.storm;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -166,6 +166,7 @@ final class Storm implements AutoCloseable {
         every(Duration.ofMillis(400), 3000, () -> sql("UPDATE wx_token SET refresh_requested = 1 WHERE app_id <> '" + QUIET + "'"));
         every(Duration.ofSeconds(9), 8000, () -> ifAffordable("row written as the source's class does", this::writeAsTheSource));
         every(times.grace().plus(times.probed(times.run())).plusSeconds(5), 6000, this::refreshElsewhere);
+        every(times.life().multipliedBy(12), times.life().multipliedBy(12).toMillis(), weChat::newDay);
         if (database.restartable()) {
             every(Duration.ofSeconds(80), 25000, () -> ifAffordable("database killed, and started again", () -> database.restart(true)));
             every(Duration.ofSeconds(80), 65000, () -> ifAffordable("database stopped, and started again", () -> database.restart(false)));
@@ -239,7 +240,9 @@ final class Storm implements AutoCloseable {
         return pack.poll();
     }
 
-    private synchronized void startNodes(Random random, Function<Random, List<Strike>> strikes, UnaryOperator<Program> change) throws IOException {
+    private synchronized void startNodes(Random random, Function<Random, List<Strike>> strikes, UnaryOperator<Program> change)
+            throws IOException, InterruptedException {
+        boolean together = random.nextBoolean();
         for (int node = 0; node < NODES; node++) {
             Random own = new Random(random.nextLong());
             int name = node;
@@ -267,6 +270,9 @@ final class Storm implements AutoCloseable {
             alive.add(run);
             run.start(change.apply(process), database.url());
             run.meetAfter(Duration.ofMillis(300 + own.nextInt(2500)));
+            if (!together) {
+                Thread.sleep(times.interval().toMillis() / NODES);
+            }
         }
     }
 
@@ -274,16 +280,15 @@ final class Storm implements AutoCloseable {
     void ended(NodeRun run, Started process, String how, Duration took) {
         count("run: " + how);
         String text = process.text();
-        searchForLeaks(process.output().toString(), text);
+        searchForLeaks("what " + process.output() + " holds", text);
+        searchForLeaks("the arguments of a process", run.commandLine());
         count("takeover", (int) text.lines().filter(line -> line.contains(" refreshed: ") && line.contains(Verdict.LAPSED_CLAIM.reason())).count());
         count("probe said dead", (int) text.lines().filter(line -> line.contains("(" + Verdict.DEAD.reason())).count());
         synchronized (counts) {
             longestRun = took == null || took.compareTo(longestRun) < 0 ? longestRun : took;
         }
         synchronized (this) {
-            if (!run.unmet().isEmpty()) {
-                pack.add(run.unmet());
-            }
+            run.unmet().ifPresent(pack::add);
         }
         alive.remove(run);
     }
@@ -358,7 +363,7 @@ final class Storm implements AutoCloseable {
     private void searchFiles() throws IOException {
         try (var files = Files.walk(folder)) {
             for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
-                searchForLeaks(file.toString(), Files.readString(file, java.nio.charset.StandardCharsets.ISO_8859_1));
+                searchForLeaks(file + "", Files.readString(file, StandardCharsets.ISO_8859_1));
             }
         }
     }
@@ -427,16 +432,5 @@ final class Storm implements AutoCloseable {
         alive.forEach(NodeRun::end);
         reader.close();
         weChat.close();
-    }
-
-    /** Reads what a process said; for the figures' file. */
-    static void write(Path file, String text) {
-        try {
-            Files.createDirectories(file.getParent());
-            Files.writeString(file, text);
-        }
-        catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

@@ -2,6 +2,8 @@ package io.wxtoken.storm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -64,7 +66,7 @@ class StormIT {
     @Test
     void theStormFindsDeadTokensWhenTheClaimIsLeftOut() throws Exception {
         assertThat(exposed(BrokenJobs.WithoutClaim.class, random -> List.of(new Strike(Kind.WECHAT, Step.FETCH, false, null,
-                new Fault.Delay(Duration.ofMillis(random.nextInt(1500))))))).isNotEmpty();
+                new Fault.Delay(Duration.ofMillis(400 + random.nextInt(2000))))))).isNotEmpty();
     }
 
     /** A run that slept through its lease asks WeChat all the same: it kills what the other has published. */
@@ -85,10 +87,10 @@ class StormIT {
         }
     }
 
-    private void tell(Figures figures, Path folder) {
+    private static void tell(Figures figures, Path folder) throws IOException {
         String table = figures.table(folder.getFileName().toString());
         System.out.println(table);
-        Storm.write(folder.resolveSibling(folder.getFileName() + ".md"), table);
+        Files.writeString(folder.resolveSibling(folder.getFileName() + ".md"), table);
     }
 
     private Path folder(String name) {

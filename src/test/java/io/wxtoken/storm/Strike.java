@@ -54,9 +54,9 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
         return all;
     }
 
-    /** A short one, and one that is longer than a lease. */
+    /** A short one, and one in which the lease is over and another run takes over. */
     private static List<Duration> pauses(Random random, Duration lease) {
-        return List.of(Duration.ofMillis(200 + random.nextInt(1500)), lease.plusMillis(1200 + random.nextInt(6000)));
+        return List.of(Duration.ofMillis(200 + random.nextInt(1500)), lease.multipliedBy(2).plusMillis(2000 + random.nextInt(6000)));
     }
 
     /** Those that a run may meet at any time; the long holds that WeChat can ask for are {@code AccountRefresherIT}'s. */
