@@ -11,6 +11,7 @@ import org.springframework.batch.core.step.builder.StepBuilder;
 import org.springframework.batch.infrastructure.support.transaction.ResourcelessTransactionManager;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
 
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
@@ -21,6 +22,7 @@ import io.wxtoken.wechat.WeChatClient;
 
 /** The job's wiring: one job, one step, over the rows. */
 @Configuration(proxyBeanMethods = false)
+@Import(BatchConfiguration.class)
 public class RefreshJobConfiguration {
 
     @Bean

@@ -1,6 +1,7 @@
 package io.wxtoken.storm;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -42,10 +43,12 @@ final class NodeRun implements Tap.Watch {
 
     private final Set<Integer> ports = ConcurrentHashMap.newKeySet();
 
-    /** When it claimed each row, and when it last wrote there that it published or was fenced. Unix ms. */
+    /** When it claimed each row, when it last wrote there that it published or was fenced, or tried to. Unix ms. */
     private final Map<Integer, Long> claimed = new ConcurrentHashMap<>();
 
     private final Map<Integer, Long> told = new ConcurrentHashMap<>();
+
+    private final Map<Integer, Long> reporting = new ConcurrentHashMap<>();
 
     private final long begun = System.nanoTime();
 
@@ -55,7 +58,7 @@ final class NodeRun implements Tap.Watch {
 
     private volatile boolean killed;
 
-    private volatile boolean paused;
+    private volatile boolean struck;
 
     private volatile long endedAt = Long.MAX_VALUE;
 
@@ -69,9 +72,14 @@ final class NodeRun implements Tap.Watch {
         this.toWeChat = new Tap(URI.create(weChat.baseUrl()), this);
     }
 
-    /** @param url of the database itself, as JDBC has it; without TLS, or the tap would see nothing */
+    /** The URL with the tap in the way, and without TLS, or the tap would see nothing. */
+    static String through(Tap tap, String url) {
+        return url.replaceFirst("//[^/]+/", "//" + tap.address() + "/") + "&sslMode=DISABLED&allowPublicKeyRetrieval=true";
+    }
+
+    /** @param url of the database itself, as JDBC has it */
     void start(Program program, String url) {
-        process = program.with("SPRING_DATASOURCE_URL", url.replaceFirst("//[^/]+/", "//" + toDatabase.address() + "/") + "&sslMode=DISABLED")
+        process = program.with("SPRING_DATASOURCE_URL", through(toDatabase, url))
             .with("WX_API_BASEURL", "http://" + toWeChat.address())
             .start();
         commandLine = process.process().info().commandLine().orElse("");
@@ -88,7 +96,7 @@ final class NodeRun implements Tap.Watch {
             throw new IllegalStateException(e);
         }
         storm.ended(this, process, killed ? "killed" : "exit code " + process.process().exitValue(),
-                paused || killed ? null : Duration.ofNanos(System.nanoTime() - begun));
+                struck ? null : Duration.ofNanos(System.nanoTime() - begun));
     }
 
     @Override
@@ -96,19 +104,28 @@ final class NodeRun implements Tap.Watch {
         if (step == Step.FETCH) {
             ports.add(port);
         }
-        boolean passes = meet(step, false);
-        Matcher row = ROW.matcher(message);
-        if (passes && row.find()) {
-            (step == Step.CLAIM ? claimed : told).put(Integer.valueOf(row.group(1)), System.currentTimeMillis());
+        if (!meet(step, false)) {
+            return false;
         }
-        return passes;
+        if (step == Step.CLAIM || step == Step.REPORT) {
+            (step == Step.CLAIM ? claimed : reporting).put(row(message), System.currentTimeMillis());
+        }
+        return true;
+    }
+
+    private static int row(String statement) {
+        Matcher row = ROW.matcher(statement);
+        return row.find() ? Integer.parseInt(row.group(1)) : 0;
     }
 
     /** The server's OK packet: 4 bytes of header, 0, and how many rows the statement matched. */
     @Override
-    public boolean after(Step step, byte[] answer) {
+    public boolean after(Step step, String message, byte[] answer) {
         if (step != Step.FETCH && answer.length > 5 && answer[4] == 0) {
             storm.count(step + (answer[5] == 0 ? ", none matched" : ""));
+            if (answer[5] != 0 && (step == Step.PUBLISH || step == Step.REPORT)) {
+                told.put(row(message), System.currentTimeMillis());
+            }
         }
         return meet(step, true);
     }
@@ -144,6 +161,7 @@ final class NodeRun implements Tap.Watch {
             }
             return true;
         }
+        struck = true;
         try {
             switch (strike.kind()) {
                 case KILL -> {
@@ -152,10 +170,9 @@ final class NodeRun implements Tap.Watch {
                     return false;
                 }
                 case PAUSE -> {
-                    paused = true;
-                    signal("STOP");
+                    signal("STOP", process.process());
                     Thread.sleep(strike.pause().toMillis());
-                    signal("CONT");
+                    signal("CONT", process.process());
                 }
                 case CUT -> {
                     return false;
@@ -169,18 +186,17 @@ final class NodeRun implements Tap.Watch {
         return true;
     }
 
-    private void signal(String signal) throws InterruptedException {
+    static void signal(String signal, Process process) {
         try {
-            new ProcessBuilder("kill", "-" + signal, String.valueOf(process.process().pid())).start().waitFor();
+            new ProcessBuilder("kill", "-" + signal, String.valueOf(process.pid())).start().onExit().join();
         }
         catch (IOException e) {
-            throw new IllegalStateException(e);
+            throw new UncheckedIOException(e);
         }
     }
 
     /** Ends the process without mercy, when the storm is over. */
     void end() {
-        killed = true;
         if (process != null) {
             process.process().destroyForcibly();
         }
@@ -206,14 +222,15 @@ final class NodeRun implements Tap.Watch {
     }
 
     /**
-     * WeChat issued a token to it after its claim of the row was over, and it could not tell any more: it was killed, or
-     * had given up the request. Only the probe sees that.
+     * WeChat issued a token to it after its claim of the row was over, and it could not tell any more: it was killed, had
+     * given up the request, or its report met a database error. Only the probe sees that.
      *
      * @param issued Unix ms
      */
     boolean late(int row, long issued, Duration lease) {
         Long since = claimed.get(row);
         long toldAt = told.getOrDefault(row, 0L);
-        return since != null && issued > since + lease.toMillis() && toldAt < issued && (killed || endedAt < issued || toldAt > since);
+        boolean couldNotTell = killed || endedAt < issued || since != null && toldAt > since || reporting.getOrDefault(row, 0L) > issued;
+        return since != null && issued > since + lease.toMillis() && toldAt < issued && couldNotTell;
     }
 }

@@ -309,7 +309,13 @@ final class Storm implements AutoCloseable {
 
     private void writeAsTheSource() throws SQLException {
         String token = weChat.issueElsewhere(StandIn.APP_ID);
-        sql("UPDATE wx_token SET expire = UNIX_TIMESTAMP(), value = '" + token + "' WHERE id = 1");
+        try {
+            sql("UPDATE wx_token SET expire = UNIX_TIMESTAMP(), value = '" + token + "' WHERE id = 1");
+        }
+        catch (SQLException e) {
+            elsewhere.add(token); // fetched, and not written: as a foreign refresher's
+            throw e;
+        }
     }
 
     /** And does not write the row: only the probe can tell. */

@@ -10,6 +10,7 @@ import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -22,6 +23,8 @@ final class Tap implements AutoCloseable {
     /** A step of the protocol, told by its statement or request. */
     enum Step {
 
+        /** Spring Batch takes an id, before the job begins. */
+        ID("LAST_INSERT_ID(ID"),
         CLAIM("claimed_until = UNIX_TIMESTAMP() +"),
         FETCH("GET /cgi-bin/token"),
         PUBLISH("SET probed_at = CASE"),
@@ -34,7 +37,7 @@ final class Tap implements AutoCloseable {
         }
 
         private static Step in(String message) {
-            return Arrays.stream(values()).filter(step -> message.contains(step.text)).findFirst().orElse(null);
+            return Arrays.stream(values()).filter(step -> message.toUpperCase(Locale.ROOT).contains(step.text.toUpperCase(Locale.ROOT))).findFirst().orElse(null);
         }
     }
 
@@ -45,7 +48,7 @@ final class Tap implements AutoCloseable {
         boolean before(Step step, String message, int port);
 
         /** @param answer as far as it came in one piece */
-        boolean after(Step step, byte[] answer);
+        boolean after(Step step, String message, byte[] answer);
     }
 
     private final ServerSocket entrance;
@@ -101,6 +104,8 @@ final class Tap implements AutoCloseable {
 
         private volatile Step asked;
 
+        private volatile String message;
+
         Connection(Socket run) {
             this.run = run;
             open.add(run);
@@ -142,6 +147,7 @@ final class Tap implements AutoCloseable {
             String text = new String(message, StandardCharsets.ISO_8859_1);
             Step step = Step.in(text);
             boolean passes = step == null || watch.before(step, text, server.getLocalPort());
+            this.message = text;
             asked = step;
             return passes;
         }
@@ -149,7 +155,7 @@ final class Tap implements AutoCloseable {
         private boolean after(byte[] answer) {
             Step step = asked;
             asked = null;
-            return step == null || watch.after(step, answer);
+            return step == null || watch.after(step, message, answer);
         }
 
         private void close() throws IOException {

@@ -1,0 +1,70 @@
+package io.wxtoken.storm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.storm.Tap.Step;
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.TestDatabase;
+
+/** A node that is frozen keeps its connections, and what it has locked: it must have locked nothing that another needs. */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#servers")
+class FrozenNodeIT {
+
+    @Parameter
+    TestDatabase server;
+
+    @TempDir
+    Path folder;
+
+    @ParameterizedTest
+    @EnumSource(value = Step.class, names = { "ID", "CLAIM", "PUBLISH" })
+    void aNodeThatIsFrozenAfterAStepHoldsUpNobody(Step step) throws Exception {
+        TestDatabase database = server.fresh().migrated();
+        CompletableFuture<Process> process = new CompletableFuture<>();
+        CompletableFuture<Void> frozen = new CompletableFuture<>();
+        Tap.Watch watch = new Tap.Watch() {
+
+            @Override
+            public boolean before(Step next, String message, int port) {
+                return true;
+            }
+
+            @Override
+            public boolean after(Step done, String message, byte[] answer) {
+                if (done == step && !frozen.isDone()) {
+                    NodeRun.signal("STOP", process.join());
+                    frozen.complete(null);
+                }
+                return true;
+            }
+        };
+        try (StandIn weChat = StandIn.start(); Tap tap = new Tap(URI.create(database.url().substring("jdbc:".length())), watch)) {
+            Program program = Program.against(weChat, folder);
+            process.complete(program.with("SPRING_DATASOURCE_URL", NodeRun.through(tap, database.url())).start().process());
+            frozen.join();
+            assertTimeout(Duration.ofSeconds(12), () -> {
+                Program.Ended other = program.on(database).run();
+                assertThat(other.text()).containsAnyOf("access_token refreshed", "access_token fresh", "access_token held");
+            });
+        }
+        finally {
+            process.join().destroyForcibly();
+            database.close();
+        }
+    }
+}
