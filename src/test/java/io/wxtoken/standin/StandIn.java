@@ -282,6 +282,16 @@ public final class StandIn implements AutoCloseable {
             .map(token -> new Issue(token.appId, token.value, token.issuedAt, token.askedFrom));
     }
 
+    /** An API call for this account with this token would succeed at this moment. */
+    public synchronized boolean alive(String appId, String value) {
+        return alive(value) && find(value).appId.equals(appId);
+    }
+
+    /** Calls to a token endpoint since the day began, of the account that made the most. */
+    public synchronized int mostCallsToday() {
+        return callsToday.values().stream().max(Integer::compare).orElse(0);
+    }
+
     /** Milliseconds that a value lives from now, as far as is known by now; negative when it is dead. */
     public synchronized long millisLeft(String value) {
         IssuedToken token = find(value);

@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 import io.wxtoken.standin.StandIn;
 
@@ -32,6 +34,8 @@ final class Reader implements AutoCloseable {
     private final List<DeadTime> deadTimes = new ArrayList<>();
 
     private final Thread thread = new Thread(this::work, "reader");
+
+    private final Set<String> errors = ConcurrentHashMap.newKeySet();
 
     private volatile boolean closed;
 
@@ -103,13 +107,15 @@ final class Reader implements AutoCloseable {
         while (!closed) {
             try (Connection connection = DriverManager.getConnection(url);
                     PreparedStatement select = connection.prepareStatement(
-                            "SELECT id, value, failures FROM wx_token WHERE type = 'access_token' AND app_id = ?")) {
+                            "SELECT id, value, failures, last_error FROM wx_token WHERE type = 'access_token' AND app_id = ?")) {
                 while (!closed) {
                     for (String appId : copies.keySet()) {
                         select.setString(1, appId);
                         try (ResultSet row = select.executeQuery()) {
-                            if (row.next()) {
-                                read(appId, row.getInt(1), row.getString(2), row.getInt(3));
+                            boolean found = row.next();
+                            read(appId, found ? row.getInt(1) : 0, found ? row.getString(2) : "", found ? row.getInt(3) : 0);
+                            if (found) {
+                                errors.add(row.getString(4));
                             }
                         }
                     }
@@ -145,7 +151,7 @@ final class Reader implements AutoCloseable {
     }
 
     private DeadTime use(DeadTime dead, String appId, int rowId, String value, boolean cached) {
-        if (weChat.alive(value)) {
+        if (weChat.alive(appId, value)) {
             if (dead != null) {
                 dead.to = System.currentTimeMillis();
             }
@@ -166,13 +172,18 @@ final class Reader implements AutoCloseable {
     }
 
     /**
-     * Every account's row was read a moment ago, holds a token that lives for so long, and lost no more than one fetch in a
-     * row: the job makes a pause after the third.
+     * Every account's row was read a moment ago, holds a token that lives for so long, and lost no fetch but the one that may
+     * be under way: the job makes a pause after the third.
      */
     synchronized boolean allLiveFor(Duration time) {
         long now = System.currentTimeMillis();
-        return copies.values().stream().allMatch(copy -> now - copy.readAt < 1000 && copy.failures <= 2
+        return copies.values().stream().allMatch(copy -> now - copy.readAt < 1000 && copy.failures <= 1
                 && weChat.millisLeft(copy.value) > time.toMillis());
+    }
+
+    /** All that stood in {@code last_error}. */
+    Set<String> errors() {
+        return errors;
     }
 
     synchronized String value(String appId) {

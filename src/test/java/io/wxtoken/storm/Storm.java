@@ -38,8 +38,9 @@ import io.wxtoken.token.Verdict;
 
 /**
  * Three nodes, each started on its schedule as by cron, one database, one WeChat, and what the seed has in store. Of the
- * accounts, applications ask for the <em>busy</em> ones' refresh all the time, and one of them writes a row as the source's
- * class does; of the <em>quiet</em> one another program fetches tokens of its own.
+ * <em>busy</em> accounts, applications ask all the time for the refresh of one, and then of the next, so that a token that is
+ * lost has the time to be seen dead; one application writes a row as the source's class does; of the <em>quiet</em> account
+ * another program fetches tokens of its own.
  * <p>
  * The storm goes as far as the protocol's promise and not beyond: it strikes as long as what the rows hold lives long
  * enough for one more lease, interval and run, and leaves every third attempt in a row alone, after which the job pauses. So a
@@ -59,10 +60,16 @@ final class Storm implements AutoCloseable {
     static final int NODES = 3;
 
     /** The machine would else be busy with those that wait for each other. */
+    private static final String PASSWORD = "storm-password-0123456789";
+
     private static final int MOST_RUNS_OF_A_NODE = 2;
 
     /** How far each node's clock is off, in seconds. */
     private static final List<Integer> CLOCKS = List.of(3600, -3600, 0);
+
+    /** Each has a level of its own in the program's settings. */
+    private static final List<String> LOGGERS = List.of("ROOT", "IO_WXTOKEN", "ORG_SPRINGFRAMEWORK", "ORG_SPRINGFRAMEWORK_BATCH",
+            "COM_ZAXXER_HIKARI", "ORG_FLYWAYDB", "JDK");
 
     /** How the stand-in's tokens begin, with enough of the rest to be no accident. */
     private static final Pattern TOKEN = Pattern.compile("99_[A-Za-z0-9_-]{20}");
@@ -125,7 +132,7 @@ final class Storm implements AutoCloseable {
     private Duration longestRun;
 
     /** @param folder for what the processes say */
-    Storm(TestDatabase database, long seed, Path folder, Times times) throws IOException {
+    Storm(TestDatabase database, long seed, Path folder, Times times) throws IOException, SQLException {
         this.database = database.migrated();
         this.folder = folder;
         this.times = times;
@@ -141,6 +148,8 @@ final class Storm implements AutoCloseable {
         Files.writeString(folder.resolve("config/application.yml"), settings);
         this.wrongClock = wrongClock(folder);
         Program.install();
+        sql("CREATE USER IF NOT EXISTS storm@'%' IDENTIFIED BY '" + PASSWORD + "'");
+        sql("GRANT ALL ON " + database.url().replaceFirst(".*/([^?]*).*", "$1") + ".* TO storm@'%'");
         this.reader = new Reader(weChat, database.url(), times.cache(), ACCOUNTS);
     }
 
@@ -163,18 +172,17 @@ final class Storm implements AutoCloseable {
     Figures blow(Duration time) throws Exception {
         Random random = new Random(seeds.nextLong());
         every(times.interval(), 0, () -> startNodes(random, this::deal, process -> process));
-        every(Duration.ofMillis(400), 3000, () -> sql("UPDATE wx_token SET refresh_requested = 1 WHERE app_id <> '" + QUIET + "'"));
-        every(Duration.ofSeconds(9), 8000, () -> ifAffordable("row written as the source's class does", this::writeAsTheSource));
-        every(times.grace().plus(times.probed(times.run())).plusSeconds(5), 6000, this::refreshElsewhere);
+        every(Duration.ofMillis(400), 3000, this::requestRefresh);
+        every(Duration.ofSeconds(9), 8000, () -> whenAffordable("row written as the source's class does", this::writeAsTheSource));
+        every(Duration.ofSeconds(130), 50000, () -> whenAffordable("foreign refresher", this::refreshElsewhere));
         every(times.life().multipliedBy(12), times.life().multipliedBy(12).toMillis(), weChat::newDay);
         if (database.restartable()) {
-            every(Duration.ofSeconds(80), 25000, () -> ifAffordable("database killed, and started again", () -> database.restart(true)));
-            every(Duration.ofSeconds(80), 65000, () -> ifAffordable("database stopped, and started again", () -> database.restart(false)));
+            every(Duration.ofSeconds(80), 20000, () -> whenAffordable("database killed, and started again", () -> database.restart(true)));
+            every(Duration.ofSeconds(80), 60000, () -> whenAffordable("database stopped, and started again", () -> database.restart(false)));
         }
         Thread.sleep(time.toMillis());
         calm = true;
-        await(this::recovered, times.recovery(longestRun()).multipliedBy(3));
-        boolean recovered = recovered();
+        boolean recovered = await(this::recovered, times.recovery(longestRun()).multipliedBy(3));
         end();
         return new Figures(this, recovered);
     }
@@ -189,11 +197,15 @@ final class Storm implements AutoCloseable {
         return new Figures(this, false);
     }
 
-    private static void await(BooleanSupplier condition, Duration patience) throws InterruptedException {
+    private static boolean await(BooleanSupplier condition, Duration patience) throws InterruptedException {
         long end = System.nanoTime() + patience.toNanos();
-        while (System.nanoTime() < end && !condition.getAsBoolean()) {
+        while (System.nanoTime() < end) {
+            if (condition.getAsBoolean()) {
+                return true;
+            }
             Thread.sleep(100);
         }
+        return false;
     }
 
     private void end() throws Exception {
@@ -205,6 +217,7 @@ final class Storm implements AutoCloseable {
         alive.forEach(NodeRun::end);
         await(alive::isEmpty, Duration.ofMinutes(1));
         searchForLeaks("the tables", tables());
+        searchForLeaks("last_error", String.join("\n", reader.errors()));
         searchFiles();
     }
 
@@ -233,11 +246,13 @@ final class Storm implements AutoCloseable {
     }
 
     /** As from a pack of cards: what a run did not come to meet goes back. */
-    private synchronized List<Strike> deal(Random random) {
-        if (pack.isEmpty()) {
-            pack.addAll(Strike.all(random, times.lease()));
+    private List<Strike> deal(Random random) {
+        synchronized (pack) {
+            if (pack.isEmpty()) {
+                pack.addAll(Strike.all(random, times.lease()));
+            }
+            return pack.poll();
         }
-        return pack.poll();
     }
 
     private synchronized void startNodes(Random random, Function<Random, List<Strike>> strikes, UnaryOperator<Program> change)
@@ -247,12 +262,14 @@ final class Storm implements AutoCloseable {
             Random own = new Random(random.nextLong());
             int name = node;
             if (alive.stream().filter(run -> run.node() == name).count() == MOST_RUNS_OF_A_NODE) {
-                count("run: not started, as two of its node are still there");
+                count("not started, as two runs of its node are still there");
                 continue;
             }
             NodeRun run = new NodeRun(this, node, weChat, URI.create(database.url().substring("jdbc:".length())), calm ? List.of() : strikes.apply(own));
             Program process = Program.against(weChat, folder)
                 .with("STORM_SECRET", SECRET)
+                .with("SPRING_DATASOURCE_USERNAME", "storm")
+                .with("SPRING_DATASOURCE_PASSWORD", PASSWORD)
                 .with("WX_API_CONNECTTIMEOUT", "1s")
                 .with("WX_API_READTIMEOUT", (times.lease().toMillis() - 2000) + "ms")
                 .with("WX_REFRESH_LEASE", times.lease().toSeconds() + "s")
@@ -260,15 +277,17 @@ final class Storm implements AutoCloseable {
                 .with("WX_REFRESH_BEFORE", "5s")
                 .with("WX_REFRESH_REQUESTINTERVAL", times.requestInterval().toSeconds() + "s")
                 .with("WX_PROBE_INTERVAL", times.probe().toSeconds() + "s")
-                .with("WX_RUN_TIMEOUT", "30s")
-                .with("LOGGING_LEVEL_ROOT", own.nextInt(6) == 0 ? "trace" : "warn");
+                .with("WX_RUN_TIMEOUT", "30s");
+            if (own.nextInt(6) == 0) {
+                LOGGERS.forEach(logger -> process.with("LOGGING_LEVEL_" + logger, "trace"));
+            }
             if (wrongClock != null && CLOCKS.get(node) != 0) {
                 process.with("LD_PRELOAD", wrongClock.toString()).with("CLOCK_OFF", String.valueOf(CLOCKS.get(node)));
-                count("fault: clock off by " + CLOCKS.get(node) + " s");
+                count("clock off by " + CLOCKS.get(node) + " s");
             }
             runs.add(run);
             alive.add(run);
-            run.start(change.apply(process), database.url());
+            run.start(change.apply(process), database.url().replace("user=root", "user=storm"));
             run.meetAfter(Duration.ofMillis(300 + own.nextInt(2500)));
             if (!together) {
                 Thread.sleep(times.interval().toMillis() / NODES);
@@ -278,6 +297,7 @@ final class Storm implements AutoCloseable {
 
     /** A process has ended, as it would or as it was made to. */
     void ended(NodeRun run, Started process, String how, Duration took) {
+        alive.remove(run);
         count("run: " + how);
         String text = process.text();
         searchForLeaks("what " + process.output() + " holds", text);
@@ -287,10 +307,9 @@ final class Storm implements AutoCloseable {
         synchronized (counts) {
             longestRun = took == null || took.compareTo(longestRun) < 0 ? longestRun : took;
         }
-        synchronized (this) {
+        synchronized (pack) {
             run.unmet().ifPresent(pack::add);
         }
-        alive.remove(run);
     }
 
     /** Strikes if the rows can afford it: see above. */
@@ -300,10 +319,18 @@ final class Storm implements AutoCloseable {
         return affords;
     }
 
-    private void ifAffordable(String what, Work work) throws Exception {
-        if (!calm && reader.allLiveFor(times.recovery(longestRun()).plus(times.run()))) {
+    private void whenAffordable(String what, Work work) throws Exception {
+        if (await(() -> calm || reader.allLiveFor(times.recovery(longestRun()).plus(times.run())), times.grace()) && !calm) {
             count("fault: " + what);
             work.run();
+        }
+    }
+
+    /** Each busy account's in turn, so that it is left in peace for longer than the grace. */
+    private void requestRefresh() throws SQLException {
+        if (!calm) {
+            long turn = lasted().toMillis() / times.grace().dividedBy(BUSY.size() - 1).plusSeconds(2).toMillis();
+            sql("UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND app_id = '" + BUSY.get((int) (turn % BUSY.size())) + "'");
         }
     }
 
@@ -320,10 +347,7 @@ final class Storm implements AutoCloseable {
 
     /** And does not write the row: only the probe can tell. */
     private void refreshElsewhere() {
-        if (!calm && reader.allLiveFor(times.recovery(longestRun()))) {
-            count("fault: foreign refresher");
-            elsewhere.add(weChat.issueElsewhere(QUIET));
-        }
+        elsewhere.add(weChat.issueElsewhere(QUIET));
     }
 
     private void sql(String statement) throws SQLException {
@@ -375,7 +399,7 @@ final class Storm implements AutoCloseable {
     }
 
     private void searchForLeaks(String where, String text) {
-        boolean leak = text.contains(StandIn.SECRET) || text.contains(SECRET) || TOKEN.matcher(text).find();
+        boolean leak = text.contains(StandIn.SECRET) || text.contains(SECRET) || text.contains(PASSWORD) || TOKEN.matcher(text).find();
         if (leak) {
             synchronized (leaks) {
                 leaks.add(where);
@@ -412,6 +436,10 @@ final class Storm implements AutoCloseable {
         synchronized (counts) {
             return longestRun;
         }
+    }
+
+    boolean restartable() {
+        return database.restartable();
     }
 
     Duration lasted() {

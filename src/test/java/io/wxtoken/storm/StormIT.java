@@ -40,8 +40,8 @@ class StormIT {
             Duration.ofSeconds(4), Duration.ofSeconds(5), Duration.ofSeconds(2), Duration.ofSeconds(5), Duration.ofSeconds(4),
             Duration.ofSeconds(8));
 
-    /** A short grace, and no probe, so that it shows soon. */
-    private static final Storm.Times BROKEN = new Storm.Times(Duration.ofSeconds(60), Duration.ofSeconds(8), Duration.ofSeconds(20),
+    /** A grace that a program with all its parts needs no more of, and no probe, so that it shows soon. */
+    private static final Storm.Times BROKEN = new Storm.Times(Duration.ofSeconds(90), Duration.ofSeconds(22), Duration.ofSeconds(40),
             Duration.ofSeconds(4), Duration.ofSeconds(4), Duration.ofSeconds(2), Duration.ofHours(1), Duration.ofSeconds(4),
             Duration.ofSeconds(8));
 
@@ -54,6 +54,8 @@ class StormIT {
         try (Storm storm = new Storm(server.fresh(), SEED, folder, TIMES)) {
             Figures figures = storm.blow(TIME);
             tell(figures, folder);
+            assertThat(figures.missing).isEmpty();
+            assertThat(figures.counts.keySet()).noneMatch(what -> what.startsWith("the storm's own failure"));
             assertThat(figures.unexcused).isEmpty();
             assertThat(figures.tooLong).isEmpty();
             assertThat(figures.emptyReads).isZero();

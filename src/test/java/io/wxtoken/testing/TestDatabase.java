@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 
 import javax.sql.DataSource;
@@ -156,7 +157,7 @@ public final class TestDatabase {
     public void restart(boolean kill) throws Exception {
         String port = url.replaceFirst("jdbc:mysql://[^:/]+:([0-9]+).*", "$1");
         ProcessHandle server = ProcessHandle.allProcesses()
-            .filter(process -> process.info().commandLine().orElse("").contains("--port=" + port))
+            .filter(process -> (process.info().commandLine().orElse("") + " ").contains("--port=" + port + " "))
             .findFirst().orElseThrow();
         if (kill) {
             server.destroyForcibly();
@@ -164,12 +165,22 @@ public final class TestDatabase {
         else {
             server.destroy();
         }
-        server.onExit().get(1, TimeUnit.MINUTES);
+        try {
+            server.onExit().get(20, TimeUnit.SECONDS);
+        }
+        catch (TimeoutException e) {
+            server.destroyForcibly();
+            server.onExit().get(20, TimeUnit.SECONDS);
+        }
         if (name.equals("MariaDB")) {
             startMariaDb();
         }
         else {
-            new ProcessBuilder(MYSQL_START, port).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();
+            int exitCode = new ProcessBuilder(MYSQL_START, port).redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();
+            if (exitCode != 0) {
+                throw new IllegalStateException(MYSQL_START + " ended with " + exitCode);
+            }
         }
     }
 
