@@ -11,6 +11,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,6 +29,7 @@ import io.wxtoken.testing.TestDatabase;
 /** Many accounts in one table, by the built jar as processes. Counts are asserted, times are not. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
+@Execution(ExecutionMode.CONCURRENT)
 class AccountsIT {
 
     private static final int ACCOUNTS = 100;

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -27,6 +28,7 @@ import io.wxtoken.testing.TestDatabase;
 /** Several nodes, each the built jar as a process, on one server. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
+@Isolated
 class NodesIT {
 
     private static final int NODES = 8;

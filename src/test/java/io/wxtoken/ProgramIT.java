@@ -16,6 +16,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -26,6 +28,7 @@ import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 
 /** The built jar as an operator meets it: every exit code, and what it says, on its own H2 file. */
+@Execution(ExecutionMode.CONCURRENT)
 class ProgramIT {
 
     @TempDir

@@ -9,6 +9,7 @@ import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -23,6 +24,7 @@ import io.wxtoken.testing.TestDatabase;
 /** What many accounts cost: {@code mvn verify -Dit.test=RefreshBenchmark}. It prints figures and asserts no times. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
+@Isolated
 class RefreshBenchmark {
 
     @Parameter

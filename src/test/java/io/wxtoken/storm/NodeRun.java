@@ -43,7 +43,7 @@ final class NodeRun implements Tap.Watch {
 
     private final Set<Integer> ports = ConcurrentHashMap.newKeySet();
 
-    /** When it claimed each row, when it last wrote there that it published or was fenced, or tried to. Unix ms. */
+    /** When it claimed each row, when it wrote there that it published or was fenced, and when it tried the latter. Unix ms. */
     private final Map<Integer, Long> claimed = new ConcurrentHashMap<>();
 
     private final Map<Integer, Long> told = new ConcurrentHashMap<>();
@@ -104,13 +104,14 @@ final class NodeRun implements Tap.Watch {
         if (step == Step.FETCH) {
             ports.add(port);
         }
-        if (!meet(step, false)) {
-            return false;
+        if (step == Step.REPORT) {
+            reporting.put(row(message), System.currentTimeMillis());
         }
-        if (step == Step.CLAIM || step == Step.REPORT) {
-            (step == Step.CLAIM ? claimed : reporting).put(row(message), System.currentTimeMillis());
+        boolean passes = meet(step, false);
+        if (passes && step == Step.CLAIM) {
+            claimed.put(row(message), System.currentTimeMillis());
         }
-        return true;
+        return passes;
     }
 
     private static int row(String statement) {
