@@ -51,10 +51,11 @@ final class Figures {
                 longest.merge(excuse, dead.millis(), Math::max);
             }
         }
-        this.missing = new ArrayList<>(List.of("CLAIM", "PUBLISH", "REPORT", "takeover", "fault: kill -9", "fault: SIGSTOP", "fault: connection cut",
-                "fault: WeChat", "fault: foreign refresher", "fault: row written"));
-        if (storm.restartable()) {
-            missing.addAll(List.of("fault: database killed", "fault: database stopped"));
+        this.missing = new ArrayList<>(List.of("CLAIM", "PUBLISH", "takeover", "fault: SIGSTOP", "fault: row written"));
+        if (storm.lasted().toMinutes() >= 10) { // two minutes are too short to be sure of each
+            missing.addAll(List.of("REPORT", "PUBLISH, none matched", "fault: kill -9", "fault: connection cut", "fault: WeChat",
+                    "fault: foreign refresher", "probe said dead"));
+            missing.addAll(storm.restartable() ? List.of("fault: database killed", "fault: database stopped") : List.of());
         }
         missing.removeIf(what -> sum(what) > 0);
         figures.put("minutes", "%.1f".formatted(storm.lasted().toMillis() / 60_000.0));
