@@ -53,7 +53,7 @@ class GeneratedAnswersIT extends RowTest {
                     for (int n = next.getAndIncrement(); n < count; n = next.getAndIncrement()) {
                         refreshed.addAndGet(worker.takes(n) ? 1 : 0);
                     }
-                    assertThat(worker.server.requests()).as("no request was repeated").isEqualTo(worker.answers);
+                    assertThat(worker.server.requests()).as("no request was repeated").isLessThanOrEqualTo(worker.answers);
                     worker.server.close();
                     return null;
                 }));
@@ -116,11 +116,14 @@ class GeneratedAnswersIT extends RowTest {
                 return !answer.closes();
             });
             answers++;
+            int arrived = server.requests();
             Source source = ticket ? new TicketSource(account, Ticket.JSAPI, liveToken, client, 300)
                     : new AccessTokenSource(n % 4 == 1 ? stable : account, client, rows);
             try {
                 Result result = node(account.appId(), rows).refresh(before, source, Occasion.SCHEDULE);
-                assertNoWorse(before, rows.read(id).orElseThrow(), result, answer);
+                // A connection that was kept for the next request, and that the server closes in that moment, loses it.
+                boolean lost = server.requests() == arrived;
+                assertNoWorse(before, rows.read(id).orElseThrow(), result, answer, lost);
                 return result.outcome() == Outcome.REFRESHED;
             }
             catch (RuntimeException | AssertionError e) {
@@ -137,7 +140,7 @@ class GeneratedAnswersIT extends RowTest {
                 .update();
         }
 
-        private void assertNoWorse(TokenRow before, TokenRow after, Result result, Answers.Generated answer) {
+        private void assertNoWorse(TokenRow before, TokenRow after, Result result, Answers.Generated answer, boolean lost) {
             assertThat(result.outcome()).isEqualTo(after.value().equals(before.value()) ? Outcome.FAILED : Outcome.REFRESHED);
             if (result.outcome() == Outcome.REFRESHED) {
                 assertThat(after.value()).matches("[!-~]{1,600}").matches(answer.mayGive());
@@ -146,7 +149,7 @@ class GeneratedAnswersIT extends RowTest {
                 assertThat(after.expiresAt() - after.now()).isBetween(-5L, Duration.ofDays(30).toSeconds());
             }
             else {
-                assertThat(answer.mustGive()).as("a valid answer was refused: " + result).isFalse();
+                assertThat(answer.mustGive() && !lost).as("a valid answer was refused: " + result).isFalse();
                 assertThat(after.expire()).isEqualTo(before.expire());
                 assertThat(after.expiresAt()).isEqualTo(before.expiresAt());
                 assertThat(after.failures()).isPositive();
