@@ -1,5 +1,7 @@
 package io.wxtoken;
 
+import java.util.Arrays;
+
 /**
  * What the process tells its scheduler. The one table of exit codes; the README quotes it.
  */
@@ -28,6 +30,10 @@ public enum ExitCode {
 
     public int code() {
         return code;
+    }
+
+    static ExitCode of(int code) {
+        return Arrays.stream(values()).filter(exitCode -> exitCode.code == code).findFirst().orElseThrow();
     }
 
     /** The graver of two outcomes of one run. */

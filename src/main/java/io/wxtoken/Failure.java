@@ -17,7 +17,6 @@ import org.yaml.snakeyaml.error.MarkedYAMLException;
 
 import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
-import picocli.CommandLine.ParameterException;
 
 /**
  * What an exception that ends the run means to an operator.
@@ -34,7 +33,7 @@ record Failure(ExitCode exitCode, List<String> lines) {
     /** MySQL's codes, and H2's for rights that are not enough or not an administrator's. */
     private static final Set<Integer> ACCESS_DENIED = Set.of(1044, 1142, 1143, 1227, 90096, 90040);
 
-    private static final Pattern DRIVER_PROBLEM = Pattern.compile("Cannot load driver class|claims to not accept jdbcUrl|Failed to load driver class");
+    private static final Pattern DRIVER_PROBLEM = Pattern.compile("No suitable driver|Cannot load driver class|claims to not accept jdbcUrl|Failed to load driver class");
 
     /** @param environment null when it could not even be read */
     static Failure of(Throwable failure, Environment environment) {
@@ -49,9 +48,6 @@ record Failure(ExitCode exitCode, List<String> lines) {
             }
             if (cause instanceof CharacterCodingException) {
                 return new Failure(ExitCode.ACT, List.of("config/application.yml is not in UTF-8: save it as UTF-8"));
-            }
-            if (cause instanceof ParameterException parameter) {
-                return new Failure(ExitCode.ACT, List.of(firstLine(parameter)));
             }
             if (cause instanceof BindException bind) {
                 return new Failure(ExitCode.ACT, List.of((bind.getProperty() == null ? bind.getName() : bind.getProperty().getName()) + " can't be read as a "

@@ -1,100 +1,120 @@
 package io.wxtoken;
 
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicReference;
 
+import org.flywaydb.core.Flyway;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.boot.SpringApplication;
-import org.springframework.boot.SpringBootConfiguration;
-import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
-import org.springframework.boot.logging.LogLevel;
+import org.springframework.boot.logging.LoggingInitializationContext;
 import org.springframework.boot.logging.LoggingSystem;
+import org.springframework.boot.support.EnvironmentPostProcessorApplicationListener;
 import org.springframework.context.ConfigurableApplicationContext;
-import org.springframework.context.annotation.Import;
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.Environment;
 import org.springframework.core.env.MapPropertySource;
 
+import io.wxtoken.database.Database;
 import io.wxtoken.database.DatabaseConfiguration;
-import io.wxtoken.job.RefreshJobConfiguration;
 import io.wxtoken.job.RefreshRun;
-import io.wxtoken.job.RunGuard;
-import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.status.Status;
+import io.wxtoken.status.StatusText;
+import io.wxtoken.token.Node;
+import picocli.CommandLine.Help.Ansi;
 
-/** The program: one run of the job, then the end. */
-@SpringBootConfiguration(proxyBeanMethods = false)
-@EnableAutoConfiguration
-@Import({ DatabaseConfiguration.class, RefreshJobConfiguration.class })
-public class WxToken {
+/** The program: one command, then the end. Most runs of the job end after a look at the rows, before Spring is started. */
+public final class WxToken {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
-    /** Loggers of libraries that write a request's URL, and so the secret, or a statement's values, and so the token. */
-    private static final List<String> SECRET_TELLERS = List.of("jdk.httpclient.HttpClient", "jdk.internal.httpclient.debug",
-            "jdk.internal.httpclient.hpack.debug", "org.springframework.jdbc.core.StatementCreatorUtils");
+    private WxToken() {
+    }
 
     public static void main(String[] args) {
         System.exit(run(args).code());
     }
 
-    /** One run, from its arguments to its exit code. A failure is told on standard error, in one line. */
+    /** One command, from its arguments to its exit code. A failure is told on standard error, in one line. */
     static ExitCode run(String... args) {
-        AtomicReference<Environment> environment = new AtomicReference<>();
-        try (RunGuard guard = new RunGuard()) {
-            Arguments arguments = Arguments.parse(args);
-            if (arguments.help()) {
-                System.out.print(Arguments.usage());
-                return ExitCode.OK;
-            }
-            SpringApplication application = new SpringApplication(WxToken.class);
-            application.setRegisterShutdownHook(false); // it would close the pool under a run that is told to stop: see RunGuard
-            application.addInitializers(context -> {
-                environment.set(context.getEnvironment());
-                prepare(context, guard, arguments.options());
-            });
-            try (ConfigurableApplicationContext context = application.run(arguments.settings())) {
-                return context.getBean(RefreshRun.class).run();
-            }
+        // Without arguments, as a scheduler starts it, nothing is to be parsed: to load the parser would cost a fifth more.
+        return args.length == 0 ? execute(environment -> RefreshCommand.run(environment, RefreshRun.Options.NONE)) : Commands.run(args);
+    }
+
+    /** What a command does, with the configuration that it goes by. */
+    interface Body {
+
+        ExitCode run(ConfigurableEnvironment environment) throws Exception;
+    }
+
+    static ExitCode execute(Body body, String... settings) {
+        ConfigurableEnvironment environment = null;
+        try {
+            environment = Settings.environment(settings);
+            return body.run(environment);
         }
         catch (Exception e) {
-            Failure failure = Failure.of(e, environment.get());
-            failure.lines().forEach(line -> System.err.println("wx-token: " + line));
-            if (environment.get() != null) { // else logging is not set up
-                log.debug("stack trace", e);
+            Failure failure = Failure.of(e, environment);
+            tell(environment, failure.lines());
+            if (environment != null && debug(environment)) {
+                e.printStackTrace();
             }
             return failure.exitCode();
         }
     }
 
-    /** Reads the settings before anything is opened. */
-    private static void prepare(ConfigurableApplicationContext context, RunGuard guard, RefreshRun.Options options) {
-        ConfigurableEnvironment environment = context.getEnvironment();
-        SECRET_TELLERS.forEach(logger -> LoggingSystem.get(WxToken.class.getClassLoader()).setLogLevel(logger, LogLevel.OFF));
-        WxProperties wx = Settings.read(environment);
-        if (options.appId() != null && wx.allAccounts().stream().noneMatch(account -> account.appId().equals(options.appId()))) {
-            throw new InvalidSettingsException("--app-id=" + options.appId() + " is none of the configured accounts: see wx.app-id and wx.accounts");
+    /** Plain lines for people; where logs are collected by machines, lines that they can read. */
+    static void tell(ConfigurableEnvironment environment, List<String> problems) {
+        if (environment == null || !environment.containsProperty("logging.structured.format.console")) {
+            problems.forEach(problem -> System.err.println("wx-token: " + problem));
+            return;
         }
-        guard.limit(wx.run().timeout());
-        warnOfFileBeforeRealWeChat(wx, environment);
-        // A connection for each worker; on MySQL Spring Batch takes its ids over a second one.
-        int connections = Math.max(2, Math.min(wx.refresh().concurrency(), wx.allAccounts().size()));
-        environment.getPropertySources()
-            .addLast(new MapPropertySource("wx-token", Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
-        context.getBeanFactory().registerSingleton("wx", wx);
-        context.getBeanFactory().registerSingleton("runGuard", guard);
-        context.getBeanFactory().registerSingleton("runOptions", options);
+        LoggingSystem logging = LoggingSystem.get(WxToken.class.getClassLoader());
+        logging.initialize(new LoggingInitializationContext(environment), null, null);
+        problems.forEach(log::error);
     }
 
-    /** A node whose database URL is missing or misspelt would be the second program that kills the others' tokens. */
-    private static void warnOfFileBeforeRealWeChat(WxProperties wx, Environment environment) {
-        String url = Settings.databaseUrl(environment);
-        if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().startsWith("https:")) {
-            log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id, they and this one"
-                    + " kill each other's tokens. Set spring.datasource.url to the MySQL that all share", Failure.withoutSecrets(url));
+    static boolean debug(Environment environment) {
+        return environment.getProperty("logging.level.io.wxtoken", "").matches("(?i)debug|trace");
+    }
+
+    static ExitCode status(ConfigurableEnvironment environment, boolean json) throws SQLException {
+        WxProperties wx = Settings.readForStatus(environment);
+        try (Connection connection = Database.connectToRead(environment)) {
+            Status status = Status.read(connection, wx, Node.unique());
+            System.out.print(json ? StatusText.json(status) + System.lineSeparator() : StatusText.table(status, Ansi.AUTO));
+            return status.usable() ? ExitCode.OK : ExitCode.RETRY;
         }
+        catch (SQLException e) {
+            if (!Database.lacksSchema(e)) {
+                throw e;
+            }
+            tell(environment, List.of("there is no table wx_token at " + Failure.withoutSecrets(Settings.databaseUrl(environment))
+                    + " yet, or an old one: the job has not run there, or not this version of it"));
+            return ExitCode.RETRY;
+        }
+    }
+
+    /** Flyway, and nothing else. */
+    static ExitCode migrate(ConfigurableEnvironment environment) {
+        environment.getPropertySources().addFirst(new MapPropertySource("wx-token", Map.of("spring.flyway.enabled", true)));
+        try (ConfigurableApplicationContext context = application(environment, DatabaseConfiguration.class).run()) {
+            System.out.println("the schema at " + Failure.withoutSecrets(Settings.databaseUrl(environment)) + " is at version "
+                    + context.getBean(Flyway.class).info().current().getVersion());
+            return ExitCode.OK;
+        }
+    }
+
+    static SpringApplication application(ConfigurableEnvironment environment, Class<?>... sources) {
+        SpringApplication application = new SpringApplication(sources);
+        application.setRegisterShutdownHook(false); // it would close the pool under a run that is told to stop: see RunGuard
+        application.setEnvironment(environment); // complete: Spring Boot must not read it again
+        application.setListeners(application.getListeners().stream()
+            .filter(listener -> !(listener instanceof EnvironmentPostProcessorApplicationListener)).toList());
+        return application;
     }
 }

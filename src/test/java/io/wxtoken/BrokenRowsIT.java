@@ -67,7 +67,7 @@ class BrokenRowsIT {
     private void assertMended() {
         assertThat(row(1)).containsEntry("value", weChat.lastIssued()).containsEntry("fingerprint", Fingerprint.of(weChat.lastIssued()));
         assertThat((String) row(1).get("expire")).matches("[0-9]{10}");
-        run().ended(ExitCode.OK).saying("2 rows: 2 fresh");
+        assertThat(run().ended(ExitCode.OK).text()).as("nothing is due").isEmpty();
     }
 
     @Test
@@ -96,6 +96,7 @@ class BrokenRowsIT {
     @Test
     void aRowThatIsThereTwiceIsNamedAndTheFirstIsKeptFresh() {
         sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (7, 'access_token', '1', 'theirs', '" + StandIn.APP_ID + "')");
+        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
         run().ended(ExitCode.OK)
             .saying("wx0123456789abcdef access_token is in wx_token twice: row 1 is kept fresh, row 7 is not", "Delete row 7");
         assertThat(row(7)).containsEntry("value", "theirs");

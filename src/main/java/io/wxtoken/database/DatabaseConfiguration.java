@@ -7,23 +7,27 @@ import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.MigrationInfoService;
 import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
+import org.springframework.boot.flyway.autoconfigure.FlywayAutoConfiguration;
 import org.springframework.boot.flyway.autoconfigure.FlywayMigrationStrategy;
+import org.springframework.boot.jdbc.autoconfigure.DataSourceAutoConfiguration;
+import org.springframework.boot.jdbc.autoconfigure.DataSourceTransactionManagerAutoConfiguration;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.NestedExceptionUtils;
 
 import com.zaxxer.hikari.HikariDataSource;
 
-/** What Boot's defaults leave unbounded or unsafe when many nodes start at once. */
+/**
+ * A pool, and the schema's migrations, named one by one: to let Spring Boot look through all that it knows takes time in each
+ * run. Here is what Boot's defaults leave unbounded or unsafe when many nodes start at once.
+ */
 @Configuration(proxyBeanMethods = false)
+@ImportAutoConfiguration({ DataSourceAutoConfiguration.class, DataSourceTransactionManagerAutoConfiguration.class, FlywayAutoConfiguration.class })
 public class DatabaseConfiguration {
 
     private static final int ATTEMPTS = 5;
 
-    /**
-     * Connector/J waits for ever by default. A bound that the operator set stays in force. H2 has no such settings and
-     * refuses them.
-     */
     @Bean
     static BeanPostProcessor safePool() {
         return new BeanPostProcessor() {
@@ -32,9 +36,8 @@ public class DatabaseConfiguration {
             public Object postProcessBeforeInitialization(Object bean, String name) {
                 if (bean instanceof HikariDataSource pool) {
                     pool.setAutoCommit(true); // the row protocol: each statement is committed at once
-                    if (String.valueOf(pool.getJdbcUrl()).startsWith("jdbc:mysql:")) {
-                        bound(pool, "connectTimeout", 3_000);
-                        bound(pool, "socketTimeout", 15_000);
+                    if (Database.isMySql(String.valueOf(pool.getJdbcUrl()))) {
+                        Database.BOUNDS.forEach((bound, milliseconds) -> bound(pool, bound, milliseconds));
                     }
                 }
                 return bean;

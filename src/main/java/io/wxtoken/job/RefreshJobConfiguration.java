@@ -46,8 +46,8 @@ public class RefreshJobConfiguration {
     }
 
     @Bean
-    Job refreshJob(JobRepository repository, Step refreshStep) {
-        return new JobBuilder("wx-token", repository).start(refreshStep).build();
+    Job refreshJob(JobRepository repository, Step refreshStep, DataSource dataSource, WxProperties wx) {
+        return new JobBuilder("wx-token", repository).listener(new History(dataSource, wx.history().keep())).start(refreshStep).build();
     }
 
     @Bean

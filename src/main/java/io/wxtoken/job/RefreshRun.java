@@ -23,6 +23,9 @@ public final class RefreshRun {
      * @param appId only this account; null for all
      */
     public record Options(boolean force, String appId) {
+
+        /** The schedule's run. */
+        public static final Options NONE = new Options(false, null);
     }
 
     private final JobOperator operator;

@@ -86,7 +86,8 @@ final class RefreshTasklet implements Tasklet {
         else if (exitCode != ExitCode.OK) {
             contribution.setExitStatus(new ExitStatus(exitCode.name()));
         }
-        log.info("{}: {}; exit code {}", results.size() == 1 ? "1 row" : results.size() + " rows",
+        boolean didNothing = results.stream().allMatch(RefreshTasklet::nothing);
+        log.atLevel(didNothing && System.console() == null ? Level.DEBUG : Level.INFO).log("{}: {}; exit code {}", results.size() == 1 ? "1 row" : results.size() + " rows",
                 results.stream().collect(Collectors.groupingBy(Result::outcome, TreeMap::new, Collectors.counting()))
                     .entrySet().stream().map(entry -> entry.getValue() + " " + entry.getKey()).collect(Collectors.joining(", ")),
                 exitCode.code());
@@ -142,10 +143,15 @@ final class RefreshTasklet implements Tasklet {
                 .toList();
         }
         for (Result result : results) {
-            log.atLevel(result.exitCode() == ExitCode.OK || result.exitCode() == ExitCode.STOPPED ? Level.INFO : Level.ERROR)
+            log.atLevel(nothing(result) ? Level.DEBUG : result.exitCode() == ExitCode.OK || result.exitCode() == ExitCode.STOPPED ? Level.INFO : Level.ERROR)
                 .log("{} {}", account.appId(), result);
         }
         return results;
+    }
+
+    /** Not worth a line: under cron each one is a mail. */
+    private static boolean nothing(Result result) {
+        return result.exitCode() == ExitCode.OK && (result.outcome() == Outcome.FRESH || result.outcome() == Outcome.HELD);
     }
 
     private void warnOfOthers(List<TokenRow> all, Map<TokenRows.Key, TokenRow> ours) {

@@ -4,9 +4,6 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import io.wxtoken.ExitCode;
 
 /**
@@ -19,8 +16,6 @@ import io.wxtoken.ExitCode;
  * A run that takes too long, whatever it waits for, is halted: the row protocol is made for processes that die anywhere.
  */
 public final class RunGuard implements AutoCloseable {
-
-    private static final Logger log = LoggerFactory.getLogger(RunGuard.class);
 
     private static final long SECONDS_TO_FINISH = 9;
 
@@ -36,8 +31,8 @@ public final class RunGuard implements AutoCloseable {
     public void limit(Duration timeout) {
         Thread watchdog = new Thread(() -> {
             if (!awaitFinish(timeout)) {
-                log.error("the run took longer than wx.run.timeout = {} s and is ended; the next run goes on. Look for a database or a host that hangs",
-                        timeout.toSeconds());
+                System.err.println("wx-token: the run took longer than wx.run.timeout = " + timeout.toSeconds()
+                        + " s and is ended; the next run goes on. Look for a database or a host that hangs");
                 Runtime.getRuntime().halt(ExitCode.RETRY.code());
             }
         }, "wx-token-watchdog");

@@ -16,6 +16,14 @@ import io.wxtoken.wechat.Ticket;
  */
 public record Account(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets, boolean first) {
 
+    /**
+     * Whether a value of that type is renewed by its age. Not so the stable endpoint's access_token: WeChat rotates it near
+     * its end only.
+     */
+    public boolean ageCounts(String type) {
+        return endpoint != Endpoint.STABLE_TOKEN || !type.equals("access_token");
+    }
+
     @Override
     public String toString() {
         return "Account[" + appId + ", " + endpoint + ", " + tickets + "]";

@@ -1,5 +1,8 @@
 package io.wxtoken.settings;
 
+import static org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_ENVIRONMENT_VARIABLE;
+import static org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_PROPERTY;
+
 import java.lang.reflect.RecordComponent;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -7,11 +10,13 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
+import org.springframework.boot.context.config.ConfigDataEnvironmentPostProcessor;
 import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.boot.context.properties.bind.BindHandler;
 import org.springframework.boot.context.properties.bind.Bindable;
@@ -25,8 +30,14 @@ import org.springframework.boot.context.properties.source.ConfigurationPropertyS
 import org.springframework.boot.context.properties.source.ConfigurationPropertySources;
 import org.springframework.boot.context.properties.source.ConfigurationPropertyState;
 import org.springframework.boot.context.properties.source.UnboundElementsSourceFilter;
+import org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProcessor;
 import org.springframework.core.ResolvableType;
+import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.Environment;
+import org.springframework.core.env.MapPropertySource;
+import org.springframework.core.env.PropertySource;
+import org.springframework.core.env.SimpleCommandLinePropertySource;
+import org.springframework.core.env.StandardEnvironment;
 
 /**
  * Reads and checks the settings. It needs an {@link Environment} only, no application context, so that a wrong setting
@@ -36,18 +47,52 @@ public final class Settings {
 
     private static final ConfigurationPropertyName ACCOUNTS = ConfigurationPropertyName.of("wx.accounts");
 
-    private static final Pattern OUR_GROUP = Pattern.compile("WX_(API|REFRESH|PROBE|RUN)_");
+    /** Boot's own list has places in the jars, for which it would search each jar in each run. */
+    private static final PropertySource<?> PLACES = new MapPropertySource("places of configuration",
+            Map.of("spring.config.location", "classpath:/application.yml,optional:file:./;optional:file:./config/"));
+
+    private static final Pattern OUR_GROUP = Pattern.compile("WX_(API|REFRESH|PROBE|RUN|METRICS|HISTORY)_");
 
     /** Kubernetes sets such variables for a service named wx-api, say. */
     private static final Pattern OF_KUBERNETES = Pattern.compile(".*_(PORT|SERVICE_HOST|SERVICE_PORT|PORT_\\d+_.*)");
 
-    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run");
+    private static final Map<String, String> DRIVERS = Map.of("mysql", "com.mysql.cj.jdbc.Driver", "h2", "org.h2.Driver");
+
+    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run", "wx.metrics", "wx.history");
 
     private Settings() {
     }
 
+    /**
+     * The configuration, as Spring Boot finds it: the jar's, the files in ./config, files of secrets, the environment, and
+     * these.
+     *
+     * @param arguments {@code --name.of.it=value}
+     */
+    public static ConfigurableEnvironment environment(String... arguments) {
+        ConfigurableEnvironment environment = new StandardEnvironment();
+        if (arguments.length > 0) {
+            environment.getPropertySources().addFirst(new SimpleCommandLinePropertySource(arguments));
+        }
+        if (environment.containsProperty(SPRING_APPLICATION_JSON_PROPERTY) || environment.containsProperty(SPRING_APPLICATION_JSON_ENVIRONMENT_VARIABLE)) {
+            new SpringApplicationJsonEnvironmentPostProcessor().postProcessEnvironment(environment, null);
+        }
+        environment.getPropertySources().addLast(PLACES);
+        ConfigDataEnvironmentPostProcessor.applyTo(environment);
+        return environment;
+    }
+
     /** @throws InvalidSettingsException when a setting is missing, wrong or unknown */
     public static WxProperties read(Environment environment) {
+        return read(environment, true);
+    }
+
+    /** Without accounts and secrets, if there are none: for who only looks at the rows. */
+    public static WxProperties readForStatus(Environment environment) {
+        return read(environment, false);
+    }
+
+    private static WxProperties read(Environment environment, boolean toRefresh) {
         if (placesOfAccounts(environment) > 1) {
             throw new InvalidSettingsException("wx.accounts is set in several places, and a list is taken whole from one: keep it in"
                     + " config/application.yml, and let placeholders there name what the environment or a file holds");
@@ -61,7 +106,7 @@ public final class Settings {
         catch (BindException e) {
             throw new InvalidSettingsException(problems(e));
         }
-        List<String> problems = properties.problems();
+        List<String> problems = properties.problems(toRefresh);
         problems.addAll(misspeltVariables());
         String url = databaseUrl(environment);
         if (url.contains("${")) {
@@ -70,6 +115,9 @@ public final class Settings {
         else if (!url.startsWith("jdbc:mysql:") && !url.startsWith("jdbc:h2:")) {
             problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins with '%s'"
                 .formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
+        }
+        else if (!environment.getProperty("spring.datasource.driver-class-name", DRIVERS.get(url.split(":")[1])).equals(DRIVERS.get(url.split(":")[1]))) {
+            problems.add("spring.datasource.url does not fit its driver: leave out spring.datasource.driver-class-name");
         }
         if (!problems.isEmpty()) {
             throw new InvalidSettingsException(problems);
@@ -80,9 +128,9 @@ public final class Settings {
     /** {@code spring.datasource.url}; a placeholder in it that nothing fills stays, and never throws. */
     public static String databaseUrl(Environment environment) {
         try {
-            return Binder.get(environment).bind("spring.datasource.url", String.class).orElse("");
+            return environment.getProperty("spring.datasource.url", "");
         }
-        catch (BindException placeholdersInACircle) {
+        catch (IllegalArgumentException placeholdersInACircle) {
             return "${…}";
         }
     }
@@ -100,7 +148,7 @@ public final class Settings {
      * without a word.
      */
     private static List<String> misspeltVariables() {
-        Set<String> known = new HashSet<>(Set.of("WX_SECRETS"));
+        Set<String> known = new HashSet<>(Set.of("WX_SECRETS", "WX_CACHE"));
         variables(WxProperties.class, "WX_", known);
         List<String> problems = new ArrayList<>();
         for (String variable : new TreeSet<>(System.getenv().keySet())) {

@@ -1,6 +1,9 @@
 package io.wxtoken.settings;
 
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -26,7 +29,8 @@ import io.wxtoken.wechat.Ticket;
  * @param accounts further accounts, or all of them
  */
 public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi") List<Ticket> tickets, @DefaultValue Api api,
-        @DefaultValue Refresh refresh, @DefaultValue Probe probe, @DefaultValue Run run, @DefaultValue List<Entry> accounts) {
+        @DefaultValue Refresh refresh, @DefaultValue Probe probe, @DefaultValue Run run, @DefaultValue Metrics metrics,
+        @DefaultValue History history, @DefaultValue List<Entry> accounts) {
 
     /** WeChat's access_token lives this long (WX/doc/service/api/base/api_getaccesstoken). */
     public static final Duration TOKEN_LIFE = Duration.ofSeconds(7200);
@@ -95,6 +99,22 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
+     * What a run leaves for Prometheus.
+     *
+     * @param textfile where each run writes its metrics, for node_exporter's textfile collector; null or empty for nowhere
+     */
+    public record Metrics(String textfile) {
+    }
+
+    /**
+     * What Spring Batch remembers of earlier runs.
+     *
+     * @param keep how long: 1 h to 60 d
+     */
+    public record History(@DefaultValue("7d") @DurationUnit(ChronoUnit.SECONDS) Duration keep) {
+    }
+
+    /**
      * One of {@code wx.accounts}.
      *
      * @param endpoint null for that of {@code wx.api.endpoint}
@@ -112,6 +132,9 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     public List<Account> allAccounts() {
         List<Account> all = new ArrayList<>();
         for (Entry entry : entries()) {
+            if (isBlank(entry.appId())) {
+                continue; // there is none: see problems()
+            }
             all.add(new Account(entry.appId(), entry.appSecret(), entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
                     (entry.tickets() == null ? tickets : entry.tickets()).stream().distinct().toList(), all.isEmpty()));
         }
@@ -132,13 +155,23 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         return !isBlank(appId) || !isBlank(appSecret) || accounts.isEmpty();
     }
 
-    /** Every rule in one place; empty when all is well. */
-    List<String> problems() {
+    /**
+     * Every rule in one place; empty when all is well.
+     *
+     * @param toRefresh accounts and their secrets are needed
+     */
+    List<String> problems(boolean toRefresh) {
         List<String> problems = new ArrayList<>();
         Set<String> seen = new HashSet<>();
         for (int i = 0; i < entries().size(); i++) {
             int index = shortForm() ? i - 1 : i;
-            accountProblems(problems, index < 0 ? "wx." : "wx.accounts[" + index + "].", entries().get(i));
+            String prefix = index < 0 ? "wx." : "wx.accounts[" + index + "].";
+            if (toRefresh || !isBlank(entries().get(i).appId())) {
+                appIdProblem(prefix, entries().get(i)).ifPresent(problems::add);
+            }
+            if (toRefresh) {
+                secretProblem(prefix, entries().get(i)).ifPresent(problems::add);
+            }
             String appId = entries().get(i).appId();
             if (!isBlank(appId) && APP_ID.matcher(appId).matches() && !seen.add(appId.toLowerCase(Locale.ROOT))) {
                 problems.add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two".formatted(index, appId));
@@ -162,6 +195,10 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             within(problems, "wx.probe.interval", probe.interval(), Duration.ofSeconds(1), Duration.ofHours(1));
         }
         within(problems, "wx.run.timeout", run.timeout(), Duration.ofSeconds(10), Duration.ofMinutes(10));
+        if (metrics.textfile() != null && !metrics.textfile().isEmpty()) {
+            textfileProblem().ifPresent(problems::add);
+        }
+        within(problems, "wx.history.keep", history.keep(), Duration.ofHours(1), Duration.ofDays(60));
         if (!problems.isEmpty()) {
             return problems; // one that is out of bounds does not fit the others either, which would be more lines and no news
         }
@@ -176,26 +213,30 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         return problems;
     }
 
-    private static void accountProblems(List<String> problems, String prefix, Entry entry) {
-        boolean only = prefix.equals("wx.");
+    private static Optional<String> appIdProblem(String prefix, Entry entry) {
         if (isBlank(entry.appId())) {
-            problems.add(prefix + "app-id is missing: set it to the account's AppID, in config/application.yml"
-                    + (only ? " or as WX_APPID" : ""));
+            return Optional.of(prefix + "app-id is missing: set it to the account's AppID, in config/application.yml"
+                    + (prefix.equals("wx.") ? " or as WX_APPID" : ""));
         }
-        else if (!APP_ID.matcher(entry.appId()).matches()) {
-            problems.add(prefix + "app-id is no AppID: that is wx and up to 30 letters and digits, such as wx0123456789abcdef (are"
+        if (!APP_ID.matcher(entry.appId()).matches()) {
+            return Optional.of(prefix + "app-id is no AppID: that is wx and up to 30 letters and digits, such as wx0123456789abcdef (are"
                     + " app-id and app-secret swapped? What it holds is not shown, for that case)");
         }
+        return Optional.empty();
+    }
+
+    private static Optional<String> secretProblem(String prefix, Entry entry) {
         if (isBlank(entry.appSecret())) {
-            problems.add(prefix + "app-secret is missing: set it to the account's AppSecret, "
-                    + (only ? "as WX_APPSECRET or in a file secrets/wx.app-secret" : "as ${a placeholder} that a file or the environment fills"));
+            return Optional.of(prefix + "app-secret is missing: set it to the account's AppSecret, "
+                    + (prefix.equals("wx.") ? "as WX_APPSECRET or in a file secrets/wx.app-secret" : "as ${a placeholder} that a file or the environment fills"));
         }
-        else if (entry.appSecret().contains("${")) {
-            problems.add(prefix + "app-secret names a placeholder that nothing fills: set that variable, or add that file to the secrets");
+        if (entry.appSecret().contains("${")) {
+            return Optional.of(prefix + "app-secret names a placeholder that nothing fills: set that variable, or add that file to the secrets");
         }
-        else if (!PRINTABLE.matcher(entry.appSecret()).matches()) {
-            problems.add(prefix + "app-secret holds a blank, a line break or a character that is not ASCII: copy the AppSecret again (its value is not shown here)");
+        if (!PRINTABLE.matcher(entry.appSecret()).matches()) {
+            return Optional.of(prefix + "app-secret holds a blank, a line break or a character that is not ASCII: copy the AppSecret again (its value is not shown here)");
         }
+        return Optional.empty();
     }
 
     private Optional<String> baseUrlProblem() {
@@ -221,6 +262,20 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             return Optional.of(is + "must begin with https://");
         }
         return Optional.empty();
+    }
+
+    private Optional<String> textfileProblem() {
+        String is = "wx.metrics.textfile = '%s' ".formatted(metrics.textfile());
+        if (!metrics.textfile().endsWith(".prom")) {
+            return Optional.of(is + "must end in .prom: node_exporter reads no other files");
+        }
+        try {
+            return Files.isDirectory(Path.of(metrics.textfile()).toAbsolutePath().getParent()) ? Optional.empty()
+                    : Optional.of(is + "is in no folder that there is: make it, or correct the path");
+        }
+        catch (InvalidPathException e) {
+            return Optional.of(is + "is no path");
+        }
     }
 
     private static void within(List<String> problems, String name, Duration value, Duration least, Duration most) {

@@ -45,7 +45,7 @@ class AccessTokenSource implements Source {
 
     @Override
     public boolean ageCounts() {
-        return !stable();
+        return account.ageCounts(AccountRefresher.ACCESS_TOKEN);
     }
 
     @Override

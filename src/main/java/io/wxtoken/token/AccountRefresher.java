@@ -1,5 +1,6 @@
 package io.wxtoken.token;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,6 +11,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import io.wxtoken.ExitCode;
+import io.wxtoken.metrics.Meters;
 import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.wechat.Ticket;
@@ -24,7 +26,7 @@ public final class AccountRefresher {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
-    private static final String ACCESS_TOKEN = "access_token";
+    static final String ACCESS_TOKEN = "access_token";
 
     private final TokenRows rows;
 
@@ -32,7 +34,7 @@ public final class AccountRefresher {
 
     private final WeChatClient weChat;
 
-    private final long probeInterval;
+    private final Duration probeInterval;
 
     private final long before;
 
@@ -40,7 +42,7 @@ public final class AccountRefresher {
         this.rows = rows;
         this.refresher = refresher;
         this.weChat = weChat;
-        this.probeInterval = wx.probe().interval().toSeconds();
+        this.probeInterval = wx.probe().interval();
         this.before = wx.refresh().before().toSeconds();
     }
 
@@ -96,11 +98,13 @@ public final class AccountRefresher {
     /** A token that somebody called dead, and that WeChat goes on with, is probed at once: only then may it be forced. */
     private Result probe(Account account, TokenRow row, Result fresh) {
         boolean doubted = row.refreshRequested() != 0 && fresh.row() != row;
-        boolean due = probeInterval > 0 && (doubted || row.now() - row.probedAt() >= probeInterval);
+        boolean due = !probeInterval.isZero() && (doubted || RefreshPolicy.probeDue(row, probeInterval));
         if (!due || !rows.claimProbe(row)) {
             return fresh;
         }
-        return switch (weChat.probe(row.value())) {
+        WeChatClient.Life life = weChat.probe(row.value());
+        Meters.probe(account.appId(), life);
+        return switch (life) {
             case ALIVE -> new Result(fresh.row(), Outcome.FRESH, "probed: alive", ExitCode.OK);
             case UNKNOWN -> new Result(fresh.row(), Outcome.FRESH, "probed: no clear answer", ExitCode.OK);
             case DEAD -> refreshDead(account, fresh.row());

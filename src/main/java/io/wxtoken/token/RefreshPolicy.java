@@ -60,6 +60,21 @@ public final class RefreshPolicy {
         return mayAskNow ? verdict : Verdict.ON_HOLD;
     }
 
+    /** @return the Unix time from which a run refreshes the row, if nobody asks for it earlier; not after now when it is due */
+    public long dueAt(TokenRow row, boolean ageCounts, Node me, String appId) {
+        return switch (judge(row, ageCounts, Occasion.SCHEDULE, me, appId)) {
+            case HELD -> row.claimedUntil() + 1;
+            case ON_HOLD -> row.retryAfter();
+            case FRESH -> Math.min(ageCounts ? row.obtainedAt() + after : Long.MAX_VALUE, row.now() + row.timeLeft() - before);
+            default -> row.now();
+        };
+    }
+
+    /** @param interval {@code wx.probe.interval}; zero for never */
+    static boolean probeDue(TokenRow row, Duration interval) {
+        return !interval.isZero() && row.live() && row.now() - row.probedAt() >= interval.toSeconds();
+    }
+
     /**
      * The second is counted in full: claimed_until and now are both rounded down, and the holder must not lose by it. A
      * claim further ahead than any lease is nobody's: it would hold the row for ever.

@@ -11,6 +11,7 @@ import org.slf4j.LoggerFactory;
 import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
+import io.wxtoken.metrics.Meters;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.wechat.Answer;
 import io.wxtoken.wechat.Answer.Reach;
@@ -90,6 +91,7 @@ public final class Refresher {
             long begun = nanoTime.getAsLong();
             Optional<Claim> claimed = rows.claim(row, me.run(), settings.lease());
             if (claimed.isEmpty()) {
+                Meters.lostClaim(source.appId(), row.type());
                 return Result.fineIfLive(row, Outcome.LOST, verdict.reason());
             }
             Claim claim = claimed.get();
@@ -99,14 +101,14 @@ public final class Refresher {
                         + " s after the claim, too long to fetch within wx.refresh.lease; the next run goes on", ExitCode.RETRY);
             }
             long asked = nanoTime.getAsLong();
-            Answer answer = source.fetch(row, verdict);
+            Answer answer = fetch(source, row, verdict);
             for (int attempt = 1; attempt < TRIES && row.failures() == 0 && mayBeOverInAMoment(answer); attempt++) {
                 Duration pause = Duration.ofMillis((long) (250 * Math.pow(4, attempt - 1) * ThreadLocalRandom.current().nextDouble(0.5, 1.5)));
                 if (stopping.getAsBoolean() || leaseLeft(begun).compareTo(pause.plus(requestTimeout)) < 0 || !sleep(pause)) {
                     break;
                 }
                 asked = nanoTime.getAsLong();
-                answer = source.fetch(row, verdict);
+                answer = fetch(source, row, verdict);
             }
             if (!(answer instanceof Answer.Issued given)) {
                 return failed(claim, source, answer);
@@ -116,6 +118,7 @@ public final class Refresher {
             if (publish(claim, source, given, times.obtainedAgo() + age, times.timeLeft() - age)) {
                 return published(row, source, given, times.obtainedAgo() + age, times.timeLeft() - age, verdict);
             }
+            Meters.fencedPublish(source.appId(), row.type());
             rows.requestAfterFence(row.id());
             Optional<TokenRow> now = rows.read(row.id());
             if (now.isEmpty() || restart == RESTARTS || !now.get().appId().isEmpty() && !now.get().appId().equals(source.appId())) {
@@ -128,6 +131,11 @@ public final class Refresher {
             verdict = occasion == Occasion.FORCED && verdict.due() ? Verdict.FORCED : verdict;
         }
         return notDue(row, verdict);
+    }
+
+    private static Answer fetch(Source source, TokenRow row, Verdict why) {
+        Meters.fetch(source.appId(), row.type());
+        return source.fetch(row, why);
     }
 
     private Verdict judge(TokenRow row, Source source, Occasion occasion) {

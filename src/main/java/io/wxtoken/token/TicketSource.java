@@ -39,7 +39,7 @@ final class TicketSource implements Source {
 
     @Override
     public boolean ageCounts() {
-        return true;
+        return account.ageCounts(ticket.rowType());
     }
 
     @Override

@@ -1,10 +1,13 @@
 package io.wxtoken.token;
 
+import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -46,6 +49,17 @@ public class TokenRows {
         return jdbc.sql(SELECT + " ORDER BY id").query(TokenRows::map).list();
     }
 
+    /** All rows, by id, over a bare connection: for who has no use for Spring's JDBC, which costs more than the statement. */
+    public static List<TokenRow> readAll(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery(SELECT + " ORDER BY id")) {
+            List<TokenRow> rows = new ArrayList<>();
+            while (row.next()) {
+                rows.add(map(row, row.getRow()));
+            }
+            return rows;
+        }
+    }
+
     /** These rows as they are now; what somebody deleted stays as it was, and can't be claimed. */
     public Map<Key, TokenRow> readAgain(Map<Key, TokenRow> seen) {
         Map<Key, TokenRow> now = new HashMap<>();
@@ -60,38 +74,37 @@ public class TokenRows {
 
     /**
      * The rows of these types for each account, by app id and type. An account's row is the first by id that is its own;
-     * for the first account, if there is none, one that is nobody's, such as the source's rows 1 and 2. Rows that are
-     * missing are added.
+     * for the first account, if there is none, one that is nobody's, such as the source's rows 1 and 2. A row that is
+     * missing is null.
      *
-     * @param known all rows, as just read
+     * @param known all rows, as just read, by id
      * @param types of each account
      */
+    public static Map<Key, TokenRow> find(List<TokenRow> known, List<Account> accounts, Function<Account, List<String>> types) {
+        Map<Key, TokenRow> byKey = new HashMap<>();
+        known.forEach(row -> byKey.putIfAbsent(new Key(row.appId(), row.type()), row));
+        Map<Key, TokenRow> found = new LinkedHashMap<>();
+        for (Account account : accounts) {
+            for (String type : types.apply(account)) {
+                Key key = new Key(account.appId(), type);
+                found.put(key, byKey.getOrDefault(key, account.first() ? byKey.get(new Key("", type)) : null));
+            }
+        }
+        return found;
+    }
+
+    /** As {@link #find}; rows that are missing are added. */
     public Map<Key, TokenRow> findOrAdd(List<TokenRow> known, List<Account> accounts, Function<Account, List<String>> types) {
         for (int attempt = 1; attempt <= ATTEMPTS_TO_ADD; attempt++) {
-            Map<Key, TokenRow> byKey = new HashMap<>();
-            known.forEach(row -> byKey.putIfAbsent(new Key(row.appId(), row.type()), row));
-            Map<Key, TokenRow> found = new HashMap<>();
-            List<Key> missing = new ArrayList<>();
-            for (Account account : accounts) {
-                for (String type : types.apply(account)) {
-                    Key key = new Key(account.appId(), type);
-                    TokenRow row = byKey.getOrDefault(key, account.first() ? byKey.get(new Key("", type)) : null);
-                    if (row == null) {
-                        missing.add(key);
-                    }
-                    else {
-                        found.put(key, row);
-                    }
-                }
-            }
-            if (missing.isEmpty()) {
+            Map<Key, TokenRow> found = find(known, accounts, types);
+            if (!found.containsValue(null)) {
                 return found;
             }
             // One after the other from the highest id that was read: nodes that add the same rows at once choose the same
             // ids, and of each only one succeeds; the other reads again.
             int id = known.stream().mapToInt(TokenRow::id).max().orElse(0);
-            for (Key key : missing) {
-                if (!add(++id, key)) {
+            for (Map.Entry<Key, TokenRow> row : found.entrySet()) {
+                if (row.getValue() == null && !add(++id, row.getKey())) {
                     break;
                 }
             }

@@ -2,6 +2,7 @@ package io.wxtoken.wechat;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -14,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.UnresolvedAddressException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -31,9 +33,14 @@ import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.wechat.Answer.Reach;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonGenerator;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.ObjectWriteContext;
 import tools.jackson.core.StreamReadFeature;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.core.exc.StreamReadException;
+import tools.jackson.core.json.JsonFactory;
 
 /**
  * Asks WeChat. One call is one HTTP request, never repeated and never redirected, since it may kill the token before
@@ -57,7 +64,13 @@ public final class WeChatClient {
     /** An absurd lifetime is not believed: today's is 2 hours. */
     private static final long LONGEST_LIFE = Duration.ofDays(30).toSeconds();
 
-    private static final JsonMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+    /** Tokens one by one, as to bind objects takes 400 classes more in each run. */
+    private static final JsonFactory JSON = JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+
+    /** A field's value that is neither a string nor a whole number. */
+    private static final Object OTHER = new Object();
+
+    private static final Object ARRAY = new Object();
 
     static {
         // The JDK's client repeats a GET by itself, up to 5 times, when the connection closes before the answer: each
@@ -97,11 +110,23 @@ public final class WeChatClient {
                     + encode(account.appSecret()));
             case STABLE_TOKEN -> HttpRequest.newBuilder(URI.create(baseUrl + "/cgi-bin/stable_token"))
                 .header("Content-Type", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofByteArray(JSON.writeValueAsBytes(Map.of("grant_type", "client_credential",
-                        "appid", account.appId(), "secret", account.appSecret(), "force_refresh", force))))
+                .POST(HttpRequest.BodyPublishers.ofByteArray(stableTokenRequest(account, force)))
                 .build();
         };
         return read(ask(request), "access_token", account.appSecret());
+    }
+
+    private static byte[] stableTokenRequest(Account account, boolean force) {
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        try (JsonGenerator json = JSON.createGenerator(ObjectWriteContext.empty(), body)) {
+            json.writeStartObject()
+                .writeStringProperty("grant_type", "client_credential")
+                .writeStringProperty("appid", account.appId())
+                .writeStringProperty("secret", account.appSecret())
+                .writeBooleanProperty("force_refresh", force)
+                .writeEndObject();
+        }
+        return body.toByteArray();
     }
 
     /** Fetches a ticket with a live access_token. */
@@ -124,11 +149,9 @@ public final class WeChatClient {
             return Life.UNKNOWN;
         }
         try {
-            JsonNode json = JSON.readTree(reply.body());
-            if (json.path("ip_list").isArray()) {
-                return Life.ALIVE;
-            }
-            return TOKEN_DEAD.contains(json.path("errcode").asInt(0)) ? Life.DEAD : Life.UNKNOWN;
+            Map<String, Object> fields = fields(reply.body());
+            return fields.get("ip_list") == ARRAY ? Life.ALIVE
+                    : fields.get("errcode") instanceof Integer errcode && TOKEN_DEAD.contains(errcode) ? Life.DEAD : Life.UNKNOWN;
         }
         catch (JacksonException e) {
             return Life.UNKNOWN;
@@ -201,30 +224,51 @@ public final class WeChatClient {
         if (reply.body().length == 0) {
             return new Answer.Unknown("an empty answer", Reach.ANSWERED);
         }
-        JsonNode json;
+        Map<String, Object> fields;
         try {
-            json = JSON.readTree(reply.body());
+            fields = fields(reply.body());
         }
         catch (JacksonException e) {
             return new Answer.Unknown("an answer that is not JSON", Reach.ANSWERED); // the text of e quotes the answer
         }
-        JsonNode errcode = json.path("errcode");
-        if (errcode.isIntegralNumber() && errcode.canConvertToInt() && errcode.intValue() != 0) {
-            return new Answer.Refused(errcode.intValue(), oneLine(json.path("errmsg").asString(""), secret));
-        }
-        JsonNode value = json.path(field);
-        JsonNode expiresIn = json.path("expires_in");
-        if (!errcode.isMissingNode() && !(errcode.isIntegralNumber() && errcode.canConvertToInt())) {
+        if (!(fields.getOrDefault("errcode", 0) instanceof Integer errcode)) {
             return new Answer.Unknown("an answer whose errcode is no number", Reach.ANSWERED);
         }
-        if (!value.isString() || !TOKEN.matcher(value.stringValue()).matches()) {
+        if (errcode != 0) {
+            return new Answer.Refused(errcode, oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret));
+        }
+        if (!(fields.get(field) instanceof String value) || !TOKEN.matcher(value).matches()) {
             return new Answer.Unknown("an answer without a usable " + field, Reach.ANSWERED);
         }
-        if (!expiresIn.isIntegralNumber() || !expiresIn.canConvertToLong() || expiresIn.longValue() < 1
+        if (!(fields.get("expires_in") instanceof Number expiresIn) || expiresIn instanceof BigInteger || expiresIn.longValue() < 1
                 || expiresIn.longValue() > LONGEST_LIFE) {
             return new Answer.Unknown("an answer without a usable expires_in", Reach.ANSWERED);
         }
-        return new Answer.Issued(value.stringValue(), expiresIn.longValue());
+        return new Answer.Issued(value, expiresIn.longValue());
+    }
+
+    /** The fields of the object that the answer is, without what is nested in them; none when it is something else. */
+    private static Map<String, Object> fields(byte[] body) throws JacksonException {
+        Map<String, Object> fields = new HashMap<>();
+        try (JsonParser json = JSON.createParser(ObjectReadContext.empty(), body)) {
+            if (json.nextToken() == JsonToken.START_OBJECT) {
+                while (json.nextToken() != JsonToken.END_OBJECT) {
+                    String name = json.currentName();
+                    fields.put(name, switch (json.nextToken()) {
+                        case VALUE_STRING -> json.getString();
+                        case VALUE_NUMBER_INT -> json.getNumberValue();
+                        case START_ARRAY -> ARRAY;
+                        default -> OTHER;
+                    });
+                    json.skipChildren();
+                }
+            }
+            json.skipChildren();
+            if (json.nextToken() != null) {
+                throw new StreamReadException(json, "something follows the answer's end");
+            }
+        }
+        return fields;
     }
 
     /**

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 import org.springframework.util.FileSystemUtils;
 
@@ -19,14 +20,14 @@ import io.wxtoken.WxToken;
 import io.wxtoken.standin.StandIn;
 
 /**
- * The built jar, started as a process in a folder of its own, as a scheduler would: with settings in its environment. It is
- * unpacked beside its libraries, with a class-data archive, and so starts in half the time.
+ * The built archive's program, started as a process in a folder of its own, as a scheduler would: with settings in its
+ * environment, and with the launcher's flags and class-data archive.
  */
 public final class Program {
 
     private static final String JAVA = System.getProperty("java.home") + File.separator + "bin" + File.separator + "java";
 
-    private static final Path JAR = Path.of(System.getProperty("wx.jar"));
+    private static final Path ARCHIVE = Path.of(System.getProperty("wx.archive"));
 
     private static Path installed;
 
@@ -36,7 +37,8 @@ public final class Program {
 
     private final Map<String, String> environment = new HashMap<>();
 
-    private final List<String> jvmOptions = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:cds=off"));
+    private final List<String> jvmOptions = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:CompileThresholdScaling=8",
+            "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable"));
 
     private final List<String> arguments = new ArrayList<>();
 
@@ -86,15 +88,9 @@ public final class Program {
         return "wx%06d".formatted(i);
     }
 
-    /** As the README's first way to run it: the jar as it was built. */
-    public Program asOneJar() {
-        program = List.of("-jar", JAR.toString());
-        return this;
-    }
-
     /** With a configuration class of the tests' beside the program's own. */
     public Program with(Class<?> configuration) {
-        program = List.of(archived(), "-cp", installed() + File.pathSeparator + JAR.resolveSibling("test-classes"), WxToken.class.getName());
+        program = List.of(archived(), "-cp", installed() + File.pathSeparator + ARCHIVE.resolveSibling("test-classes"), WxToken.class.getName());
         return with("SPRING_MAIN_SOURCES", configuration.getName());
     }
 
@@ -179,16 +175,19 @@ public final class Program {
         installed();
     }
 
-    private static synchronized Path installed() {
+    /** The jar in the unpacked archive, with the launcher, config and libraries beside it. */
+    public static synchronized Path installed() {
         if (installed == null) {
-            Path home = JAR.resolveSibling("installed");
-            Path jar = home.resolve(JAR.getFileName());
+            Path target = ARCHIVE.resolveSibling("installed");
+            Path jar = target.resolve("wx-token/wx-token.jar");
             try {
-                if (!Files.exists(archive(jar)) || Files.getLastModifiedTime(archive(jar)).compareTo(Files.getLastModifiedTime(JAR)) < 0) {
-                    FileSystemUtils.deleteRecursively(home);
-                    Files.createDirectories(home);
-                    execute(new ProcessBuilder(JAVA, "-Djarmode=tools", "-jar", JAR.toString(), "extract", "--force", "--destination", home.toString()));
-                    train(jar);
+                if (!Files.exists(jar) || Files.getLastModifiedTime(target).compareTo(Files.getLastModifiedTime(ARCHIVE)) < 0) {
+                    FileSystemUtils.deleteRecursively(target);
+                    Files.createDirectories(target);
+                    unpack(target);
+                    if (File.separatorChar == '/') {
+                        execute(launcher(jar, "archive"));
+                    }
                 }
             }
             catch (IOException e) {
@@ -199,24 +198,28 @@ public final class Program {
         return installed;
     }
 
+    /** The archive's folder wx-token, unpacked there. */
+    public static void unpack(Path folder) throws IOException {
+        execute(new ProcessBuilder("tar", "-xzf", ARCHIVE.toString(), "-C", folder.toString()));
+    }
+
+    /** What an operator starts, with the tests' JVM. */
+    public static ProcessBuilder launcher(Path jar, String... arguments) {
+        List<String> command = new ArrayList<>(List.of(jar.resolveSibling("wx-token").toString()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().keySet().removeIf(name -> name.startsWith("WX_") || name.startsWith("SPRING_"));
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        return builder;
+    }
+
+    /** The class-data archive that the launcher made. */
     private static String archived() {
-        return "-XX:SharedArchiveFile=" + archive(installed());
-    }
-
-    private static Path archive(Path jar) {
-        return jar.resolveSibling("wx-token.jsa");
-    }
-
-    /** A run that refreshes loads the classes to keep. */
-    private static void train(Path jar) throws IOException {
-        try (StandIn weChat = StandIn.start()) {
-            Program training = against(weChat, jar.getParent()).on(TestDatabase.servers().findFirst().orElseThrow())
-                .jvm("-XX:ArchiveClassesAtExit=" + archive(jar));
-            training.program = List.of("-jar", jar.toString());
-            Ended ended = training.run();
-            if (ended.exitCode() != 0) {
-                throw new IllegalStateException("the run that makes the class-data archive failed: " + ended.text());
-            }
+        try (Stream<Path> files = Files.list(Files.createDirectories(installed().resolveSibling("cache")))) {
+            return "-XX:SharedArchiveFile=" + files.filter(file -> file.toString().endsWith(".jsa")).findFirst().orElse(Path.of("none"));
+        }
+        catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -1,0 +1,99 @@
+package io.wxtoken;
+
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+
+import io.wxtoken.job.RefreshRun;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The command line. A setting may stand in it anywhere, as {@code --wx.refresh.after=10m}; it goes to Spring as it is. */
+@Command(name = "wx-token", mixinStandardHelpOptions = true, versionProvider = Commands.Version.class, sortOptions = false,
+        description = "Keeps the access_token and tickets of WeChat Official Accounts fresh in the table wx_token. Without a command:"
+                + " refreshes what is due, and ends.",
+        footer = { "", "A setting may stand in the command line, too: --wx.refresh.after=40m; see config/application.yml.",
+                "Exit codes: 0 all is well, 1 the next run may mend it, 2 a person must act, 3 the database fails, 143 SIGTERM." })
+final class Commands implements Callable<Integer> {
+
+    private static final Predicate<String> SETTING = Pattern.compile("--[a-z][^=]*\\.[^=]+=.*", Pattern.DOTALL).asMatchPredicate();
+
+    private final String[] settings;
+
+    @Mixin
+    private Which which;
+
+    private Commands(String[] settings) {
+        this.settings = settings;
+    }
+
+    static ExitCode run(String... args) {
+        String[] settings = Arrays.stream(args).filter(SETTING).toArray(String[]::new);
+        CommandLine commandLine = new CommandLine(new Commands(settings));
+        commandLine.setParameterExceptionHandler((e, arguments) -> {
+            System.err.println("wx-token: " + problem(e));
+            return ExitCode.ACT.code();
+        });
+        return ExitCode.of(commandLine.execute(Arrays.stream(args).filter(SETTING.negate()).toArray(String[]::new)));
+    }
+
+    /** What stands behind a "=" may be a secret that went to the wrong place. */
+    private static String problem(ParameterException e) {
+        if (e instanceof UnmatchedArgumentException unmatched) {
+            String argument = unmatched.getUnmatched().get(0);
+            return argument.startsWith("-") ? "unknown argument '" + argument.replaceAll("(?s)=.*", "=…")
+                    + "': see --help; a setting is written --name.of.it=value" : "unknown command '" + argument + "': see --help";
+        }
+        return e.getMessage().lines().findFirst().orElse("") + ": see --help";
+    }
+
+    /** What a refresh is asked to do beyond the schedule. */
+    static final class Which {
+
+        @Option(names = "--force", description = "Refresh the access_tokens now, due or not (one has leaked, say).")
+        private boolean force;
+
+        @Option(names = "--app-id", paramLabel = "APPID", description = "Only this account.")
+        private String appId;
+
+        RefreshRun.Options options() {
+            return new RefreshRun.Options(force, appId);
+        }
+    }
+
+    static final class Version implements IVersionProvider {
+
+        @Override
+        public String[] getVersion() {
+            String version = WxToken.class.getPackage().getImplementationVersion();
+            return new String[] { "wx-token " + (version == null ? "(not packaged)" : version) + ", Java " + Runtime.version() };
+        }
+    }
+
+    @Override
+    public Integer call() {
+        return refresh(which);
+    }
+
+    @Command(mixinStandardHelpOptions = true, description = "Refreshes what is due (the default).")
+    int refresh(@Mixin Which which) {
+        return WxToken.execute(environment -> RefreshCommand.run(environment, which.options()), settings).code();
+    }
+
+    @Command(mixinStandardHelpOptions = true, description = "Shows each row. Exit code 0 when every row is usable, 1 when one is not. Needs the database"
+            + " only, neither secrets nor WeChat.")
+    int status(@Option(names = "--json", description = "For machines.") boolean json) {
+        return WxToken.execute(environment -> WxToken.status(environment, json), settings).code();
+    }
+
+    @Command(mixinStandardHelpOptions = true, description = "Makes the tables, or brings them up to date, for a database user who may; the job's own user need not.")
+    int migrate() {
+        return WxToken.execute(WxToken::migrate, settings).code();
+    }
+}

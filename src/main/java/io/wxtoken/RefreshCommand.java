@@ -1,0 +1,152 @@
+package io.wxtoken;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.logging.LogLevel;
+import org.springframework.boot.logging.LoggingSystem;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.core.env.ConfigurableEnvironment;
+import org.springframework.core.env.MapPropertySource;
+
+import io.wxtoken.database.DatabaseConfiguration;
+import io.wxtoken.job.Look;
+import io.wxtoken.job.RefreshJobConfiguration;
+import io.wxtoken.job.RefreshRun;
+import io.wxtoken.job.RunGuard;
+import io.wxtoken.metrics.Textfile;
+import io.wxtoken.settings.InvalidSettingsException;
+import io.wxtoken.settings.Settings;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.TokenRow;
+import io.wxtoken.token.TokenRows;
+
+/** A look at the rows; when something is due, Spring's context and the job in it; when they are wanted, metrics of both. */
+final class RefreshCommand {
+
+    private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
+
+    /** Loggers of libraries that write a request's URL, and so the secret, or a statement's values, and so the token. */
+    private static final List<String> SECRET_TELLERS = List.of("jdk.httpclient.HttpClient", "jdk.internal.httpclient.debug",
+            "jdk.internal.httpclient.hpack.debug", "org.springframework.jdbc.core.StatementCreatorUtils");
+
+    private final ConfigurableEnvironment environment;
+
+    private final WxProperties wx;
+
+    private final RefreshRun.Options options;
+
+    private final RunGuard guard;
+
+    private Map<TokenRows.Key, TokenRow> seen = Map.of();
+
+    private RefreshCommand(ConfigurableEnvironment environment, WxProperties wx, RefreshRun.Options options, RunGuard guard) {
+        this.environment = environment;
+        this.wx = wx;
+        this.options = options;
+        this.guard = guard;
+    }
+
+    static ExitCode run(ConfigurableEnvironment environment, RefreshRun.Options options) throws Exception {
+        try (RunGuard guard = new RunGuard()) {
+            WxProperties wx = Settings.read(environment);
+            if (options.appId() != null && wx.allAccounts().stream().noneMatch(account -> account.appId().equals(options.appId()))) {
+                throw new InvalidSettingsException("--app-id=" + options.appId() + " is none of the configured accounts: see wx.app-id and wx.accounts");
+            }
+            guard.limit(wx.run().timeout());
+            RefreshCommand command = new RefreshCommand(environment, wx, options, guard);
+            return command.measured() ? command.runMeasured() : command.run();
+        }
+    }
+
+    private boolean measured() {
+        return wx.metrics().textfile() != null && !wx.metrics().textfile().isEmpty();
+    }
+
+    private ExitCode runMeasured() throws Exception {
+        try (Textfile metrics = new Textfile(Path.of(wx.metrics().textfile()))) {
+            try {
+                ExitCode exitCode = run();
+                write(metrics, exitCode);
+                return exitCode;
+            }
+            catch (Exception e) {
+                write(metrics, Failure.of(e, environment).exitCode());
+                throw e;
+            }
+        }
+    }
+
+    /** Metrics are no reason to fail. */
+    private void write(Textfile metrics, ExitCode exitCode) {
+        try {
+            metrics.write(seen, exitCode);
+        }
+        catch (IOException e) {
+            WxToken.tell(environment, List.of("wx.metrics.textfile = " + wx.metrics().textfile() + " can't be written (" + e.getClass().getSimpleName()
+                    + "): give this user the right to write into its folder, or correct it"));
+        }
+    }
+
+    private ExitCode run() throws Exception {
+        Look look = look();
+        if (look.nothingDue()) {
+            sayNothingIsDue();
+            return ExitCode.OK;
+        }
+        if (guard.stopping()) {
+            return ExitCode.STOPPED;
+        }
+        ExitCode exitCode = runJob(look.schemaComplete());
+        if (measured()) {
+            look();
+        }
+        return exitCode;
+    }
+
+    private Look look() throws SQLException {
+        Look look = Look.at(environment, wx, options);
+        seen = look.rows();
+        return look;
+    }
+
+    /** For people only: under cron each line is a mail. */
+    private void sayNothingIsDue() {
+        if (System.console() != null || WxToken.debug(environment)) {
+            System.out.println((seen.size() == 1 ? "1 row" : seen.size() + " rows") + ": nothing is due; exit code 0");
+        }
+    }
+
+    private ExitCode runJob(boolean schemaComplete) throws Exception {
+        // A connection for each worker; on MySQL Spring Batch takes its ids over a second one.
+        int connections = Math.max(2, Math.min(wx.refresh().concurrency(), wx.allAccounts().size()));
+        environment.getPropertySources().addLast(new MapPropertySource("wx-token", Map.of(
+                "spring.datasource.hikari.maximum-pool-size", connections, "spring.flyway.enabled", !schemaComplete)));
+        SpringApplication application = WxToken.application(environment, DatabaseConfiguration.class, RefreshJobConfiguration.class);
+        application.addInitializers(context -> {
+            SECRET_TELLERS.forEach(logger -> LoggingSystem.get(WxToken.class.getClassLoader()).setLogLevel(logger, LogLevel.OFF));
+            warnOfFileBeforeRealWeChat();
+            context.getBeanFactory().registerSingleton("wx", wx);
+            context.getBeanFactory().registerSingleton("runGuard", guard);
+            context.getBeanFactory().registerSingleton("runOptions", options);
+        });
+        try (ConfigurableApplicationContext context = application.run()) {
+            return context.getBean(RefreshRun.class).run();
+        }
+    }
+
+    /** A node whose database URL is missing or misspelt would be the second program that kills the others' tokens. */
+    private void warnOfFileBeforeRealWeChat() {
+        String url = Settings.databaseUrl(environment);
+        if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().startsWith("https:")) {
+            log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id, they and this one"
+                    + " kill each other's tokens. Set spring.datasource.url to the MySQL that all share", Failure.withoutSecrets(url));
+        }
+    }
+}

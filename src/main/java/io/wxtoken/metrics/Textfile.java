@@ -1,0 +1,98 @@
+package io.wxtoken.metrics;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Metrics;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.wxtoken.ExitCode;
+import io.wxtoken.token.TokenRow;
+import io.wxtoken.token.TokenRows;
+
+/**
+ * The metrics of one run, in a file for node_exporter's textfile collector. Gauges are as of this run; counters go on from
+ * what the file said before, so that they count over all runs of this node.
+ */
+public final class Textfile implements AutoCloseable {
+
+    private static final Pattern COUNTER = Pattern.compile("(?m)^(wx_token_\\w+)_total\\{([^}]*)} (\\S+)$");
+
+    private static final Pattern LABEL = Pattern.compile("(\\w+)=\"([^\"]*)\"");
+
+    private final Path file;
+
+    private final long begun = System.nanoTime();
+
+    private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+
+    /** From here on {@link Meters} count. */
+    public Textfile(Path file) {
+        this.file = file;
+        Metrics.addRegistry(registry);
+    }
+
+    /**
+     * Replaces the file, atomically.
+     *
+     * @param rows of the configured accounts; none if they could not be read
+     */
+    public void write(Map<TokenRows.Key, TokenRow> rows, ExitCode exitCode) throws IOException {
+        carryOn();
+        for (Map.Entry<TokenRows.Key, TokenRow> entry : rows.entrySet()) {
+            TokenRow row = entry.getValue();
+            if (row == null) {
+                continue;
+            }
+            Tags tags = Tags.of("app_id", entry.getKey().appId(), "type", row.type());
+            gauge("wx.token.life.left", "seconds", "Seconds that the value has left, as of the last run", tags, row.value().isEmpty() ? 0 : row.timeLeft());
+            gauge("wx.token.age", "seconds", "Seconds since the value was obtained, as of the last run", tags, row.age());
+            gauge("wx.token.last.success.timestamp", "seconds", "When the value was obtained", tags, row.obtainedAt());
+            gauge("wx.token.failures.in.a.row", null, "Refreshes in a row that failed or did not finish", tags, row.failures());
+        }
+        gauge("wx.token.run.duration", "seconds", "How long the last run took, without the JVM's start", Tags.empty(),
+                Duration.ofNanos(System.nanoTime() - begun).toMillis() / 1000.0);
+        gauge("wx.token.run.exit.code", null, "0 well, 1 the next run may mend it, 2 a person must act, 3 the database, 143 stopped", Tags.empty(), exitCode.code());
+        gauge("wx.token.last.run.timestamp", "seconds", "When the last run ended", Tags.empty(), System.currentTimeMillis() / 1000);
+        Path folder = file.toAbsolutePath().getParent();
+        Path written = folder.resolve("." + file.getFileName() + "." + ProcessHandle.current().pid());
+        Files.writeString(written, registry.scrape());
+        Files.move(written, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private void gauge(String name, String unit, String description, Tags tags, double value) {
+        Gauge.builder(name, () -> value).baseUnit(unit).description(description).tags(tags).register(registry);
+    }
+
+    /** A file that can't be read, or that is somebody else's, is as good as none: counters then start again at 0. */
+    private void carryOn() {
+        String before;
+        try {
+            before = Files.readString(file);
+        }
+        catch (IOException none) {
+            return;
+        }
+        Matcher counter = COUNTER.matcher(before);
+        while (counter.find()) {
+            Tags tags = Tags.empty();
+            for (Matcher label = LABEL.matcher(counter.group(2)); label.find();) {
+                tags = tags.and(label.group(1), label.group(2));
+            }
+            registry.counter(counter.group(1).replace('_', '.'), tags).increment(Double.parseDouble(counter.group(3)));
+        }
+    }
+
+    @Override
+    public void close() {
+        Metrics.removeRegistry(registry);
+    }
+}

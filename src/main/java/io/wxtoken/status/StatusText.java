@@ -1,0 +1,74 @@
+package io.wxtoken.status;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+import picocli.CommandLine.Help.Ansi;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/** A {@link Status} for people, and for machines. */
+public final class StatusText {
+
+    private static final List<String> TITLES = List.of("ACCOUNT", "TYPE", "STATE", "AGE", "LEFT", "NEXT REFRESH", "CLAIMED BY", "LAST ERROR");
+
+    private static final int STATE = 2;
+
+    private StatusText() {
+    }
+
+    /** Names as in the table wx_token, times as ISO 8601 in UTC. */
+    public static String json(Status status) {
+        return JsonMapper.builder().propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE).enable(SerializationFeature.INDENT_OUTPUT)
+            .build().writeValueAsString(status);
+    }
+
+    /** @param ansi whether, and how, to colour */
+    public static String table(Status status, Ansi ansi) {
+        List<List<String>> lines = new ArrayList<>(List.of(TITLES));
+        status.rows().forEach(row -> lines.add(cells(row, status.readAt())));
+        int[] widths = new int[TITLES.size()];
+        lines.forEach(line -> {
+            for (int i = 0; i < widths.length; i++) {
+                widths[i] = Math.max(widths[i], line.get(i).length());
+            }
+        });
+        StringBuilder table = new StringBuilder();
+        for (int i = 0; i < lines.size(); i++) {
+            StringBuilder line = new StringBuilder();
+            for (int column = 0; column < widths.length; column++) {
+                String cell = lines.get(i).get(column);
+                String padding = " ".repeat(widths[column] - cell.length() + 2);
+                boolean coloured = column == STATE && i > 0;
+                line.append(coloured ? ansi.string("@|" + colour(status.rows().get(i - 1).state()) + " " + cell + "|@") : cell).append(padding);
+            }
+            table.append(line.toString().stripTrailing()).append(System.lineSeparator());
+        }
+        return table.toString();
+    }
+
+    private static List<String> cells(Status.Row row, Instant now) {
+        String next = row.nextRefresh() == null ? "-" : row.nextRefresh().isAfter(now) ? "in " + text(Duration.between(now, row.nextRefresh()).toSeconds())
+                : "next run";
+        return List.of(row.appId().isEmpty() ? "(none)" : row.appId(), row.type(), row.state().name().toLowerCase(Locale.ROOT).replace('_', ' '),
+                row.ageSeconds() == null ? "-" : text(row.ageSeconds()), row.secondsLeft() == null ? "-" : row.secondsLeft() > 0 ? text(row.secondsLeft()) : "over",
+                next, row.claimedBy() == null ? "-" : row.claimedBy(), row.note());
+    }
+
+    private static String colour(Status.State state) {
+        return switch (state) {
+            case FRESH, HELD -> "green";
+            case DUE, FAILING -> "yellow";
+            case DEAD -> "bold,red";
+            case NOT_CONFIGURED -> "faint";
+        };
+    }
+
+    private static String text(long seconds) {
+        return seconds < 120 ? seconds + " s" : seconds < 7200 * 2 ? seconds / 60 + " min" : seconds / 3600 + " h";
+    }
+}
