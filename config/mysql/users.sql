@@ -1,0 +1,14 @@
+-- Three database users, for three roles. Run it once, as an administrator, with your own passwords and hosts:
+--     mysql < config/mysql/users.sql
+-- then make the tables, as the migrator:
+--     SPRING_DATASOURCE_USERNAME=wx_migrator SPRING_DATASOURCE_PASSWORD=... ./wx-token migrate
+-- and then grant the other two their rights to them:
+--     mysql < config/mysql/grants.sql
+-- MySQL 8 and later, MariaDB 10.6 and later. REQUIRE SSL: without TLS these users are refused.
+
+CREATE USER wx_migrator@'%' IDENTIFIED BY 'change-me-1' REQUIRE SSL;
+CREATE USER wx_token@'%'    IDENTIFIED BY 'change-me-2' REQUIRE SSL;
+CREATE USER wx_reader@'%'   IDENTIFIED BY 'change-me-3' REQUIRE SSL;
+
+-- Makes and changes the tables, when you install or upgrade.
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES ON wx.* TO wx_migrator@'%';

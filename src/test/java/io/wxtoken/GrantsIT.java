@@ -1,0 +1,162 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.TestDatabase;
+
+/** The program and an application, as the users of {@code config/mysql}, with exactly those rights, on a server that they must use TLS with. */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#servers")
+class GrantsIT {
+
+    @Parameter
+    TestDatabase server;
+
+    @TempDir
+    Path folder;
+
+    private TestDatabase database;
+
+    private String schema;
+
+    private StandIn weChat;
+
+    @BeforeEach
+    void start() throws Exception {
+        database = server.fresh();
+        schema = database.url().replaceFirst(".*/([^?]*).*", "$1");
+        weChat = StandIn.start();
+        asAdministrator("users.sql");
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+        for (String user : List.of("wx_migrator", "wx_token", "wx_reader")) {
+            database.jdbc().sql("DROP USER " + ofThisTest(user) + "@'%'").update();
+        }
+        database.close();
+    }
+
+    /** So that the test meets nobody else's users. */
+    private String ofThisTest(String user) {
+        return user + schema.substring(2);
+    }
+
+    private void asAdministrator(String file) throws Exception {
+        String script = Files.readString(Path.of("config/mysql", file)).replaceAll("(?m)--.*$", "").replace("wx.", schema + ".");
+        for (String statement : script.replaceAll("(wx_\\w+)@", "$1" + schema.substring(2) + "@").split(";")) {
+            if (!statement.isBlank()) {
+                database.jdbc().sql(statement).update();
+            }
+        }
+    }
+
+    private String url(String more) {
+        return database.url().replaceAll("\\?.*", "?" + more);
+    }
+
+    private Said run(String user, String password, String... arguments) {
+        return Said.by(Stream.concat(Stream.of("--spring.datasource.url=" + url("sslMode=REQUIRED"), "--spring.datasource.username=" + ofThisTest(user),
+                "--spring.datasource.password=" + password, "--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
+                "--wx.api.base-url=" + weChat.baseUrl()), Stream.of(arguments)).toList());
+    }
+
+    private Said job(String... arguments) {
+        return run("wx_token", "change-me-2", arguments);
+    }
+
+    private void install() throws Exception {
+        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 5").inOneLine();
+        asAdministrator("grants.sql");
+    }
+
+    @Test
+    void theJobRefreshesAndCleansUpAndAReaderReadsAndAsks() throws Exception {
+        job().ended(ExitCode.DATABASE).saying("refuses: check spring.datasource.username, .password and the user's grants").inOneLine();
+        install();
+        job().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
+        assertThat(job().ended(ExitCode.OK).text()).isEmpty();
+        run("wx_reader", "change-me-3", "status").ended(ExitCode.OK).saying("access_token", "fresh");
+
+        // The twentieth execution takes the first with it, which is a year old.
+        database.jdbc().sql("UPDATE BATCH_JOB_EXECUTION SET CREATE_TIME = CREATE_TIME - INTERVAL 1 YEAR").update();
+        database.jdbc().sql("UPDATE BATCH_JOB_EXECUTION_SEQ SET ID = 19").update();
+        try (Connection reader = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_reader"), "change-me-3"); Statement statement = reader.createStatement()) {
+            database.jdbc().sql("UPDATE wx_token SET retry_after = 0").update();
+            assertThat(statement.executeUpdate("UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '" + weChat.lastIssued()
+                    + "' AND refresh_requested = 0")).isEqualTo(1);
+            job().ended(ExitCode.OK).saying("(a refresh was requested)");
+            assertThat(weChat.tokenCalls()).isEqualTo(2);
+            try (var token = statement.executeQuery("SELECT value FROM wx_token WHERE type = 'access_token'")) {
+                token.next();
+                assertThat(token.getString(1)).isEqualTo(weChat.lastIssued());
+            }
+            for (String forbidden : List.of("UPDATE wx_token SET value = ''", "UPDATE wx_token SET expire = '0'", "DELETE FROM wx_token",
+                    "INSERT INTO wx_token (id, type, expire, value) VALUES (9, 'x', '', '')", "SELECT * FROM BATCH_JOB_EXECUTION",
+                    "SELECT * FROM flyway_schema_history", "DROP TABLE wx_token", "CREATE TABLE x (id int)")) {
+                assertRefused(statement, forbidden);
+            }
+        }
+        assertThat(database.jdbc().sql("SELECT JOB_EXECUTION_ID FROM BATCH_JOB_EXECUTION").query(Long.class).list()).containsExactly(20L);
+
+        try (Connection job = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_token"), "change-me-2"); Statement statement = job.createStatement()) {
+            for (String forbidden : List.of("DELETE FROM wx_token", "DROP TABLE wx_token", "CREATE TABLE x (id int)", "ALTER TABLE wx_token ADD x int",
+                    "UPDATE flyway_schema_history SET success = 0", "SELECT * FROM mysql.user")) {
+                assertRefused(statement, forbidden);
+            }
+        }
+    }
+
+    private static void assertRefused(Statement statement, String sql) {
+        assertThatThrownBy(() -> statement.execute(sql)).as(sql).isInstanceOf(SQLException.class).hasMessageContaining("denied");
+    }
+
+    /** The README's URL for production, on a server whose certificate is for localhost, by an authority of our own. */
+    @Test
+    void theUrlForProductionGoesOverTlsToTheServerThatIsMeantOnly() throws Exception {
+        if (!server.toString().equals("MariaDB")) {
+            return; // MySQL's own certificate names no host
+        }
+        install();
+        String localhost = url("sslMode=VERIFY_IDENTITY").replace("127.0.0.1", "localhost");
+        assertThat(program(localhost, true)).isEqualTo(0);
+        assertThat(program(url("sslMode=VERIFY_IDENTITY"), true)).as("a host that the certificate does not name").isEqualTo(3);
+        assertThat(program(localhost, false)).as("an authority that is not trusted").isEqualTo(3);
+        assertThat(program(url("sslMode=DISABLED"), true)).as("these users must use TLS").isEqualTo(3);
+    }
+
+    private int program(String url, boolean trusting) {
+        Program program = Program.against(weChat, folder).with("SPRING_DATASOURCE_URL", url).with("SPRING_DATASOURCE_USERNAME", ofThisTest("wx_token"))
+            .with("SPRING_DATASOURCE_PASSWORD", "change-me-2");
+        if (trusting) {
+            TestDatabase.trustingMariaDb().forEach(program::jvm);
+        }
+        Program.Ended ended = program.run();
+        if (ended.exitCode() != 0) {
+            assertThat(ended.text()).startsWith("wx-token: ").contains("the database at jdbc:mysql:").doesNotContain("change-me");
+            assertThat(ended.text().lines()).hasSize(1);
+        }
+        return ended.exitCode();
+    }
+}
