@@ -10,7 +10,7 @@ const read = file => readFileSync('config/' + file, 'utf8')
 const problems = []
 const expect = (condition, problem) => condition || problems.push(problem)
 
-// ---- Kubernetes: types by the compiler, and what they can't say (numbers' ranges) by the models themselves
+// ---- Kubernetes: types by the compiler, the ranges of numbers by the models, and some of what only a server checks
 const grafana = './node_modules/@grafana/schema/dist/esm/raw'
 const type = (path, name) => `import("${grafana}/composable/${path}_types.gen").${name}`
 let ts = `import type { Dashboard, Panel, FieldConfig } from "${grafana}/dashboard/x/dashboard_types.gen"
@@ -23,7 +23,14 @@ const declare = (type, value) => ts += `{ const x: ${type} = ${JSON.stringify(va
 for (const object of parseAllDocuments(readFileSync(manifests, 'utf8')).map(document => document.toJS())) {
   const models = 'kubernetes-models/' + object.apiVersion
   declare(`import("${models}").I${object.kind}`, object)
-  new (await import(models))[object.kind](object).validate()
+  try { new (await import(models))[object.kind](object).validate() } catch (e) { problems.push(`${object.kind}: ${e.message}`) }
+  const pod = (object.spec?.jobTemplate ?? object).spec?.template.spec
+  for (const { name, resources, volumeMounts } of pod?.containers ?? []) {
+    for (const resource of [resources.requests, resources.limits].flatMap(Object.keys))
+      expect(['cpu', 'memory'].includes(resource), `${name}: there is no resource ${resource}`)
+    for (const mount of volumeMounts)
+      expect(pod.volumes.some(volume => volume.name === mount.name), `${name}: there is no volume ${mount.name}`)
+  }
 }
 const leaves = o => Object.entries(o).flatMap(([key, value]) => value && typeof value === 'object' ? leaves(value) : [key])
 for (const key of leaves(parse(read('kubernetes/application.yml'))))
@@ -62,4 +69,4 @@ for (const line of read('cron').split('\n').filter(line => !/^(#.*|[A-Z_]+=.*|)$
 expect(read('cron').endsWith('\n'), 'cron: it ignores a last line without a newline')
 
 writeFileSync(results + '/check.ts', ts)
-if (problems.length) throw problems.join('\n')
+if (problems.length) { console.error(problems.join('\n')); process.exit(1) }
