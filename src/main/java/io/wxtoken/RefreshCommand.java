@@ -1,8 +1,7 @@
 package io.wxtoken;
 
 import java.io.IOException;
-import java.nio.file.Path;
-import java.sql.SQLException;
+import java.nio.file.NoSuchFileException;
 import java.util.List;
 import java.util.Map;
 
@@ -36,9 +35,9 @@ final class RefreshCommand {
     private static final List<String> SECRET_TELLERS = List.of("jdk.httpclient.HttpClient", "jdk.internal.httpclient.debug",
             "jdk.internal.httpclient.hpack.debug", "org.springframework.jdbc.core.StatementCreatorUtils");
 
-    private final ConfigurableEnvironment environment;
+    private static final String TEXTFILE = "wx.metrics.textfile";
 
-    private final WxProperties wx;
+    private final ConfigurableEnvironment environment;
 
     private final RefreshRun.Options options;
 
@@ -46,31 +45,23 @@ final class RefreshCommand {
 
     private Map<TokenRows.Key, TokenRow> seen = Map.of();
 
-    private RefreshCommand(ConfigurableEnvironment environment, WxProperties wx, RefreshRun.Options options, RunGuard guard) {
+    private RefreshCommand(ConfigurableEnvironment environment, RefreshRun.Options options, RunGuard guard) {
         this.environment = environment;
-        this.wx = wx;
         this.options = options;
         this.guard = guard;
     }
 
     static ExitCode run(ConfigurableEnvironment environment, RefreshRun.Options options) throws Exception {
         try (RunGuard guard = new RunGuard()) {
-            WxProperties wx = Settings.read(environment);
-            if (options.appId() != null && wx.allAccounts().stream().noneMatch(account -> account.appId().equals(options.appId()))) {
-                throw new InvalidSettingsException("--app-id=" + options.appId() + " is none of the configured accounts: see wx.app-id and wx.accounts");
-            }
-            guard.limit(wx.run().timeout());
-            RefreshCommand command = new RefreshCommand(environment, wx, options, guard);
-            return command.measured() ? command.runMeasured() : command.run();
+            RefreshCommand command = new RefreshCommand(environment, options, guard);
+            // Before the settings are checked, as a wrong one is a failure that the metrics should tell.
+            String textfile = environment.getProperty(TEXTFILE, "");
+            return textfile.endsWith(".prom") && textfile.indexOf('\0') < 0 ? command.run(textfile) : command.run();
         }
     }
 
-    private boolean measured() {
-        return wx.metrics().textfile() != null && !wx.metrics().textfile().isEmpty();
-    }
-
-    private ExitCode runMeasured() throws Exception {
-        try (Textfile metrics = new Textfile(Path.of(wx.metrics().textfile()))) {
+    private ExitCode run(String textfile) throws Exception {
+        try (Textfile metrics = new Textfile(textfile)) {
             try {
                 ExitCode exitCode = run();
                 write(metrics, exitCode);
@@ -88,14 +79,22 @@ final class RefreshCommand {
         try {
             metrics.write(seen, exitCode);
         }
+        catch (NoSuchFileException e) {
+            log.debug("its folder is missing, which has been told as a wrong setting", e);
+        }
         catch (IOException e) {
-            WxToken.tell(environment, List.of("wx.metrics.textfile = " + wx.metrics().textfile() + " can't be written (" + e.getClass().getSimpleName()
-                    + "): give this user the right to write into its folder, or correct it"));
+            WxToken.tell(environment, List.of(TEXTFILE + " = " + environment.getProperty(TEXTFILE) + " can't be written: give this user the right to write into its folder, or correct it"));
         }
     }
 
     private ExitCode run() throws Exception {
-        Look look = look();
+        WxProperties wx = Settings.read(environment);
+        if (options.appId() != null && wx.allAccounts().stream().noneMatch(account -> account.appId().equals(options.appId()))) {
+            throw new InvalidSettingsException("--app-id=" + options.appId() + " is none of the configured accounts: see wx.app-id and wx.accounts");
+        }
+        guard.limit(wx.run().timeout());
+        Look look = Look.at(environment, wx, options);
+        seen = look.rows();
         if (look.nothingDue()) {
             sayNothingIsDue();
             return ExitCode.OK;
@@ -103,17 +102,11 @@ final class RefreshCommand {
         if (guard.stopping()) {
             return ExitCode.STOPPED;
         }
-        ExitCode exitCode = runJob(look.schemaComplete());
-        if (measured()) {
-            look();
+        ExitCode exitCode = runJob(wx, look.schemaComplete());
+        if (wx.metrics().measured()) {
+            seen = Look.at(environment, wx, options).rows();
         }
         return exitCode;
-    }
-
-    private Look look() throws SQLException {
-        Look look = Look.at(environment, wx, options);
-        seen = look.rows();
-        return look;
     }
 
     /** For people only: under cron each line is a mail. */
@@ -123,7 +116,7 @@ final class RefreshCommand {
         }
     }
 
-    private ExitCode runJob(boolean schemaComplete) throws Exception {
+    private ExitCode runJob(WxProperties wx, boolean schemaComplete) throws Exception {
         // A connection for each worker; on MySQL Spring Batch takes its ids over a second one.
         int connections = Math.max(2, Math.min(wx.refresh().concurrency(), wx.allAccounts().size()));
         environment.getPropertySources().addLast(new MapPropertySource("wx-token", Map.of(
@@ -131,7 +124,7 @@ final class RefreshCommand {
         SpringApplication application = WxToken.application(environment, DatabaseConfiguration.class, RefreshJobConfiguration.class);
         application.addInitializers(context -> {
             SECRET_TELLERS.forEach(logger -> LoggingSystem.get(WxToken.class.getClassLoader()).setLogLevel(logger, LogLevel.OFF));
-            warnOfFileBeforeRealWeChat();
+            warnOfFileBeforeRealWeChat(wx);
             context.getBeanFactory().registerSingleton("wx", wx);
             context.getBeanFactory().registerSingleton("runGuard", guard);
             context.getBeanFactory().registerSingleton("runOptions", options);
@@ -142,7 +135,7 @@ final class RefreshCommand {
     }
 
     /** A node whose database URL is missing or misspelt would be the second program that kills the others' tokens. */
-    private void warnOfFileBeforeRealWeChat() {
+    private void warnOfFileBeforeRealWeChat(WxProperties wx) {
         String url = Settings.databaseUrl(environment);
         if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().startsWith("https:")) {
             log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id, they and this one"

@@ -83,7 +83,7 @@ public final class WxToken {
     }
 
     static ExitCode status(ConfigurableEnvironment environment, boolean json) throws SQLException {
-        WxProperties wx = Settings.readForStatus(environment);
+        WxProperties wx = Settings.readWithoutSecrets(environment);
         try (Connection connection = Database.connectToRead(environment)) {
             Status status = Status.read(connection, wx, Node.unique());
             System.out.print(json ? StatusText.json(status) + System.lineSeparator() : StatusText.table(status, Ansi.AUTO));
@@ -101,6 +101,7 @@ public final class WxToken {
 
     /** Flyway, and nothing else. */
     static ExitCode migrate(ConfigurableEnvironment environment) {
+        Settings.readWithoutSecrets(environment);
         environment.getPropertySources().addFirst(new MapPropertySource("wx-token", Map.of("spring.flyway.enabled", true)));
         try (ConfigurableApplicationContext context = application(environment, DatabaseConfiguration.class).run()) {
             System.out.println("the schema at " + Failure.withoutSecrets(Settings.databaseUrl(environment)) + " is at version "

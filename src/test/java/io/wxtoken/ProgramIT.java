@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.time.Duration;
+import java.util.List;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -26,6 +27,7 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The built jar as an operator meets it: every exit code, and what it says, on its own H2 file. */
 @Execution(ExecutionMode.CONCURRENT)
@@ -249,6 +251,22 @@ class ProgramIT {
         assertThat(ended.exitCode()).isZero();
         assertThat(ended.text()).contains("Executing prepared SQL").doesNotContain(StandIn.SECRET).doesNotContain(weChat.lastIssued())
             .doesNotContain(weChat.ticket("jsapi"));
+    }
+
+    @Test
+    void eachLineIsJsonWhenLogsAreForMachines() {
+        program.with("LOGGING_STRUCTURED_FORMAT_CONSOLE", "ecs");
+        weChat.next(new Fault.Refuse(40125, "invalid appsecret"));
+        Ended refused = program.run();
+        Ended refreshed = program.argument("--force").run();
+        Ended unreachable = program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:1/wx").run();
+        Ended wrong = program.with("WX_REFRESH_LEASE", "8s").run();
+        assertThat(List.of(refused.exitCode(), refreshed.exitCode(), unreachable.exitCode(), wrong.exitCode())).containsExactly(2, 0, 3, 2);
+        for (Ended ended : List.of(refused, refreshed, unreachable, wrong)) {
+            assertThat(ended.text()).isNotEmpty();
+            ended.text().lines().forEach(line -> assertThat(new JsonMapper().readTree(line).path("message").asString()).isNotEmpty());
+        }
+        assertThat(new JsonMapper().readTree(unreachable.text()).path("log").path("level").asString()).isEqualTo("ERROR");
     }
 
     @Test

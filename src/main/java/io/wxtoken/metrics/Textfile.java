@@ -35,8 +35,8 @@ public final class Textfile implements AutoCloseable {
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
 
     /** From here on {@link Meters} count. */
-    public Textfile(Path file) {
-        this.file = file;
+    public Textfile(String file) {
+        this.file = Path.of(file);
         Metrics.addRegistry(registry);
     }
 
@@ -53,6 +53,7 @@ public final class Textfile implements AutoCloseable {
                 continue;
             }
             Tags tags = Tags.of("app_id", entry.getKey().appId(), "type", row.type());
+            Meters.startAtZero(entry.getKey().appId(), entry.getKey().type());
             gauge("wx.token.life.left", "seconds", "Seconds that the value has left, as of the last run", tags, row.value().isEmpty() ? 0 : row.timeLeft());
             gauge("wx.token.age", "seconds", "Seconds since the value was obtained, as of the last run", tags, row.age());
             gauge("wx.token.last.success.timestamp", "seconds", "When the value was obtained", tags, row.obtainedAt());
@@ -64,8 +65,13 @@ public final class Textfile implements AutoCloseable {
         gauge("wx.token.last.run.timestamp", "seconds", "When the last run ended", Tags.empty(), System.currentTimeMillis() / 1000);
         Path folder = file.toAbsolutePath().getParent();
         Path written = folder.resolve("." + file.getFileName() + "." + ProcessHandle.current().pid());
-        Files.writeString(written, registry.scrape());
-        Files.move(written, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        try {
+            Files.writeString(written, registry.scrape());
+            Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
+        }
+        finally {
+            Files.deleteIfExists(written);
+        }
     }
 
     private void gauge(String name, String unit, String description, Tags tags, double value) {

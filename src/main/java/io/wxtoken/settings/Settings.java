@@ -87,8 +87,8 @@ public final class Settings {
         return read(environment, true);
     }
 
-    /** Without accounts and secrets, if there are none: for who only looks at the rows. */
-    public static WxProperties readForStatus(Environment environment) {
+    /** As {@link #read}, but accounts and their secrets may be missing: for who needs the database only. */
+    public static WxProperties readWithoutSecrets(Environment environment) {
         return read(environment, false);
     }
 

@@ -104,6 +104,10 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
      * @param textfile where each run writes its metrics, for node_exporter's textfile collector; null or empty for nowhere
      */
     public record Metrics(String textfile) {
+
+        public boolean measured() {
+            return !isBlank(textfile);
+        }
     }
 
     /**
@@ -195,7 +199,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             within(problems, "wx.probe.interval", probe.interval(), Duration.ofSeconds(1), Duration.ofHours(1));
         }
         within(problems, "wx.run.timeout", run.timeout(), Duration.ofSeconds(10), Duration.ofMinutes(10));
-        if (metrics.textfile() != null && !metrics.textfile().isEmpty()) {
+        if (metrics.measured()) {
             textfileProblem().ifPresent(problems::add);
         }
         within(problems, "wx.history.keep", history.keep(), Duration.ofHours(1), Duration.ofDays(60));

@@ -5,7 +5,10 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+
+import com.fasterxml.jackson.annotation.JsonValue;
 
 import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
@@ -45,7 +48,14 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         DEAD,
 
         /** It is of no configured account, and left alone. */
-        NOT_CONFIGURED
+        NOT_CONFIGURED;
+
+        /** As people and machines read it. */
+        @JsonValue
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+        }
     }
 
     /**

@@ -4,7 +4,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 import picocli.CommandLine.Help.Ansi;
 import tools.jackson.databind.PropertyNamingStrategies;
@@ -54,7 +53,7 @@ public final class StatusText {
     private static List<String> cells(Status.Row row, Instant now) {
         String next = row.nextRefresh() == null ? "-" : row.nextRefresh().isAfter(now) ? "in " + text(Duration.between(now, row.nextRefresh()).toSeconds())
                 : "next run";
-        return List.of(row.appId().isEmpty() ? "(none)" : row.appId(), row.type(), row.state().name().toLowerCase(Locale.ROOT).replace('_', ' '),
+        return List.of(row.appId().isEmpty() ? "(none)" : row.appId(), row.type(), row.state().toString(),
                 row.ageSeconds() == null ? "-" : text(row.ageSeconds()), row.secondsLeft() == null ? "-" : row.secondsLeft() > 0 ? text(row.secondsLeft()) : "over",
                 next, row.claimedBy() == null ? "-" : row.claimedBy(), row.note());
     }

@@ -41,7 +41,7 @@ class WrongSettingsTest {
             "app-id", List.of("", " ", "\t", "0123456789abcdef", "wx", "wx 123", "wx123\u00a0", "\"wx123\"", "ｗｘ123",
                     "wx" + "1".repeat(31), "${NOWHERE}", SECRET),
             "app-secret", List.of("", " ", "\n", "two words", SECRET + "\n" + SECRET, SECRET + "\u00a0", "秘密" + SECRET, "\uFEFF" + SECRET, "${NOWHERE}"),
-            "textfile", List.of(" ", "wx_token", "wx_token.txt", "/no/such/folder/wx_token.prom", "/", "/tmp", "${NOWHERE}", "a\u0000b.prom"),
+            "textfile", List.of("wx_token", "wx_token.txt", "/no/such/folder/wx_token.prom", "/", "/tmp", "${NOWHERE}", "a\u0000b.prom"),
             "base-url", List.of("", " ", "api.weixin.qq.com", "https//api.weixin.qq.com", "https:/api.weixin.qq.com", "https://", "http://api.weixin.qq.com",
                     "ftp://api.weixin.qq.com", "https://api.weixin.qq.com:port", "https://api.weixin.qq.com:99999",
                     "https://api.weixin.qq.com:0", "https://api.weixin.qq.com/cgi-bin",

@@ -1,0 +1,146 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+import io.wxtoken.standin.Fault;
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.TestDatabase;
+
+/** The archive, unpacked somewhere, and its launcher, as an operator uses them. */
+@DisabledOnOs(OS.WINDOWS)
+class LauncherIT {
+
+    @TempDir
+    Path folder;
+
+    private Path home;
+
+    private StandIn weChat;
+
+    @BeforeEach
+    void unpack() throws IOException {
+        Path place = Files.createDirectory(folder.resolve("a place with blanks"));
+        Program.unpack(place);
+        home = place.resolve("wx-token");
+        weChat = StandIn.start();
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+    }
+
+    private ProcessBuilder launcher(String... arguments) {
+        ProcessBuilder launcher = Program.launcher(home.resolve("wx-token.jar"), arguments).redirectErrorStream(true).directory(folder.toFile());
+        launcher.environment().put("WX_APPID", StandIn.APP_ID);
+        launcher.environment().put("WX_APPSECRET", StandIn.SECRET);
+        launcher.environment().put("WX_API_BASEURL", weChat.baseUrl());
+        return launcher;
+    }
+
+    private static String ends(ProcessBuilder launcher, int exitCode) throws IOException {
+        Process process = launcher.start();
+        String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.onExit().join().exitValue()).as(text).isEqualTo(exitCode);
+        return text;
+    }
+
+    private List<Path> archives() throws IOException {
+        try (Stream<Path> files = Files.list(home.resolve("cache"))) {
+            return files.toList();
+        }
+    }
+
+    @Test
+    void itRunsFromAnywhereAndMakesItsArchiveOnce() throws IOException {
+        assertThat(ends(launcher("--version"), 0)).startsWith("wx-token 0.1.0");
+        assertThat(archives()).hasSize(1);
+        long made = Files.getLastModifiedTime(archives().get(0)).toMillis();
+        assertThat(Files.size(archives().get(0))).isGreaterThan(10_000_000);
+        assertThat(ends(launcher(), 0)).contains("2 rows: 2 refreshed; exit code 0");
+        assertThat(home.resolve("data/wx-token.mv.db")).as("beside the program, wherever it was started").exists();
+        assertThat(ends(launcher(), 0)).isEmpty();
+        Path link = Files.createSymbolicLink(folder.resolve("link"), home.resolve("wx-token"));
+        ProcessBuilder linked = launcher();
+        linked.command(link.toString(), "status");
+        assertThat(ends(linked, 0)).contains("access_token", "fresh");
+        assertThat(Files.getLastModifiedTime(archives().get(0)).toMillis()).isEqualTo(made);
+        assertThat(archives()).hasSize(1);
+    }
+
+    @Test
+    void aNewProgramGetsANewArchiveAndAFolderThatCanNotBeWrittenNone() throws IOException {
+        ends(launcher("archive"), 0);
+        Path archive = archives().get(0);
+        Files.setLastModifiedTime(archive, java.nio.file.attribute.FileTime.fromMillis(1));
+        ends(launcher("--version"), 0);
+        assertThat(Files.getLastModifiedTime(archive).toMillis()).isGreaterThan(1);
+        ProcessBuilder nowhere = launcher("--version");
+        nowhere.environment().put("WX_CACHE", "/proc/no-such-folder");
+        assertThat(ends(nowhere, 0)).startsWith("wx-token 0.1.0");
+    }
+
+    /** What the list of classes in the archive is for: it is recorded by hand, so a run must not have outgrown it. */
+    @Test
+    void nearlyAllThatARunLoadsComesFromTheArchive() throws IOException {
+        Program.unpack(folder); // in a path with blanks the JVM, 17 at least, archives nothing that a jar's manifest names
+        home = folder.resolve("wx-token");
+        ends(launcher("archive"), 0);
+        TestDatabase database = TestDatabase.servers().findFirst().orElseThrow();
+        for (String kind : List.of("migrating", "nothing due", "refresh")) {
+            if (kind.equals("refresh")) {
+                database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0").update();
+            }
+            Path loaded = folder.resolve("classes.txt");
+            Files.deleteIfExists(loaded);
+            ProcessBuilder launcher = launcher();
+            launcher.environment().put("SPRING_DATASOURCE_URL", database.url());
+            launcher.environment().put("JAVA_OPTS", "-Xlog:class+load:file=" + folder.toRealPath().resolve("classes.txt"));
+            ends(launcher, 0);
+            List<String> ours = Files.readAllLines(loaded).stream().filter(line -> line.contains(" source: ") && !line.contains("Lambda") && !line.contains("$Proxy")).toList();
+            long fromJars = ours.stream().filter(line -> line.contains("source: file:") || line.contains("source: jar:")).count();
+            System.out.printf("%s: %d classes, %d of them not from the archive%n", kind, ours.size(), fromJars);
+            if (!kind.equals("migrating")) {
+                assertThat(fromJars).as("record src/main/launcher/classes.lst again: see the README").isLessThan(ours.size() / 20);
+            }
+        }
+        database.close();
+    }
+
+    @Test
+    void sigtermReachesTheProgramWhichFinishesWhatIsUnderWay() throws Exception {
+        ends(launcher("archive"), 0);
+        weChat.next(new Fault.Delay(Duration.ofSeconds(2)));
+        Process process = launcher().start();
+        while (weChat.requests() == 0 && process.isAlive()) {
+            Thread.sleep(20);
+        }
+        process.toHandle().destroy(); // process.destroy() would close its output, too
+        String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(text).isEqualTo(143);
+        assertThat(text).contains("refreshed");
+    }
+
+    @Test
+    void withoutAJvmItSaysWhatToDo() throws IOException {
+        ProcessBuilder launcher = launcher();
+        launcher.environment().put("JAVA_HOME", "/no/such/jvm");
+        assertThat(ends(launcher, 2)).isEqualTo("wx-token: there is no /no/such/jvm/bin/java: install a JRE, 17 or later, or correct JAVA_HOME or the PATH\n");
+    }
+}

@@ -1,0 +1,198 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.jar.JarEntry;
+import java.util.jar.JarOutputStream;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.DoubleStream;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
+
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.TestDatabase;
+
+/**
+ * What a run costs, against the least that a JVM can do with the table ({@link Floor}), in one go, turn and turn about, each
+ * with its class-data archive and the launcher's flags: {@code mvn verify -Dit.test=StartBenchmark}, on MySQL if
+ * {@code WX_TEST_MYSQL_URL} names one, with the JVMs of {@code -Dbench.java} (their homes, with commas; else the tests' own).
+ * It prints medians of 10 and asserts no times. On a Unix with /proc.
+ */
+@Isolated
+class StartBenchmark {
+
+    private static final int RUNS = 10;
+
+    @TempDir
+    Path folder;
+
+    private TestDatabase database;
+
+    private StandIn weChat;
+
+    private Path jar;
+
+    private String flags;
+
+    @BeforeEach
+    void start() throws IOException {
+        List<TestDatabase> servers = TestDatabase.servers().toList();
+        database = servers.get(servers.size() - 1).migrated();
+        weChat = StandIn.start();
+        Program.unpack(folder);
+        jar = folder.resolve("wx-token/wx-token.jar");
+        Matcher matcher = Pattern.compile("(?s)\\nflags=\"(.*?)\\$").matcher(Files.readString(jar.resolveSibling("wx-token")));
+        assertThat(matcher.find()).isTrue();
+        flags = matcher.group(1);
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+        database.close();
+    }
+
+    private record Cost(double wall, double cpu, double mebibytes) {
+    }
+
+    @Test
+    void aRunAgainstTheFloor() throws Exception {
+        for (String home : System.getProperty("bench.java", System.getProperty("java.home")).split(",")) {
+            List<String> launcher = List.of(jar.resolveSibling("wx-token").toString());
+            List<String> floor = floor(home);
+            run(home, List.of(launcher.get(0), "archive"));
+            due();
+            run(home, launcher);
+            Map<String, List<Cost>> costs = new LinkedHashMap<>();
+            for (int i = 0; i < RUNS; i++) {
+                costs.computeIfAbsent("floor", name -> new ArrayList<>()).add(run(home, floor));
+                costs.computeIfAbsent("nothing due", name -> new ArrayList<>()).add(run(home, launcher));
+                due();
+                int fetched = weChat.tokenCalls();
+                costs.computeIfAbsent("one refresh", name -> new ArrayList<>()).add(run(home, launcher));
+                assertThat(weChat.tokenCalls()).isEqualTo(fetched + 1);
+            }
+            Cost least = median(costs.get("floor"));
+            System.out.printf("%s, %s, medians of %d:%n%-12s %8s %8s %8s   against the floor: wall, CPU%n", home, database, RUNS, "", "wall s", "CPU s", "MiB");
+            costs.forEach((name, each) -> {
+                Cost cost = median(each);
+                System.out.printf("%-12s %8.3f %8.3f %8.0f   %.2f, %.2f%n", name, cost.wall(), cost.cpu(), cost.mebibytes(), cost.wall() / least.wall(), cost.cpu() / least.cpu());
+            });
+        }
+    }
+
+    /** Records the launcher's list of classes anew, of a run that looks, and then refreshes a ticket: with a JVM 24 or later. */
+    @Test
+    @EnabledIfSystemProperty(named = "bench.record", matches = ".+")
+    void recordClasses() throws Exception {
+        String home = System.getProperty("bench.record");
+        due();
+        run(home, List.of(jar.resolveSibling("wx-token").toString())); // migrates, if need be
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE type = 'jsapi_ticket'").update();
+        List<String> command = java(home);
+        command.addAll(List.of("-Xshare:off", "-XX:DumpLoadedClassList=" + Path.of("src/main/launcher/classes.lst").toAbsolutePath(), "-jar", "wx-token.jar"));
+        run(home, command);
+    }
+
+    private void due() {
+        database.jdbc().sql("UPDATE wx_token SET expire = UNIX_TIMESTAMP() - 3000, retry_after = 0").update();
+    }
+
+    private List<String> java(String home) {
+        return new ArrayList<>(Stream.concat(Stream.of(home + "/bin/java"), Arrays.stream(flags.trim().split("\\s+"))).toList());
+    }
+
+    /** In a jar, as there is no archive of classes in folders; its archive is made as the launcher makes the program's. */
+    private List<String> floor(String home) throws Exception {
+        Path floorJar = folder.resolve("wx-token/floor.jar");
+        String name = Floor.class.getName().replace('.', '/') + ".class";
+        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(floorJar)); var bytes = Floor.class.getResourceAsStream("Floor.class")) {
+            out.putNextEntry(new JarEntry(name));
+            bytes.transferTo(out);
+        }
+        String driver;
+        try (Stream<Path> libraries = Files.list(folder.resolve("wx-token/lib"))) {
+            driver = libraries.filter(library -> library.getFileName().toString().startsWith("mysql-connector")).findFirst().orElseThrow().toString();
+        }
+        List<String> main = List.of("-cp", floorJar + File.pathSeparator + driver, Floor.class.getName());
+        Path list = folder.resolve("floor.lst");
+        Path archive = folder.resolve("floor-" + home.hashCode() + ".jsa");
+        List<String> record = java(home);
+        record.addAll(List.of("-Xshare:off", "-XX:DumpLoadedClassList=" + list));
+        record.addAll(main);
+        run(home, record);
+        List<String> dump = java(home);
+        dump.addAll(List.of("-Xshare:dump", "-XX:SharedClassListFile=" + list, "-XX:SharedArchiveFile=" + archive));
+        if (Files.readString(list).contains("\n@cp ")) {
+            dump.add("-XX:+AOTClassLinking"); // the JVM is 24 or later
+        }
+        dump.addAll(main.subList(0, 2));
+        run(home, dump);
+        List<String> floor = java(home);
+        floor.add("-XX:SharedArchiveFile=" + archive);
+        floor.addAll(main);
+        return floor;
+    }
+
+    /** As a shell's child, since the shell can tell what it used. */
+    private Cost run(String home, List<String> command) throws Exception {
+        List<String> shell = new ArrayList<>(List.of("sh", "-c", "\"$0\" \"$@\" || exit $?; times"));
+        shell.addAll(command);
+        ProcessBuilder builder = new ProcessBuilder(shell).directory(folder.resolve("wx-token").toFile()).redirectErrorStream(true);
+        builder.environment().keySet().removeIf(name -> name.startsWith("WX_") || name.startsWith("SPRING_") || name.startsWith("JAVA_"));
+        builder.environment().putAll(Map.of("JAVA_HOME", home, "WX_APPID", StandIn.APP_ID, "WX_APPSECRET", StandIn.SECRET, "WX_API_BASEURL", weChat.baseUrl(),
+                "SPRING_DATASOURCE_URL", database.url()));
+        long begun = System.nanoTime();
+        Process process = builder.start();
+        long peak = 0;
+        while (process.isAlive()) {
+            peak = Math.max(peak, process.children().mapToLong(StartBenchmark::peakKibibytes).max().orElse(0));
+            Thread.sleep(10);
+        }
+        double wall = (System.nanoTime() - begun) / 1e9;
+        String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.exitValue()).as("%s: %s", command, text).isZero();
+        Matcher children = Pattern.compile("(\\d+)m([\\d.]+)s (\\d+)m([\\d.]+)s\\s*$").matcher(text);
+        assertThat(children.find()).as(text).isTrue();
+        double cpu = Integer.parseInt(children.group(1)) * 60 + Double.parseDouble(children.group(2)) + Integer.parseInt(children.group(3)) * 60
+                + Double.parseDouble(children.group(4));
+        return new Cost(wall, cpu, peak / 1024.0);
+    }
+
+    private static long peakKibibytes(ProcessHandle process) {
+        try {
+            return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream().filter(line -> line.startsWith("VmHWM:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElse(0);
+        }
+        catch (IOException | RuntimeException gone) {
+            return 0;
+        }
+    }
+
+    private static Cost median(List<Cost> costs) {
+        return new Cost(median(costs.stream().mapToDouble(Cost::wall)), median(costs.stream().mapToDouble(Cost::cpu)), median(costs.stream().mapToDouble(Cost::mebibytes)));
+    }
+
+    private static double median(DoubleStream values) {
+        double[] sorted = values.sorted().toArray();
+        return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
+    }
+}
