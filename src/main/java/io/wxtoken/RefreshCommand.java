@@ -15,6 +15,7 @@ import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.MapPropertySource;
 
 import io.wxtoken.database.DatabaseConfiguration;
+import io.wxtoken.database.MigrationConfiguration;
 import io.wxtoken.job.Look;
 import io.wxtoken.job.RefreshJobConfiguration;
 import io.wxtoken.job.RefreshRun;
@@ -119,9 +120,12 @@ final class RefreshCommand {
     private ExitCode runJob(WxProperties wx, boolean schemaComplete) throws Exception {
         // A connection for each worker; on MySQL Spring Batch takes its ids over a second one.
         int connections = Math.max(2, Math.min(wx.refresh().concurrency(), wx.allAccounts().size()));
-        environment.getPropertySources().addLast(new MapPropertySource("wx-token", Map.of(
-                "spring.datasource.hikari.maximum-pool-size", connections, "spring.flyway.enabled", !schemaComplete)));
+        environment.getPropertySources()
+            .addLast(new MapPropertySource("wx-token", Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
         SpringApplication application = WxToken.application(environment, DatabaseConfiguration.class, RefreshJobConfiguration.class);
+        if (!schemaComplete) {
+            application.addPrimarySources(List.of(MigrationConfiguration.class));
+        }
         application.addInitializers(context -> {
             SECRET_TELLERS.forEach(logger -> LoggingSystem.get(WxToken.class.getClassLoader()).setLogLevel(logger, LogLevel.OFF));
             warnOfFileBeforeRealWeChat(wx);

@@ -3,7 +3,6 @@ package io.wxtoken;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
-import java.util.Map;
 
 import org.flywaydb.core.Flyway;
 import org.slf4j.Logger;
@@ -15,10 +14,10 @@ import org.springframework.boot.support.EnvironmentPostProcessorApplicationListe
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.Environment;
-import org.springframework.core.env.MapPropertySource;
 
 import io.wxtoken.database.Database;
 import io.wxtoken.database.DatabaseConfiguration;
+import io.wxtoken.database.MigrationConfiguration;
 import io.wxtoken.job.RefreshRun;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
@@ -102,8 +101,7 @@ public final class WxToken {
     /** Flyway, and nothing else. */
     static ExitCode migrate(ConfigurableEnvironment environment) {
         Settings.readWithoutSecrets(environment);
-        environment.getPropertySources().addFirst(new MapPropertySource("wx-token", Map.of("spring.flyway.enabled", true)));
-        try (ConfigurableApplicationContext context = application(environment, DatabaseConfiguration.class).run()) {
+        try (ConfigurableApplicationContext context = application(environment, DatabaseConfiguration.class, MigrationConfiguration.class).run()) {
             System.out.println("the schema at " + Failure.withoutSecrets(Settings.databaseUrl(environment)) + " is at version "
                     + context.getBean(Flyway.class).info().current().getVersion());
             return ExitCode.OK;

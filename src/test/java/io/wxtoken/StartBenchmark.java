@@ -165,7 +165,7 @@ class StartBenchmark {
         long peak = 0;
         while (process.isAlive()) {
             peak = Math.max(peak, process.children().mapToLong(StartBenchmark::peakKibibytes).max().orElse(0));
-            Thread.sleep(10);
+            Thread.sleep(3);
         }
         double wall = (System.nanoTime() - begun) / 1e9;
         String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
