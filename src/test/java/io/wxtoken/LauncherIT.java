@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
@@ -34,11 +35,15 @@ class LauncherIT {
     private StandIn weChat;
 
     @BeforeEach
-    void unpack() throws IOException {
+    void start() {
+        home = Program.installed().getParent(); // with its archive
+        weChat = StandIn.start();
+    }
+
+    private void unpackAnew() throws IOException {
         Path place = Files.createDirectory(folder.resolve("a place with blanks"));
         Program.unpack(place);
         home = place.resolve("wx-token");
-        weChat = StandIn.start();
     }
 
     @AfterEach
@@ -69,6 +74,7 @@ class LauncherIT {
 
     @Test
     void itRunsFromAnywhereAndMakesItsArchiveOnce() throws IOException {
+        unpackAnew();
         assertThat(ends(launcher("--version"), 0)).startsWith("wx-token 0.1.0");
         assertThat(archives()).hasSize(1);
         long made = Files.getLastModifiedTime(archives().get(0)).toMillis();
@@ -86,9 +92,10 @@ class LauncherIT {
 
     @Test
     void aNewProgramGetsANewArchiveAndAFolderThatCanNotBeWrittenNone() throws IOException {
+        unpackAnew();
         ends(launcher("archive"), 0);
         Path archive = archives().get(0);
-        Files.setLastModifiedTime(archive, java.nio.file.attribute.FileTime.fromMillis(1));
+        Files.setLastModifiedTime(archive, FileTime.fromMillis(1));
         ends(launcher("--version"), 0);
         assertThat(Files.getLastModifiedTime(archive).toMillis()).isGreaterThan(1);
         ProcessBuilder nowhere = launcher("--version");
@@ -99,9 +106,7 @@ class LauncherIT {
     /** What the list of classes in the archive is for: it is recorded by hand, so a run must not have outgrown it. */
     @Test
     void nearlyAllThatARunLoadsComesFromTheArchive() throws IOException {
-        Program.unpack(folder); // in a path with blanks the JVM, 17 at least, archives nothing that a jar's manifest names
-        home = folder.resolve("wx-token");
-        ends(launcher("archive"), 0);
+        // Not in a path with blanks: there the JVM, 17 at least, archives nothing that a jar's manifest names.
         TestDatabase database = TestDatabase.servers().findFirst().orElseThrow();
         for (String kind : List.of("migrating", "nothing due", "refresh")) {
             if (kind.equals("refresh")) {
@@ -125,9 +130,10 @@ class LauncherIT {
 
     @Test
     void sigtermReachesTheProgramWhichFinishesWhatIsUnderWay() throws Exception {
-        ends(launcher("archive"), 0);
         weChat.next(new Fault.Delay(Duration.ofSeconds(2)));
-        Process process = launcher().start();
+        ProcessBuilder launcher = launcher();
+        launcher.environment().put("SPRING_DATASOURCE_URL", TestDatabase.servers().findFirst().orElseThrow().url());
+        Process process = launcher.start();
         while (weChat.requests() == 0 && process.isAlive()) {
             Thread.sleep(20);
         }

@@ -277,6 +277,7 @@ final class Storm implements AutoCloseable {
                 .with("WX_REFRESH_BEFORE", "5s")
                 .with("WX_REFRESH_REQUESTINTERVAL", times.requestInterval().toSeconds() + "s")
                 .with("WX_PROBE_INTERVAL", times.probe().toSeconds() + "s")
+                .with("WX_METRICS_TEXTFILE", folder.resolve("metrics.prom").toString())
                 .with("WX_RUN_TIMEOUT", "30s");
             if (own.nextInt(6) == 0) {
                 LOGGERS.forEach(logger -> process.with("LOGGING_LEVEL_" + logger, "trace"));
