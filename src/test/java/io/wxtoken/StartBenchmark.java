@@ -16,6 +16,7 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.spi.ToolProvider;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 
@@ -31,7 +32,7 @@ import io.wxtoken.testing.Program;
 import io.wxtoken.testing.TestDatabase;
 
 /**
- * What a run costs, against the least that a JVM can do with the table ({@link Floor}), in one go, turn and turn about, each
+ * What a run costs, against the least that a JVM can do with the table ({@code benchmark/Floor.java}), in one go, turn and turn about, each
  * with its class-data archive and the launcher's flags: {@code mvn verify -Dit.test=StartBenchmark}, on MySQL if
  * {@code WX_TEST_MYSQL_URL} names one, with the JVMs of {@code -Dbench.java} (their homes, with commas; else the tests' own).
  * It prints medians of 10 and asserts no times. On a Unix with /proc.
@@ -123,16 +124,18 @@ class StartBenchmark {
     /** In a jar, as there is no archive of classes in folders; its archive is made as the launcher makes the program's. */
     private List<String> floor(String home) throws Exception {
         Path floorJar = folder.resolve("wx-token/floor.jar");
-        String name = Floor.class.getName().replace('.', '/') + ".class";
-        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(floorJar)); var bytes = Floor.class.getResourceAsStream("Floor.class")) {
-            out.putNextEntry(new JarEntry(name));
-            bytes.transferTo(out);
+        // Not among the tests' classes: spring-boot:test-run wants only one with a main method.
+        ToolProvider.findFirst("javac").orElseThrow().run(System.out, System.err, "--release", "17", "-d", folder.toString(),
+                Path.of(getClass().getResource("/benchmark/Floor.java").toURI()).toString());
+        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(floorJar))) {
+            out.putNextEntry(new JarEntry("Floor.class"));
+            Files.copy(folder.resolve("Floor.class"), out);
         }
         String driver;
         try (Stream<Path> libraries = Files.list(folder.resolve("wx-token/lib"))) {
             driver = libraries.filter(library -> library.getFileName().toString().startsWith("mysql-connector")).findFirst().orElseThrow().toString();
         }
-        List<String> main = List.of("-cp", floorJar + File.pathSeparator + driver, Floor.class.getName());
+        List<String> main = List.of("-cp", floorJar + File.pathSeparator + driver, "Floor");
         Path list = folder.resolve("floor.lst");
         Path archive = folder.resolve("floor-" + home.hashCode() + ".jsa");
         List<String> record = java(home);

@@ -22,7 +22,7 @@ public final class Database {
     static final String SCHEMA_VERSION = "5";
 
     /** Connector/J waits for ever by default. A bound that the operator set stays in force. In milliseconds. */
-    static final Map<String, Integer> BOUNDS = Map.of("connectTimeout", 3_000, "socketTimeout", 15_000);
+    private static final Map<String, Integer> BOUNDS = Map.of("connectTimeout", 3_000, "socketTimeout", 15_000);
 
     private static final int H2_NO_SUCH_FILE = 90146;
 
@@ -31,20 +31,23 @@ public final class Database {
 
     /** A connection as the pool would open it: with the same settings, and the same bounds. */
     public static Connection connect(Environment environment) throws SQLException {
-        return connect(environment, new Properties());
+        String url = Settings.databaseUrl(environment);
+        return DriverManager.getConnection(url, properties(environment, url));
     }
 
     /** As {@link #connect}, but a file of H2's that is not there is not made. */
     public static Connection connectToRead(Environment environment) throws SQLException {
-        Properties properties = new Properties();
-        if (!isMySql(Settings.databaseUrl(environment))) {
+        String url = Settings.databaseUrl(environment);
+        Properties properties = properties(environment, url);
+        if (!isMySql(url)) {
             properties.put("IFEXISTS", "TRUE");
         }
-        return connect(environment, properties);
+        return DriverManager.getConnection(url, properties);
     }
 
-    private static Connection connect(Environment environment, Properties properties) throws SQLException {
-        String url = Settings.databaseUrl(environment);
+    /** What the driver is to know beside the URL: user, password, and what the operator set for the pool's connections. */
+    static Properties properties(Environment environment, String url) {
+        Properties properties = new Properties();
         Binder.get(environment)
             .bind("spring.datasource.hikari.data-source-properties", Bindable.mapOf(String.class, String.class))
             .ifBound(properties::putAll);
@@ -60,10 +63,10 @@ public final class Database {
         else if (url.startsWith("jdbc:h2:mem:")) {
             properties.putIfAbsent("user", "sa"); // as Spring Boot does
         }
-        return DriverManager.getConnection(url, properties);
+        return properties;
     }
 
-    static boolean isMySql(String url) {
+    private static boolean isMySql(String url) {
         return url.startsWith("jdbc:mysql:");
     }
 

@@ -1,42 +1,45 @@
 package io.wxtoken.database;
 
-import org.springframework.beans.factory.config.BeanPostProcessor;
-import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
-import org.springframework.boot.jdbc.autoconfigure.DataSourceAutoConfiguration;
-import org.springframework.boot.jdbc.autoconfigure.DataSourceTransactionManagerAutoConfiguration;
+import java.util.Properties;
+
+import javax.sql.DataSource;
+
+import org.springframework.boot.context.properties.bind.Bindable;
+import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.Environment;
+import org.springframework.jdbc.support.JdbcTransactionManager;
+import org.springframework.transaction.PlatformTransactionManager;
 
 import com.zaxxer.hikari.HikariDataSource;
 
+import io.wxtoken.settings.Settings;
+
 /**
- * The pool. What is wanted of Spring Boot is named: to let it look through all that it knows takes time in each run. Here is
- * what its defaults leave unbounded or unsafe.
+ * A pool of connections as {@link Database} opens them. By hand, since Spring Boot's auto-configuration looks at much that
+ * nobody has here, in each run.
  */
 @Configuration(proxyBeanMethods = false)
-@ImportAutoConfiguration({ DataSourceAutoConfiguration.class, DataSourceTransactionManagerAutoConfiguration.class })
 public class DatabaseConfiguration {
 
     @Bean
-    static BeanPostProcessor safePool() {
-        return new BeanPostProcessor() {
-
-            @Override
-            public Object postProcessBeforeInitialization(Object bean, String name) {
-                if (bean instanceof HikariDataSource pool) {
-                    pool.setAutoCommit(true); // the row protocol: each statement is committed at once
-                    if (Database.isMySql(String.valueOf(pool.getJdbcUrl()))) {
-                        Database.BOUNDS.forEach((bound, milliseconds) -> bound(pool, bound, milliseconds));
-                    }
-                }
-                return bean;
-            }
-        };
+    HikariDataSource dataSource(Environment environment) {
+        HikariDataSource pool = Binder.get(environment)
+            .bindOrCreate("spring.datasource.hikari", Bindable.of(HikariDataSource.class));
+        String url = Settings.databaseUrl(environment);
+        Properties properties = Database.properties(environment, url);
+        pool.setJdbcUrl(url);
+        pool.setUsername((String) properties.remove("user"));
+        pool.setPassword((String) properties.remove("password"));
+        pool.setDataSourceProperties(properties);
+        pool.setAutoCommit(true); // the row protocol: each statement is committed at once
+        return pool;
     }
 
-    private static void bound(HikariDataSource pool, String property, int milliseconds) {
-        if (!pool.getJdbcUrl().contains(property + "=") && !pool.getDataSourceProperties().containsKey(property)) {
-            pool.addDataSourceProperty(property, String.valueOf(milliseconds));
-        }
+    /** For Spring Batch's own tables. */
+    @Bean
+    PlatformTransactionManager transactionManager(DataSource dataSource) {
+        return new JdbcTransactionManager(dataSource);
     }
 }

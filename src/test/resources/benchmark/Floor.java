@@ -1,8 +1,6 @@
-package io.wxtoken;
-
 import java.sql.DriverManager;
 
-/** The least that a JVM can do with the table: one connection, one question. {@link StartBenchmark} measures against it. */
+/** The least that a JVM can do with the table: one connection, one question. StartBenchmark compiles it, and measures against it. */
 final class Floor {
 
     private Floor() {
