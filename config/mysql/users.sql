@@ -4,7 +4,7 @@
 --     SPRING_DATASOURCE_USERNAME=wx_migrator SPRING_DATASOURCE_PASSWORD=... ./wx-token migrate
 -- and then grant the other two their rights to them:
 --     mysql < config/mysql/grants.sql
--- MySQL 8 and later, MariaDB 10.6 and later. REQUIRE SSL: without TLS these users are refused.
+-- For MySQL 9 and MariaDB 11. REQUIRE SSL: without TLS these users are refused.
 
 CREATE USER wx_migrator@'%' IDENTIFIED BY 'change-me-1' REQUIRE SSL;
 CREATE USER wx_token@'%'    IDENTIFIED BY 'change-me-2' REQUIRE SSL;

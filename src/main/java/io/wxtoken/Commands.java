@@ -10,8 +10,10 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line. A setting may stand in it anywhere, as {@code --wx.refresh.after=10m}; it goes to Spring as it is. */
@@ -25,6 +27,9 @@ final class Commands implements Callable<Integer> {
     private static final Predicate<String> SETTING = Pattern.compile("--[a-z][^=]*\\.[^=]+=.*", Pattern.DOTALL).asMatchPredicate();
 
     private final String[] settings;
+
+    @Spec
+    private CommandSpec spec;
 
     @Mixin
     private Which which;
@@ -78,22 +83,36 @@ final class Commands implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        return refresh(which);
+        return run(which);
+    }
+
+    private int run(Which which) {
+        return WxToken.execute(environment -> RefreshCommand.run(environment, which.options()), settings).code();
     }
 
     @Command(mixinStandardHelpOptions = true, description = "Refreshes what is due (the default).")
     int refresh(@Mixin Which which) {
-        return WxToken.execute(environment -> RefreshCommand.run(environment, which.options()), settings).code();
+        nothingBefore("refresh");
+        return run(which);
     }
 
     @Command(mixinStandardHelpOptions = true, description = "Shows each row. Exit code 0 when every row is usable, 1 when one is not. Needs the database"
             + " only, neither secrets nor WeChat.")
     int status(@Option(names = "--json", description = "For machines.") boolean json) {
+        nothingBefore("status");
         return WxToken.execute(environment -> WxToken.status(environment, json), settings).code();
+    }
+
+    /** Or else it would be left out without a word. */
+    private void nothingBefore(String command) {
+        if (which.force || which.appId != null) {
+            throw new ParameterException(spec.commandLine(), "--force and --app-id belong to refresh, and stand after it, not before " + command);
+        }
     }
 
     @Command(mixinStandardHelpOptions = true, description = "Makes the tables, or brings them up to date, for a database user who may; the job's own user need not.")
     int migrate() {
+        nothingBefore("migrate");
         return WxToken.execute(WxToken::migrate, settings).code();
     }
 }

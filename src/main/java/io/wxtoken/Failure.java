@@ -12,6 +12,7 @@ import org.springframework.boot.context.config.ConfigDataException;
 import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.core.env.Environment;
 import org.springframework.dao.DataAccessException;
+import org.springframework.util.PlaceholderResolutionException;
 import org.springframework.transaction.TransactionException;
 import org.yaml.snakeyaml.error.MarkedYAMLException;
 
@@ -45,6 +46,10 @@ record Failure(ExitCode exitCode, List<String> lines) {
             if (cause instanceof MarkedYAMLException yaml) {
                 return new Failure(ExitCode.ACT, List.of("config/application.yml is no valid YAML: " + yaml.getProblem()
                         + (yaml.getProblemMark() == null ? "" : ", line " + (yaml.getProblemMark().getLine() + 1))));
+            }
+            if (cause instanceof PlaceholderResolutionException) { // the text quotes the value, which may be a secret
+                return new Failure(ExitCode.ACT, List.of("a setting names a placeholder that nothing fills: look for ${ in config/application.yml"
+                        + " and in the environment"));
             }
             if (cause instanceof CharacterCodingException) {
                 return new Failure(ExitCode.ACT, List.of("config/application.yml is not in UTF-8: save it as UTF-8"));

@@ -2,6 +2,7 @@ package io.wxtoken;
 
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
 
@@ -56,7 +57,7 @@ final class RefreshCommand {
         try (RunGuard guard = new RunGuard()) {
             RefreshCommand command = new RefreshCommand(environment, options, guard);
             // Before the settings are checked, as a wrong one is a failure that the metrics should tell.
-            String textfile = environment.getProperty(TEXTFILE, "");
+            String textfile = Settings.text(environment, TEXTFILE);
             return textfile.endsWith(".prom") && textfile.indexOf('\0') < 0 ? command.run(textfile) : command.run();
         }
     }
@@ -84,7 +85,7 @@ final class RefreshCommand {
             log.debug("its folder is missing, which has been told as a wrong setting", e);
         }
         catch (IOException e) {
-            WxToken.tell(environment, List.of(TEXTFILE + " = " + environment.getProperty(TEXTFILE) + " can't be written: give this user the right to write into its folder, or correct it"));
+            WxToken.tell(environment, List.of(TEXTFILE + " = " + Settings.text(environment, TEXTFILE) + " can't be written: give this user the right to write into its folder, or correct it"));
         }
     }
 
@@ -105,9 +106,18 @@ final class RefreshCommand {
         }
         ExitCode exitCode = runJob(wx, look.schemaComplete());
         if (wx.metrics().measured()) {
-            seen = Look.at(environment, wx, options).rows();
+            lookAgain(wx);
         }
         return exitCode;
+    }
+
+    private void lookAgain(WxProperties wx) {
+        try {
+            seen = Look.at(environment, wx, options).rows();
+        }
+        catch (SQLException e) {
+            log.warn("the metrics are of before this run: {}", Failure.of(e, environment).lines().get(0));
+        }
     }
 
     /** For people only: under cron each line is a mail. */

@@ -68,12 +68,11 @@ public final class WxToken {
 
     /** Plain lines for people; where logs are collected by machines, lines that they can read. */
     static void tell(ConfigurableEnvironment environment, List<String> problems) {
-        if (environment == null || !environment.containsProperty("logging.structured.format.console")) {
+        if (environment == null || !Settings.logsAreForMachines(environment)) {
             problems.forEach(problem -> System.err.println("wx-token: " + problem));
             return;
         }
-        LoggingSystem logging = LoggingSystem.get(WxToken.class.getClassLoader());
-        logging.initialize(new LoggingInitializationContext(environment), null, null);
+        LoggingSystem.get(WxToken.class.getClassLoader()).initialize(new LoggingInitializationContext(environment), null, null);
         problems.forEach(log::error);
     }
 

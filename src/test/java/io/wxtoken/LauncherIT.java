@@ -97,7 +97,15 @@ class LauncherIT {
         Path archive = archives().get(0);
         Files.setLastModifiedTime(archive, FileTime.fromMillis(1));
         ends(launcher("--version"), 0);
-        assertThat(Files.getLastModifiedTime(archive).toMillis()).isGreaterThan(1);
+        assertThat(Files.getLastModifiedTime(archive)).isEqualTo(Files.getLastModifiedTime(home.resolve("wx-token.jar")));
+        Files.setLastModifiedTime(home.resolve("wx-token.jar"), FileTime.fromMillis(1_000_000_000_000L)); // another version, built long ago
+        ends(launcher("--version"), 0);
+        assertThat(Files.getLastModifiedTime(archive).toMillis()).isEqualTo(1_000_000_000_000L);
+        ProcessBuilder elsewhere = launcher("--version");
+        elsewhere.environment().put("WX_CACHE", folder.resolve("ca che").toString());
+        for (int start = 0; start < 2; start++) {
+            assertThat(ends(elsewhere, 0)).startsWith("wx-token 0.1.0");
+        }
         ProcessBuilder nowhere = launcher("--version");
         nowhere.environment().put("WX_CACHE", "/proc/no-such-folder");
         assertThat(ends(nowhere, 0)).startsWith("wx-token 0.1.0");

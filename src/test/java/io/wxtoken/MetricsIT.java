@@ -96,6 +96,9 @@ class MetricsIT {
         assertThat(Files.readString(file)).doesNotContain("wx_token_life_left_seconds{");
         run("--wx.refresh.lease=8s").ended(ExitCode.ACT);
         assertThat(metric("wx_token_run_exit_code")).isEqualTo(2);
+        Files.writeString(file, Files.readString(file).replaceAll("(wx_token_fetches_total\\{.*access_token.*}) 1.0", "$1 one"));
+        run().ended(ExitCode.OK);
+        assertThat(metric("wx_token_fetches_total" + TOKEN)).as("a line that can't be read starts again").isZero();
     }
 
     @Test

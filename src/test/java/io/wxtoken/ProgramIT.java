@@ -154,6 +154,8 @@ class ProgramIT {
         ends(program.argument("--forse").start(), ExitCode.ACT, "wx-token: unknown argument '--forse': see --help");
         program = Program.against(weChat, folder).argument("statsu");
         ends(ExitCode.ACT, "wx-token: unknown command 'statsu'");
+        program = Program.against(weChat, folder).argument("--force").argument("refresh");
+        ends(ExitCode.ACT, "wx-token: --force and --app-id belong to refresh, and stand after it");
         program = Program.against(weChat, folder).argument("--app-id=wx-nobody");
         ends(ExitCode.ACT, "--app-id=wx-nobody is none of the configured accounts");
         program = Program.against(weChat, folder).with("SPRING_DATASOURCE_HIKARI_CONNECTIONTIMEOUT", "abc");

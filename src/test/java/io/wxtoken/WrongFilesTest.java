@@ -150,6 +150,18 @@ class WrongFilesTest {
     }
 
     @Test
+    void aPasswordMayLookLikeAPlaceholderAndIsNeverShown() throws IOException {
+        Files.writeString(config, COMPLETE);
+        run("jdbc:mysql://127.0.0.1:1/wx", "--spring.datasource.password=hunter2${x}").ended(ExitCode.DATABASE).inOneLine();
+        run("jdbc:mysql://127.0.0.1:1/wx", "--spring.datasource.password=${NOWHERE}").ended(ExitCode.ACT)
+            .saying("spring.datasource.password names a placeholder that nothing fills").inOneLine();
+        run("jdbc:mysql://127.0.0.1:1/wx?password=hunter2%zz", "--wx.metrics.textfile=${NOWHERE}/x.prom").ended(ExitCode.ACT).saying("wx.metrics.textfile = ").inOneLine();
+        run("jdbc:mysql://127.0.0.1:1/wx?password=hunter2%zz").ended(ExitCode.ACT).saying("spring.datasource.url can't be read").inOneLine();
+        run("jdbc:mysql://127.0.0.1:1/wx", "--spring.datasource.hikari.schema=other").ended(ExitCode.ACT).saying("spring.datasource.hikari.schema is no setting").inOneLine();
+        run("jdbc:mysql://127.0.0.1:1/wx", "--logging.structured.format.console=esc").ended(ExitCode.ACT).saying("logging.structured.format.console must be one of").inOneLine();
+    }
+
+    @Test
     void aDriverThatDoesNotFitIsToldWithoutThePasswordInTheUrl() throws IOException {
         Files.writeString(config, COMPLETE);
         for (String driver : new String[] { "org.h2.Driver", "com.example.Driver" }) {

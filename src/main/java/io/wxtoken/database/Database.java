@@ -6,13 +6,13 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Properties;
 
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.core.env.Environment;
 
+import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 
 /** The configured database, before there is a pool or a Flyway. */
@@ -32,7 +32,16 @@ public final class Database {
     /** A connection as the pool would open it: with the same settings, and the same bounds. */
     public static Connection connect(Environment environment) throws SQLException {
         String url = Settings.databaseUrl(environment);
-        return DriverManager.getConnection(url, properties(environment, url));
+        return open(url, properties(environment, url));
+    }
+
+    private static Connection open(String url, Properties properties) throws SQLException {
+        try {
+            return DriverManager.getConnection(url, properties);
+        }
+        catch (IllegalArgumentException e) { // Connector/J's, of a wrong %-escape; its text quotes it
+            throw new InvalidSettingsException("spring.datasource.url can't be read: check what stands behind each % in it");
+        }
     }
 
     /** As {@link #connect}, but a file of H2's that is not there is not made. */
@@ -42,7 +51,7 @@ public final class Database {
         if (!isMySql(url)) {
             properties.put("IFEXISTS", "TRUE");
         }
-        return DriverManager.getConnection(url, properties);
+        return open(url, properties);
     }
 
     /** What the driver is to know beside the URL: user, password, and what the operator set for the pool's connections. */
@@ -51,8 +60,13 @@ public final class Database {
         Binder.get(environment)
             .bind("spring.datasource.hikari.data-source-properties", Bindable.mapOf(String.class, String.class))
             .ifBound(properties::putAll);
-        Optional.ofNullable(environment.getProperty("spring.datasource.username")).ifPresent(user -> properties.put("user", user));
-        Optional.ofNullable(environment.getProperty("spring.datasource.password")).ifPresent(password -> properties.put("password", password));
+        // Empty ones are none, as for Spring Boot: the URL may have them.
+        Map.of("user", "spring.datasource.username", "password", "spring.datasource.password").forEach((property, setting) -> {
+            String value = Settings.text(environment, setting);
+            if (!value.isBlank()) {
+                properties.put(property, value);
+            }
+        });
         if (isMySql(url)) { // H2 has no such settings, and refuses them
             BOUNDS.forEach((bound, milliseconds) -> {
                 if (!url.contains(bound + "=")) {

@@ -76,7 +76,7 @@ final class History implements JobExecutionListener {
 
     private void delete(LocalDateTime before) {
         // By id, not by time: the oldest come first without an index on the time.
-        List<Execution> oldest = jdbc.sql("SELECT JOB_EXECUTION_ID AS id, JOB_INSTANCE_ID AS instance, CREATE_TIME FROM BATCH_JOB_EXECUTION ORDER BY JOB_EXECUTION_ID LIMIT " + BITE)
+        List<Execution> oldest = jdbc.sql("SELECT JOB_EXECUTION_ID AS id, JOB_INSTANCE_ID AS instance, CREATE_TIME FROM BATCH_JOB_EXECUTION WHERE END_TIME IS NOT NULL ORDER BY JOB_EXECUTION_ID LIMIT " + BITE)
             .query(Execution.class).list().stream()
             .filter(execution -> execution.createTime().isBefore(before)).toList();
         if (oldest.isEmpty()) {

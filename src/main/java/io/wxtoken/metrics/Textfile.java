@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.Map;
+import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -24,7 +25,7 @@ import io.wxtoken.token.TokenRows;
  */
 public final class Textfile implements AutoCloseable {
 
-    private static final Pattern COUNTER = Pattern.compile("(?m)^(wx_token_\\w+)_total\\{([^}]*)} (\\S+)$");
+    private static final Pattern COUNTER = Pattern.compile("(?m)^(wx_token_\\w+)_total\\{([^}]*)} ([0-9.]+(?:E[0-9]+)?)$");
 
     private static final Pattern LABEL = Pattern.compile("(\\w+)=\"([^\"]*)\"");
 
@@ -55,8 +56,10 @@ public final class Textfile implements AutoCloseable {
             Tags tags = Tags.of("app_id", entry.getKey().appId(), "type", row.type());
             Meters.startAtZero(entry.getKey().appId(), entry.getKey().type());
             gauge("wx.token.life.left", "seconds", "Seconds that the value has left, as of the last run", tags, row.value().isEmpty() ? 0 : row.timeLeft());
-            gauge("wx.token.age", "seconds", "Seconds since the value was obtained, as of the last run", tags, row.age());
-            gauge("wx.token.last.success.timestamp", "seconds", "When the value was obtained", tags, row.obtainedAt());
+            if (!row.value().isEmpty()) {
+                gauge("wx.token.age", "seconds", "Seconds since the value was obtained, as of the last run", tags, row.age());
+                gauge("wx.token.last.success.timestamp", "seconds", "When the value was obtained", tags, row.obtainedAt());
+            }
             gauge("wx.token.failures.in.a.row", null, "Refreshes in a row that failed or did not finish", tags, row.failures());
         }
         gauge("wx.token.run.duration", "seconds", "How long the last run took, without the JVM's start", Tags.empty(),
@@ -64,7 +67,7 @@ public final class Textfile implements AutoCloseable {
         gauge("wx.token.run.exit.code", null, "0 well, 1 the next run may mend it, 2 a person must act, 3 the database, 143 stopped", Tags.empty(), exitCode.code());
         gauge("wx.token.last.run.timestamp", "seconds", "When the last run ended", Tags.empty(), System.currentTimeMillis() / 1000);
         Path folder = file.toAbsolutePath().getParent();
-        Path written = folder.resolve("." + file.getFileName() + "." + ProcessHandle.current().pid());
+        Path written = folder.resolve("." + file.getFileName() + "." + UUID.randomUUID()); // pods share process ids
         try {
             Files.writeString(written, registry.scrape());
             Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);

@@ -58,6 +58,12 @@ public final class Settings {
 
     private static final Map<String, String> DRIVERS = Map.of("mysql", "com.mysql.cj.jdbc.Driver", "h2", "org.h2.Driver");
 
+    /** What would make the pool's connections others than the look's. */
+    private static final List<String> OF_THE_URL = List.of("jdbc-url", "username", "password", "catalog", "schema", "connection-init-sql",
+            "driver-class-name", "data-source-class-name", "data-source-jndi");
+
+    private static final String FORMAT = "logging.structured.format.console";
+
     private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run", "wx.metrics", "wx.history");
 
     private Settings() {
@@ -116,8 +122,19 @@ public final class Settings {
             problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins with '%s'"
                 .formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
         }
-        else if (!environment.getProperty("spring.datasource.driver-class-name", DRIVERS.get(url.split(":")[1])).equals(DRIVERS.get(url.split(":")[1]))) {
+        else if (!Set.of("", DRIVERS.get(url.split(":")[1])).contains(text(environment, "spring.datasource.driver-class-name"))) {
             problems.add("spring.datasource.url does not fit its driver: leave out spring.datasource.driver-class-name");
+        }
+        if (text(environment, "spring.datasource.password").matches("\\$\\{[^}]*}")) {
+            problems.add("spring.datasource.password names a placeholder that nothing fills: set that variable, or add that file to the secrets");
+        }
+        for (String name : OF_THE_URL) {
+            if (!text(environment, "spring.datasource.hikari." + name).isEmpty()) {
+                problems.add("spring.datasource.hikari." + name + " is no setting of wx-token: set spring.datasource.url, .username and .password");
+            }
+        }
+        if (!text(environment, FORMAT).isEmpty() && !logsAreForMachines(environment)) {
+            problems.add("logging.structured.format.console must be one of: ecs, gelf, logstash, or empty");
         }
         if (!problems.isEmpty()) {
             throw new InvalidSettingsException(problems);
@@ -125,14 +142,23 @@ public final class Settings {
         return properties;
     }
 
-    /** {@code spring.datasource.url}; a placeholder in it that nothing fills stays, and never throws. */
     public static String databaseUrl(Environment environment) {
+        return text(environment, "spring.datasource.url");
+    }
+
+    /** A setting as it is, empty without one; a placeholder in it that nothing fills stays, and never throws. */
+    public static String text(Environment environment, String name) {
         try {
-            return environment.getProperty("spring.datasource.url", "");
+            return Binder.get(environment).bind(name, String.class).orElse("");
         }
-        catch (IllegalArgumentException placeholdersInACircle) {
+        catch (BindException placeholdersInACircle) {
             return "${…}";
         }
+    }
+
+    /** {@code logging.structured.format.console} is set, and right. */
+    public static boolean logsAreForMachines(Environment environment) {
+        return Set.of("ecs", "gelf", "logstash").contains(text(environment, FORMAT));
     }
 
     private static long placesOfAccounts(Environment environment) {

@@ -113,7 +113,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     /**
      * What Spring Batch remembers of earlier runs.
      *
-     * @param keep how long: 1 h to 60 d
+     * @param keep how long: 2 d (the times in these tables are local ones) to 60 d
      */
     public record History(@DefaultValue("7d") @DurationUnit(ChronoUnit.SECONDS) Duration keep) {
     }
@@ -202,7 +202,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         if (metrics.measured()) {
             textfileProblem().ifPresent(problems::add);
         }
-        within(problems, "wx.history.keep", history.keep(), Duration.ofHours(1), Duration.ofDays(60));
+        within(problems, "wx.history.keep", history.keep(), Duration.ofDays(2), Duration.ofDays(60));
         if (!problems.isEmpty()) {
             return problems; // one that is out of bounds does not fit the others either, which would be more lines and no news
         }

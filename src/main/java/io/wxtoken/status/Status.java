@@ -105,7 +105,8 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         Verdict verdict = policy.judge(row, ageCounts, Occasion.SCHEDULE, me, appId);
         boolean held = verdict == Verdict.HELD;
         State state = !row.live() ? State.DEAD : held ? State.HELD : row.failures() > 0 ? State.FAILING : verdict.due() ? State.DUE : State.FRESH;
-        String note = row.failures() > 0 && !held ? row.lastError() : verdict.due() ? verdict.reason() : "";
+        String note = row.failures() > 0 && !held ? row.lastError() : verdict.due() ? verdict.reason()
+                : verdict == Verdict.ON_HOLD ? "asked for again, and waits for wx.refresh.request-interval" : "";
         return row(row, appId, state, Instant.ofEpochSecond(policy.dueAt(row, ageCounts, me, appId)), held ? row.claimedBy() : null, note);
     }
 

@@ -34,9 +34,9 @@ public final class Due {
 
     private boolean nothing(Account account, String type, TokenRow row) {
         return row != null && row.live() && switch (policy.judge(row, account.ageCounts(type), Occasion.SCHEDULE, NOBODY, account.appId())) {
-            case FRESH -> !type.equals(AccountRefresher.ACCESS_TOKEN) || !RefreshPolicy.probeDue(row, probeInterval);
+            // What WeChat refused is said by each run. A token that waits to be asked for again may have to be probed all the same.
+            case FRESH, ON_HOLD -> row.failures() == 0 && (!type.equals(AccountRefresher.ACCESS_TOKEN) || !RefreshPolicy.probeDue(row, probeInterval));
             case HELD -> true;
-            case ON_HOLD -> row.failures() == 0; // what WeChat refused is said by each run
             default -> false;
         };
     }
