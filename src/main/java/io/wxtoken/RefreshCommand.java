@@ -57,7 +57,7 @@ final class RefreshCommand {
         try (RunGuard guard = new RunGuard()) {
             RefreshCommand command = new RefreshCommand(environment, options, guard);
             // Before the settings are checked, as a wrong one is a failure that the metrics should tell.
-            String textfile = Settings.text(environment, TEXTFILE);
+            String textfile = environment.containsProperty(TEXTFILE) ? Settings.text(environment, TEXTFILE) : "";
             return textfile.endsWith(".prom") && textfile.indexOf('\0') < 0 ? command.run(textfile) : command.run();
         }
     }

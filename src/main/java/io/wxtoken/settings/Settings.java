@@ -122,18 +122,18 @@ public final class Settings {
             problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins with '%s'"
                 .formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
         }
-        else if (!Set.of("", DRIVERS.get(url.split(":")[1])).contains(text(environment, "spring.datasource.driver-class-name"))) {
+        else if (!environment.getProperty("spring.datasource.driver-class-name", DRIVERS.get(url.split(":")[1])).equals(DRIVERS.get(url.split(":")[1]))) {
             problems.add("spring.datasource.url does not fit its driver: leave out spring.datasource.driver-class-name");
         }
         if (text(environment, "spring.datasource.password").matches("\\$\\{[^}]*}")) {
             problems.add("spring.datasource.password names a placeholder that nothing fills: set that variable, or add that file to the secrets");
         }
         for (String name : OF_THE_URL) {
-            if (!text(environment, "spring.datasource.hikari." + name).isEmpty()) {
+            if (environment.containsProperty("spring.datasource.hikari." + name)) {
                 problems.add("spring.datasource.hikari." + name + " is no setting of wx-token: set spring.datasource.url, .username and .password");
             }
         }
-        if (!text(environment, FORMAT).isEmpty() && !logsAreForMachines(environment)) {
+        if (environment.containsProperty(FORMAT) && !logsAreForMachines(environment) && !text(environment, FORMAT).isEmpty()) {
             problems.add("logging.structured.format.console must be one of: ecs, gelf, logstash, or empty");
         }
         if (!problems.isEmpty()) {
@@ -158,7 +158,7 @@ public final class Settings {
 
     /** {@code logging.structured.format.console} is set, and right. */
     public static boolean logsAreForMachines(Environment environment) {
-        return Set.of("ecs", "gelf", "logstash").contains(text(environment, FORMAT));
+        return environment.containsProperty(FORMAT) && Set.of("ecs", "gelf", "logstash").contains(text(environment, FORMAT));
     }
 
     private static long placesOfAccounts(Environment environment) {
