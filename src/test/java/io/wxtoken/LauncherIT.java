@@ -17,6 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
@@ -25,6 +27,7 @@ import io.wxtoken.testing.TestDatabase;
 
 /** The archive, unpacked somewhere, and its launcher, as an operator uses them. */
 @DisabledOnOs(OS.WINDOWS)
+@Execution(ExecutionMode.CONCURRENT)
 class LauncherIT {
 
     @TempDir

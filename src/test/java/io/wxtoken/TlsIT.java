@@ -15,6 +15,8 @@ import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
@@ -24,6 +26,7 @@ import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 
 /** The secret goes only to a host that proves, by a certificate of a trusted authority, that it is the one meant. */
+@Execution(ExecutionMode.CONCURRENT)
 class TlsIT {
 
     private static final String SECRET = "s3cret-0123456789";
