@@ -141,6 +141,7 @@ class GrantsIT {
         install();
         String localhost = url("sslMode=VERIFY_IDENTITY").replace("127.0.0.1", "localhost");
         assertThat(program(localhost, true)).isEqualTo(0);
+        assertThat(program(localhost + TestDatabase.trustedByUrl(), false)).isEqualTo(0);
         assertThat(program(url("sslMode=VERIFY_IDENTITY"), true)).as("a host that the certificate does not name").isEqualTo(3);
         assertThat(program(localhost, false)).as("an authority that is not trusted").isEqualTo(3);
         assertThat(program(url("sslMode=DISABLED"), true)).as("these users must use TLS").isEqualTo(3);

@@ -143,6 +143,11 @@ public final class TestDatabase {
         return List.of("-Djavax.net.ssl.trustStore=" + certificates.trusted(), "-Djavax.net.ssl.trustStorePassword=" + new String(Certificates.PASSWORD));
     }
 
+    /** The same for the database alone, as properties of its URL. */
+    public static String trustedByUrl() {
+        return "&trustCertificateKeyStoreUrl=file:" + certificates.trusted() + "&trustCertificateKeyStorePassword=" + new String(Certificates.PASSWORD);
+    }
+
     /** It starts without grants (skip-grant-tables), as its root has no password to log in with: they are switched on then. */
     private static void startMariaDb() throws ManagedProcessException, SQLException {
         mariaDb.start();
