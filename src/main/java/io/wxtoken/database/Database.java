@@ -18,7 +18,7 @@ import io.wxtoken.settings.Settings;
 /** The configured database, before there is a pool or a Flyway. */
 public final class Database {
 
-    /** The newest migration in db/migration. (SchemaIT holds the two together.) */
+    /** The newest migration in db/migration. A newer one must raise it, or is never run: DatabaseTest holds the two together. */
     static final String SCHEMA_VERSION = "5";
 
     /** Connector/J waits for ever by default. A bound that the operator set stays in force. In milliseconds. */

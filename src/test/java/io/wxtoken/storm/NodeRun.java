@@ -17,7 +17,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.storm.Strike.Kind;
 import io.wxtoken.storm.Tap.Step;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Started;
