@@ -5,11 +5,12 @@ import java.nio.file.NoSuchFileException;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 import org.springframework.boot.SpringApplication;
-import org.springframework.boot.logging.LogLevel;
 import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.env.ConfigurableEnvironment;
@@ -22,20 +23,19 @@ import io.wxtoken.job.RefreshJobConfiguration;
 import io.wxtoken.job.RefreshRun;
 import io.wxtoken.job.RunGuard;
 import io.wxtoken.metrics.Textfile;
-import io.wxtoken.settings.InvalidSettingsException;
+import io.wxtoken.mirror.Mirrors;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.TokenRow;
 import io.wxtoken.token.TokenRows;
 
-/** A look at the rows; when something is due, Spring's context and the job in it; when they are wanted, metrics of both. */
+/**
+ * A look at the rows; when something is due, Spring's context and the job in it; after either the mirrors, and when they are
+ * wanted, metrics of all.
+ */
 final class RefreshCommand {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
-
-    /** Loggers of libraries that write a request's URL, and so the secret, or a statement's values, and so the token. */
-    private static final List<String> SECRET_TELLERS = List.of("jdk.httpclient.HttpClient", "jdk.internal.httpclient.debug",
-            "jdk.internal.httpclient.hpack.debug", "org.springframework.jdbc.core.StatementCreatorUtils");
 
     private static final String TEXTFILE = "wx.metrics.textfile";
 
@@ -85,45 +85,65 @@ final class RefreshCommand {
             log.debug("its folder is missing, which has been told as a wrong setting", e);
         }
         catch (IOException e) {
-            WxToken.tell(environment, List.of(TEXTFILE + " = " + Settings.text(environment, TEXTFILE) + " can't be written: give this user the right to write into its folder, or correct it"));
+            WxToken.tell(environment, Level.ERROR, List.of(TEXTFILE + " = " + Settings.text(environment, TEXTFILE) + " can't be written: give this user the right to write into its folder, or correct it"));
         }
     }
 
     private ExitCode run() throws Exception {
         WxProperties wx = Settings.read(environment);
-        if (options.appId() != null && wx.allAccounts().stream().noneMatch(account -> account.appId().equals(options.appId()))) {
-            throw new InvalidSettingsException("--app-id=" + options.appId() + " is none of the configured accounts: see wx.app-id and wx.accounts");
+        if (options.appId() != null) {
+            wx.account(options.appId());
         }
         guard.limit(wx.run().timeout());
         Look look = Look.at(environment, wx, options);
         seen = look.rows();
         if (look.nothingDue()) {
-            sayNothingIsDue();
-            return ExitCode.OK;
+            ExitCode exitCode = mirror(wx);
+            sayNothingIsDue(exitCode);
+            return exitCode;
         }
         if (guard.stopping()) {
             return ExitCode.STOPPED;
         }
-        ExitCode exitCode = runJob(wx, look.schemaComplete());
-        if (wx.metrics().measured()) {
-            lookAgain(wx);
+        ExitCode mirrored = ExitCode.OK;
+        ExitCode exitCode;
+        try {
+            exitCode = runJob(wx, look.schemaComplete());
         }
-        return exitCode;
+        finally {
+            // Of what was published before it failed, too.
+            if ((wx.metrics().measured() || wx.mirror().wanted()) && lookAgain(wx)) {
+                mirrored = mirror(wx);
+            }
+        }
+        return exitCode.and(mirrored);
     }
 
-    private void lookAgain(WxProperties wx) {
+    private boolean lookAgain(WxProperties wx) {
         try {
             seen = Look.at(environment, wx, options).rows();
+            return true;
         }
         catch (SQLException e) {
-            log.warn("the metrics are of before this run: {}", Failure.of(e, environment).lines().get(0));
+            log.warn("metrics and mirrors are of before this run: {}", Failure.of(e, environment).lines().get(0));
+            return false;
         }
+    }
+
+    /** What fails here is said, and for the next run to mend: the rows are as they should be. */
+    private ExitCode mirror(WxProperties wx) throws Exception {
+        if (!wx.mirror().wanted()) {
+            return ExitCode.OK;
+        }
+        Set<String> failures = new Mirrors(wx.mirror()).follow(seen, () -> Look.at(environment, wx, options).rows());
+        WxToken.tell(environment, Level.WARN, failures);
+        return failures.isEmpty() ? ExitCode.OK : ExitCode.RETRY;
     }
 
     /** For people only: under cron each line is a mail. */
-    private void sayNothingIsDue() {
+    private void sayNothingIsDue(ExitCode exitCode) {
         if (System.console() != null || WxToken.debug(environment)) {
-            System.out.println((seen.size() == 1 ? "1 row" : seen.size() + " rows") + ": nothing is due; exit code 0");
+            System.out.println((seen.size() == 1 ? "1 row" : seen.size() + " rows") + ": nothing is due; exit code " + exitCode.code());
         }
     }
 
@@ -137,7 +157,7 @@ final class RefreshCommand {
             application.addPrimarySources(List.of(MigrationConfiguration.class));
         }
         application.addInitializers(context -> {
-            SECRET_TELLERS.forEach(logger -> LoggingSystem.get(WxToken.class.getClassLoader()).setLogLevel(logger, LogLevel.OFF));
+            WxToken.silenceSecretTellers(LoggingSystem.get(WxToken.class.getClassLoader()));
             warnOfFileBeforeRealWeChat(wx);
             context.getBeanFactory().registerSingleton("wx", wx);
             context.getBeanFactory().registerSingleton("runGuard", guard);

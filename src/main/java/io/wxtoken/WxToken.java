@@ -2,12 +2,15 @@ package io.wxtoken;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Collection;
 import java.util.List;
 
 import org.flywaydb.core.Flyway;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 import org.springframework.boot.SpringApplication;
+import org.springframework.boot.logging.LogLevel;
 import org.springframework.boot.logging.LoggingInitializationContext;
 import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.boot.support.EnvironmentPostProcessorApplicationListener;
@@ -30,6 +33,10 @@ import picocli.CommandLine.Help.Ansi;
 public final class WxToken {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
+
+    /** Loggers of libraries that write a request's URL, and so the secret, or a statement's or a command's values, and so the token. */
+    private static final List<String> SECRET_TELLERS = List.of("jdk.httpclient.HttpClient", "jdk.internal.httpclient.debug",
+            "jdk.internal.httpclient.hpack.debug", "org.springframework.jdbc.core.StatementCreatorUtils", "net.rubyeye.xmemcached", "com.google.code.yanf4j", "remoting");
 
     private WxToken() {
     }
@@ -58,7 +65,7 @@ public final class WxToken {
         }
         catch (Exception e) {
             Failure failure = Failure.of(e, environment);
-            tell(environment, failure.lines());
+            tell(environment, Level.ERROR, failure.lines());
             if (environment != null && debug(environment)) {
                 e.printStackTrace();
             }
@@ -67,13 +74,23 @@ public final class WxToken {
     }
 
     /** Plain lines for people; where logs are collected by machines, lines that they can read. */
-    static void tell(ConfigurableEnvironment environment, List<String> problems) {
-        if (environment == null || !Settings.logsAreForMachines(environment)) {
-            problems.forEach(problem -> System.err.println("wx-token: " + problem));
+    static void tell(ConfigurableEnvironment environment, Level level, Collection<String> problems) {
+        if (problems.isEmpty()) {
             return;
         }
-        LoggingSystem.get(WxToken.class.getClassLoader()).initialize(new LoggingInitializationContext(environment), null, null);
-        problems.forEach(log::error);
+        if (environment == null || !Settings.logsAreForMachines(environment)) {
+            problems.forEach(problem -> System.err.println("wx-token: " + (level == Level.WARN ? "warning: " : "") + problem));
+            return;
+        }
+        LoggingSystem logging = LoggingSystem.get(WxToken.class.getClassLoader());
+        logging.initialize(new LoggingInitializationContext(environment), null, null);
+        silenceSecretTellers(logging);
+        problems.forEach(log.atLevel(level)::log);
+    }
+
+    /** Whatever the levels are set to. */
+    static void silenceSecretTellers(LoggingSystem logging) {
+        SECRET_TELLERS.forEach(logger -> logging.setLogLevel(logger, LogLevel.OFF));
     }
 
     static boolean debug(Environment environment) {
@@ -91,7 +108,7 @@ public final class WxToken {
             if (!Database.lacksSchema(e)) {
                 throw e;
             }
-            tell(environment, List.of("there is no table wx_token at " + Failure.withoutSecrets(Settings.databaseUrl(environment))
+            tell(environment, Level.ERROR, List.of("there is no table wx_token at " + Failure.withoutSecrets(Settings.databaseUrl(environment))
                     + " yet, or an old one: the job has not run there, or not this version of it"));
             return ExitCode.RETRY;
         }

@@ -3,10 +3,8 @@ package io.wxtoken.metrics;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.Map;
-import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -15,6 +13,7 @@ import io.micrometer.core.instrument.Metrics;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.wxtoken.AtomicFile;
 import io.wxtoken.ExitCode;
 import io.wxtoken.token.TokenRow;
 import io.wxtoken.token.TokenRows;
@@ -66,15 +65,7 @@ public final class Textfile implements AutoCloseable {
                 Duration.ofNanos(System.nanoTime() - begun).toMillis() / 1000.0);
         gauge("wx.token.run.exit.code", null, "0 well, 1 the next run may mend it, 2 a person must act, 3 the database, 143 stopped", Tags.empty(), exitCode.code());
         gauge("wx.token.last.run.timestamp", "seconds", "When the last run ended", Tags.empty(), System.currentTimeMillis() / 1000);
-        Path folder = file.toAbsolutePath().getParent();
-        Path written = folder.resolve("." + file.getFileName() + "." + UUID.randomUUID()); // pods share process ids
-        try {
-            Files.writeString(written, registry.scrape());
-            Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
-        }
-        finally {
-            Files.deleteIfExists(written);
-        }
+        AtomicFile.replace(file, registry.scrape(), null);
     }
 
     private void gauge(String name, String unit, String description, Tags tags, double value) {

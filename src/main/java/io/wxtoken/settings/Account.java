@@ -24,6 +24,11 @@ public record Account(String appId, String appSecret, Endpoint endpoint, List<Ti
         return endpoint != Endpoint.STABLE_TOKEN || !type.equals("access_token");
     }
 
+    /** The same account at another endpoint. */
+    public Account at(Endpoint other) {
+        return new Account(appId, appSecret, other, tickets, first);
+    }
+
     @Override
     public String toString() {
         return "Account[" + appId + ", " + endpoint + ", " + tickets + "]";

@@ -51,7 +51,7 @@ public final class Settings {
     private static final PropertySource<?> PLACES = new MapPropertySource("places of configuration",
             Map.of("spring.config.location", "classpath:/application.yml,optional:file:./;optional:file:./config/"));
 
-    private static final Pattern OUR_GROUP = Pattern.compile("WX_(API|REFRESH|PROBE|RUN|METRICS|HISTORY)_");
+    private static final Pattern OUR_GROUP = Pattern.compile("WX_(API|REFRESH|PROBE|RUN|METRICS|HISTORY|MIRROR)_");
 
     /** Kubernetes sets such variables for a service named wx-api, say. */
     private static final Pattern OF_KUBERNETES = Pattern.compile(".*_(PORT|SERVICE_HOST|SERVICE_PORT|PORT_\\d+_.*)");
@@ -64,7 +64,8 @@ public final class Settings {
 
     private static final String FORMAT = "logging.structured.format.console";
 
-    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run", "wx.metrics", "wx.history");
+    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run", "wx.metrics", "wx.history",
+            "wx.mirror", "wx.mirror.memcached");
 
     private Settings() {
     }
@@ -180,7 +181,7 @@ public final class Settings {
         for (String variable : new TreeSet<>(System.getenv().keySet())) {
             boolean inOurGroup = OUR_GROUP.matcher(variable).lookingAt() && !OF_KUBERNETES.matcher(variable).matches();
             String meant = known.stream().filter(name -> name.replace("_", "").equals(variable.replace("_", ""))).findFirst().orElse(null);
-            if (!known.contains(variable) && (inOurGroup || meant != null)) {
+            if (!known.contains(variable.replaceFirst("_\\d+$", "")) && (inOurGroup || meant != null)) {
                 problems.add("the environment's " + variable + " is no setting of wx-token"
                         + (meant == null ? ": see config/application.yml" : ": write it " + meant));
             }

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import org.springframework.boot.context.properties.bind.DefaultValue;
@@ -30,7 +31,7 @@ import io.wxtoken.wechat.Ticket;
  */
 public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi") List<Ticket> tickets, @DefaultValue Api api,
         @DefaultValue Refresh refresh, @DefaultValue Probe probe, @DefaultValue Run run, @DefaultValue Metrics metrics,
-        @DefaultValue History history, @DefaultValue List<Entry> accounts) {
+        @DefaultValue History history, @DefaultValue Mirror mirror, @DefaultValue List<Entry> accounts) {
 
     /** WeChat's access_token lives this long (WX/doc/service/api/base/api_getaccesstoken). */
     public static final Duration TOKEN_LIFE = Duration.ofSeconds(7200);
@@ -44,6 +45,8 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     private static final Pattern APP_ID = Pattern.compile("wx[A-Za-z0-9_-]{1,30}");
 
     private static final Pattern PRINTABLE = Pattern.compile("[!-~]+");
+
+    private static final Pattern HOST_AND_PORT = Pattern.compile("([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+])(:([0-9]{1,5}))?");
 
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[::1]");
 
@@ -119,6 +122,35 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
+     * Copies of the rows, for applications that keep the token elsewhere than in the table.
+     *
+     * @param file where the access_token is, in the source's JSON; null or empty for nowhere. Of several accounts each has its
+     * own: {@code {app_id}} in it stands for the account's
+     */
+    public record Mirror(String file, @DefaultValue Memcached memcached) {
+
+        private static final String APP_ID = "{app_id}";
+
+        /** There is one. */
+        public boolean wanted() {
+            return toFile() || !memcached.servers().isEmpty();
+        }
+
+        public boolean toFile() {
+            return !isBlank(file);
+        }
+
+        /** @throws InvalidPathException when it is none */
+        public Path fileOf(String appId) {
+            return Path.of(file.replace(APP_ID, appId));
+        }
+    }
+
+    /** @param servers each gets all values: host and port, or a host alone for port 11211 */
+    public record Memcached(@DefaultValue List<String> servers) {
+    }
+
+    /**
      * One of {@code wx.accounts}.
      *
      * @param endpoint null for that of {@code wx.api.endpoint}
@@ -143,6 +175,17 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
                     (entry.tickets() == null ? tickets : entry.tickets()).stream().distinct().toList(), all.isEmpty()));
         }
         return all;
+    }
+
+    /**
+     * One of the accounts.
+     *
+     * @param wanted its app id; null for the first
+     * @throws InvalidSettingsException when it is none of theirs
+     */
+    public Account account(String wanted) {
+        return allAccounts().stream().filter(account -> wanted == null || account.appId().equals(wanted)).findFirst()
+            .orElseThrow(() -> new InvalidSettingsException("--app-id=" + wanted + " is none of the configured accounts: see wx.app-id and wx.accounts"));
     }
 
     private List<Entry> entries() {
@@ -203,6 +246,9 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             textfileProblem().ifPresent(problems::add);
         }
         within(problems, "wx.history.keep", history.keep(), Duration.ofDays(2), Duration.ofDays(60));
+        if (mirror.wanted()) {
+            mirrorProblems(problems);
+        }
         if (!problems.isEmpty()) {
             return problems; // one that is out of bounds does not fit the others either, which would be more lines and no news
         }
@@ -279,6 +325,33 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         }
         catch (InvalidPathException e) {
             return Optional.of(is + "is no path");
+        }
+    }
+
+    /** A folder that is missing, or a server that is down, is none: they must not keep the rows from being refreshed. */
+    private void mirrorProblems(List<String> problems) {
+        if (mirror.toFile()) {
+            String is = "wx.mirror.file = '%s' ".formatted(mirror.file());
+            try {
+                if (mirror.fileOf("wx").toString().matches("(?s).*[{}].*")) {
+                    problems.add(is + "holds a placeholder that nothing fills: " + Mirror.APP_ID + " alone stands for something, the account's app id");
+                }
+                else if (mirror.fileOf("wx").getFileName() == null || mirror.file().endsWith("/")) {
+                    problems.add(is + "names a folder: name the file in it, such as access_token.json");
+                }
+            }
+            catch (InvalidPathException e) {
+                problems.add(is + "is no path");
+            }
+            if (!mirror.file().contains(Mirror.APP_ID) && allAccounts().size() > 1) {
+                problems.add(is + "is one file for several accounts: put " + Mirror.APP_ID + " into its name");
+            }
+        }
+        for (String server : mirror.memcached().servers()) {
+            Matcher matcher = HOST_AND_PORT.matcher(server);
+            if (!matcher.matches() || matcher.group(3) != null && (Integer.parseInt(matcher.group(3)) < 1 || Integer.parseInt(matcher.group(3)) > 65535)) {
+                problems.add("wx.mirror.memcached.servers: '%s' is no server: write it like cache.example.com:11211".formatted(server));
+            }
         }
     }
 

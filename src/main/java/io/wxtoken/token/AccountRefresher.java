@@ -26,7 +26,7 @@ public final class AccountRefresher {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
-    static final String ACCESS_TOKEN = "access_token";
+    public static final String ACCESS_TOKEN = "access_token";
 
     private final TokenRows rows;
 

@@ -207,6 +207,11 @@ public class TokenRows {
         one(jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id).update());
     }
 
+    /** WeChat has just issued a token that no row holds, and so grants calls: what it refused before is no reason to wait. */
+    public void requestAtOnce(int id) {
+        one(jdbc.sql("UPDATE wx_token SET refresh_requested = 2, retry_after = 0 WHERE id = :id").param("id", id).update());
+    }
+
     /** The value is dead: asks for its refresh, if the row still holds that very value. */
     public boolean requestFor(int id, String deadValue) {
         return one(jdbc.sql("""

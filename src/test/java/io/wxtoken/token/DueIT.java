@@ -44,7 +44,7 @@ class DueIT extends RowTest {
                 change(random, id);
             }
             WxProperties wx = new WxProperties(null, null, List.of(), api(), SETTINGS, new WxProperties.Probe(one(random, List.of(Duration.ZERO, Duration.ofMinutes(5)))),
-                    null, null, null, List.of());
+                    null, null, null, null, List.of());
             Map<TokenRows.Key, TokenRow> seen = TokenRows.find(rows.readAll(), List.of(account), AccountRefresher::types);
             if (!new Due(wx).nothing(account, seen)) {
                 continue;

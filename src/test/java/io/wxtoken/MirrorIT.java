@@ -1,0 +1,328 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Memcached;
+import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.token.Fingerprint;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The mirrors follow the rows, in every run, and what happens to them does not happen to the rows. */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#all")
+class MirrorIT {
+
+    private static final String TICKET_KEY = StandIn.APP_ID + ":jsapi_ticket";
+
+    @Parameter
+    TestDatabase server;
+
+    @TempDir
+    Path folder;
+
+    private TestDatabase database;
+
+    private StandIn weChat;
+
+    private Memcached memcached;
+
+    private Path file;
+
+    @BeforeEach
+    void start() {
+        database = server.fresh();
+        weChat = StandIn.start();
+        file = folder.resolve("access_token.json");
+    }
+
+    @AfterEach
+    void stop() {
+        if (memcached != null) {
+            memcached.close();
+        }
+        weChat.close();
+        database.close();
+    }
+
+    private Said run(String... more) {
+        List<String> arguments = new ArrayList<>(database.arguments());
+        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
+        arguments.addAll(List.of(more));
+        Said said = Said.by(arguments);
+        weChat.issued().forEach(token -> assertThat(said.text()).doesNotContain(token));
+        return said;
+    }
+
+    private String toFile() {
+        return "--wx.mirror.file=" + file;
+    }
+
+    private String toMemcached() {
+        if (memcached == null) {
+            memcached = Memcached.start();
+        }
+        return "--wx.mirror.memcached.servers=" + memcached.server();
+    }
+
+    private void sql(String sql) {
+        assertThat(database.jdbc().sql(sql).update()).isPositive();
+    }
+
+    private String row(String column) {
+        return database.jdbc().sql("SELECT " + column + " FROM wx_token WHERE id = 1").query(String.class).single();
+    }
+
+    private long executions() {
+        return database.jdbc().sql("SELECT COUNT(*) FROM BATCH_JOB_EXECUTION").query(Long.class).single();
+    }
+
+    private void assertFileIsTheRow() throws IOException {
+        assertThat(file).content().isEqualTo("{\"access_token\": \"" + row("`value`") + "\", \"expires_time\": " + row("expire") + "}");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-r-----");
+        try (var files = Files.list(folder)) {
+            assertThat(files).as("nothing beside it").containsExactly(file);
+        }
+    }
+
+    private void assertMemcachedIsTheRow() {
+        assertThat(memcached.value(StandIn.APP_ID)).isEqualTo(row("`value`"));
+    }
+
+    @Test
+    void theFirstRunWritesThemAndARunWithNothingToDoMendsThem() throws IOException {
+        run(toFile()).ended(ExitCode.OK);
+        assertFileIsTheRow();
+        long executions = executions();
+        Object written = Files.getLastModifiedTime(file);
+        run(toFile()).ended(ExitCode.OK);
+        assertThat(Files.getLastModifiedTime(file)).as("it was whole").isEqualTo(written);
+
+        Files.delete(file);
+        run(toFile()).ended(ExitCode.OK);
+        assertFileIsTheRow();
+        for (String wrong : List.of("", "{\"access_token\": \"", "{\"access_token\": \"theirs\", \"expires_time\": " + row("expire") + "}")) {
+            Files.writeString(file, wrong);
+            run(toFile()).ended(ExitCode.OK);
+            assertFileIsTheRow();
+        }
+        Files.write(file, new byte[] { (byte) 0xff, (byte) 0xfe });
+        run(toFile()).ended(ExitCode.OK);
+        assertFileIsTheRow();
+        assertThat(executions()).as("nothing was started for it").isEqualTo(executions);
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+    }
+
+    @Test
+    void memcachedHoldsTheBareTokenAndTheTicketsAndIsWholeAgainAfterARestart() {
+        run(toMemcached()).ended(ExitCode.OK);
+        long executions = executions();
+        Memcached.Entry token = memcached.get(StandIn.APP_ID);
+        assertThat(token.value()).isEqualTo(weChat.lastIssued());
+        assertThat(token.flags()).as("none: bare bytes for any client").isZero();
+        assertThat(token.secondsLeft()).isBetween(3590L, 3600L);
+        assertThat(memcached.value(TICKET_KEY)).isEqualTo(weChat.ticket("jsapi"));
+
+        memcached.restart();
+        run(toMemcached()).ended(ExitCode.OK);
+        assertMemcachedIsTheRow();
+        assertThat(memcached.value(TICKET_KEY)).isEqualTo(weChat.ticket("jsapi"));
+        memcached.set(StandIn.APP_ID, 0, "theirs");
+        run(toMemcached()).ended(ExitCode.OK);
+        assertMemcachedIsTheRow();
+        // As PHP's and Java's clients mark what they have serialized: it is not to be unserialized here.
+        memcached.set(StandIn.APP_ID, 1, row("`value`"));
+        run(toMemcached()).ended(ExitCode.OK);
+        assertThat(memcached.get(StandIn.APP_ID).flags()).isZero();
+        assertMemcachedIsTheRow();
+        assertThat(executions()).as("nothing was started for it").isEqualTo(executions);
+    }
+
+    @Test
+    void whatIsInMemcachedIsProlongedButNotBeyondTheTokensEndOrAnHour() {
+        run(toMemcached()).ended(ExitCode.OK);
+        memcached.tell("touch " + StandIn.APP_ID + " 10");
+        run(toMemcached()).ended(ExitCode.OK);
+        assertThat(memcached.get(StandIn.APP_ID).secondsLeft()).isBetween(3590L, 3600L);
+        sql("UPDATE wx_token SET expires_at = UNIX_TIMESTAMP() + 1000");
+        run(toMemcached()).ended(ExitCode.OK);
+        assertThat(memcached.get(StandIn.APP_ID).secondsLeft()).isBetween(985L, 1000L);
+        memcached.tell("flush_all");
+        run(toMemcached()).ended(ExitCode.OK);
+        assertThat(memcached.get(StandIn.APP_ID).secondsLeft()).isBetween(985L, 1000L);
+    }
+
+    @Test
+    void aRefreshIsInTheMirrorsWhenTheRunEnds() throws IOException {
+        run(toFile(), toMemcached()).ended(ExitCode.OK);
+        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        run(toFile(), toMemcached()).ended(ExitCode.OK);
+        assertThat(weChat.issued()).hasSize(2);
+        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+        assertFileIsTheRow();
+        assertMemcachedIsTheRow();
+    }
+
+    @Test
+    void mirrorsThatFailAreAWarningAndNoReasonNotToRefreshNorToLeaveOutTheOthers() throws IOException {
+        int nobody = Memcached.freePort();
+        String[] mirrors = { "--wx.mirror.file=" + folder.resolve("missing/access_token.json"),
+                "--wx.mirror.memcached.servers=127.0.0.1:" + nobody + ",no-such-host.invalid" };
+        for (int run = 0; run < 2; run++) { // one that refreshes, and one with nothing to do
+            run(mirrors).ended(ExitCode.RETRY).saying("wx-token: warning: the token's file " + folder.resolve("missing/access_token.json")
+                    + " can't be written: its folder is missing.", "wx-token: warning: memcached at 127.0.0.1:" + nobody + " can't be written: it can't be reached",
+                    "wx-token: warning: memcached at no-such-host.invalid can't be written");
+        }
+        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+        assertThat(weChat.issued()).hasSize(1);
+        run("--wx.mirror.file=" + folder).ended(ExitCode.RETRY).saying("it is a folder").inOneLine();
+        run("--wx.mirror.memcached.servers=127.0.0.1:" + nobody, toFile()).ended(ExitCode.RETRY).inOneLine();
+        assertFileIsTheRow();
+        run(toFile(), "--wx.mirror.memcached.servers=127.0.0.1:" + nobody, "--logging.structured.format.console=ecs").ended(ExitCode.RETRY)
+            .saying("\"level\":\"WARN\"").inOneLine();
+        toMemcached();
+        run("--wx.mirror.memcached.servers=127.0.0.1:" + nobody + "," + memcached.server()).ended(ExitCode.RETRY).inOneLine();
+        assertMemcachedIsTheRow();
+    }
+
+    @Test
+    void aMemcachedThatHangsKeepsTheRunForAMoment() throws IOException {
+        try (ServerSocket hanging = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+            long begun = System.nanoTime();
+            run("--wx.mirror.memcached.servers=127.0.0.1:" + hanging.getLocalPort()).ended(ExitCode.RETRY).saying("no answer within 1 s");
+            assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(20));
+        }
+        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+    }
+
+    @Test
+    void whenWeChatFailsTheMirrorsAreWholeAllTheSame() throws IOException {
+        run().ended(ExitCode.OK);
+        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        weChat.close();
+        run(toFile(), toMemcached()).ended(ExitCode.RETRY);
+        assertFileIsTheRow();
+        assertMemcachedIsTheRow();
+    }
+
+    @Test
+    void aValueThatIsOverOrThatThereIsNotIsNoWhere() {
+        weChat.close();
+        run(toFile(), toMemcached()).ended(ExitCode.RETRY);
+        assertThat(file).doesNotExist();
+        assertThat(memcached.get(StandIn.APP_ID)).isNull();
+        sql("UPDATE wx_token SET `value` = 'over', expire = UNIX_TIMESTAMP() - 7300 WHERE id = 1");
+        run(toFile(), toMemcached()).ended(ExitCode.RETRY);
+        assertThat(file).doesNotExist();
+        assertThat(memcached.get(StandIn.APP_ID)).isNull();
+    }
+
+    @Test
+    void severalAccountsHaveAFileEach() throws IOException {
+        weChat.addAccount("wx2", "s2");
+        String[] two = { "--wx.mirror.file=" + folder + "/{app_id}.json", toMemcached(), "--wx.accounts[0].app-id=wx2", "--wx.accounts[0].app-secret=s2" };
+        run(two).ended(ExitCode.OK);
+        for (String appId : List.of(StandIn.APP_ID, "wx2")) {
+            assertThat(folder.resolve(appId + ".json")).content().contains(weChat.lastIssued(appId));
+            assertThat(memcached.value(appId)).isEqualTo(weChat.lastIssued(appId));
+            assertThat(memcached.value(appId + ":jsapi_ticket")).isNotEmpty();
+        }
+        two[0] = toFile();
+        run(two).ended(ExitCode.ACT).saying("wx.mirror.file", "put {app_id} into its name").inOneLine();
+    }
+
+    @Test
+    void whateverAnotherProgramWroteIntoTheRowMakesValidJson() throws IOException {
+        run().ended(ExitCode.OK);
+        String odd = "a \"quoted\" \\ token\n微信";
+        database.jdbc().sql("UPDATE wx_token SET `value` = :value, fingerprint = :fingerprint WHERE id = 1").param("value", odd)
+            .param("fingerprint", Fingerprint.of(odd)).update();
+        run(toFile(), "--wx.probe.interval=0").ended(ExitCode.OK);
+        assertThat(new JsonMapper().readValue(file.toFile(), Map.class)).containsEntry("access_token", odd)
+            .containsEntry("expires_time", Integer.valueOf(row("expire")));
+    }
+
+    /** While this run's older token is on its way to memcached, the row and memcached get a newer one from another run. */
+    @Test
+    void aSlowRunsOlderTokenDoesNotStay() throws IOException {
+        run().ended(ExitCode.OK);
+        toMemcached();
+        AtomicBoolean overtaken = new AtomicBoolean();
+        try (ServerSocket proxy = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+            pump(proxy, () -> {
+                if (overtaken.compareAndSet(false, true)) {
+                    database.jdbc().sql("UPDATE wx_token SET `value` = 'newer', fingerprint = :fingerprint, version = version + 2 WHERE id = 1")
+                        .param("fingerprint", Fingerprint.of("newer")).update();
+                    memcached.set(StandIn.APP_ID, 0, "newer");
+                }
+            });
+            run("--wx.mirror.memcached.servers=127.0.0.1:" + proxy.getLocalPort()).ended(ExitCode.OK);
+        }
+        assertThat(overtaken).isTrue();
+        assertThat(memcached.value(StandIn.APP_ID)).isEqualTo("newer");
+    }
+
+    /** Passes on what each connection says; before a value is set, something happens. */
+    private void pump(ServerSocket proxy, Runnable beforeSet) {
+        start(() -> {
+            while (true) {
+                Socket client = proxy.accept();
+                Socket real = new Socket(InetAddress.getLoopbackAddress(), memcached.port());
+                start(() -> pass(client.getInputStream(), real.getOutputStream(), beforeSet));
+                start(() -> pass(real.getInputStream(), client.getOutputStream(), () -> { }));
+            }
+        });
+    }
+
+    private static void pass(InputStream in, OutputStream out, Runnable beforeSet) throws IOException {
+        byte[] bytes = new byte[65536];
+        for (int n = in.read(bytes); n >= 0; n = in.read(bytes)) {
+            if (new String(bytes, 0, n, StandardCharsets.ISO_8859_1).startsWith("set ")) {
+                beforeSet.run();
+            }
+            out.write(bytes, 0, n);
+        }
+    }
+
+    private interface Work {
+
+        void run() throws IOException;
+    }
+
+    private static void start(Work work) {
+        Thread thread = new Thread(() -> {
+            try {
+                work.run();
+            }
+            catch (IOException closed) {
+                // the end
+            }
+        });
+        thread.setDaemon(true);
+        thread.start();
+    }
+}
