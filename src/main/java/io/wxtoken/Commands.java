@@ -1,19 +1,25 @@
 package io.wxtoken;
 
+import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
+import org.springframework.core.env.ConfigurableEnvironment;
+
 import io.wxtoken.job.RefreshRun;
+import io.wxtoken.wechat.Endpoint;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line. A setting may stand in it anywhere, as {@code --wx.refresh.after=10m}; it goes to Spring as it is. */
@@ -107,6 +113,53 @@ final class Commands implements Callable<Integer> {
     private void nothingBefore(String command) {
         if (which.force || which.appId != null) {
             throw new ParameterException(spec.commandLine(), "--force and --app-id belong to refresh, and stand after it, not before " + command);
+        }
+    }
+
+    @Command(mixinStandardHelpOptions = true, description = "Prints the access_token in the table, for a shell script; refreshes it first if"
+            + " it is due. Exit code 0 when it lives.")
+    int token(@Option(names = "--app-id", paramLabel = "APPID", description = "Of this account; else of the first.") String appId) {
+        nothingBefore("token");
+        return printing((environment, out) -> TokenCommand.run(environment, appId, out));
+    }
+
+    @Command(mixinStandardHelpOptions = true, description = "Asks WeChat for an access_token now, and prints it as JSON; stores nothing.")
+    int fetch(@Option(names = "--app-id", paramLabel = "APPID", description = "Of this account; else of the first.") String appId,
+            @Option(names = "--endpoint", paramLabel = "ENDPOINT", converter = EndpointName.class, defaultValue = "stable-token", description = {
+                    "stable-token: kills no stored token (unless that is from there, too: then it is the same). The default.",
+                    "token: kills the one in the table, whose refresh is then requested." }) Endpoint endpoint) {
+        nothingBefore("fetch");
+        return printing((environment, out) -> FetchCommand.run(environment, appId, endpoint, out));
+    }
+
+    /** A body that prints something for a program to read. */
+    private interface Printing {
+
+        ExitCode run(ConfigurableEnvironment environment, PrintStream out) throws Exception;
+    }
+
+    /** Standard output is for that alone: whatever else is said, in logs too, goes to standard error. */
+    private int printing(Printing body) {
+        PrintStream out = System.out;
+        System.setOut(System.err);
+        try {
+            return WxToken.execute(environment -> body.run(environment, out), settings).code();
+        }
+        finally {
+            System.setOut(out);
+        }
+    }
+
+    /** As {@code wx.api.endpoint} has them. */
+    static final class EndpointName implements ITypeConverter<Endpoint> {
+
+        @Override
+        public Endpoint convert(String name) {
+            return switch (name) {
+                case "token" -> Endpoint.TOKEN;
+                case "stable-token" -> Endpoint.STABLE_TOKEN;
+                default -> throw new TypeConversionException("'" + name + "' is neither token nor stable-token");
+            };
         }
     }
 

@@ -1,0 +1,191 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.standin.Fault;
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.TestDatabase;
+import tools.jackson.databind.json.JsonMapper;
+
+/** {@code wx-token token} and {@code wx-token fetch}: standard output has what was asked for, and nothing else. */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#all")
+class PrintingIT {
+
+    @Parameter
+    TestDatabase server;
+
+    private TestDatabase database;
+
+    private StandIn weChat;
+
+    @BeforeEach
+    void start() {
+        database = server.fresh();
+        weChat = StandIn.start();
+    }
+
+    @AfterEach
+    void stop() {
+        weChat.close();
+        database.close();
+    }
+
+    private record Printed(ExitCode exitCode, String out, String err) {
+
+        Printed ended(ExitCode expected) {
+            assertThat(exitCode).as(err).isEqualTo(expected);
+            assertThat(err).doesNotContain("\tat ");
+            return this;
+        }
+    }
+
+    private Printed run(String... more) {
+        List<String> arguments = new ArrayList<>(database.arguments());
+        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
+        arguments.addAll(Arrays.asList(more));
+        PrintStream out = System.out;
+        PrintStream err = System.err;
+        ByteArrayOutputStream printed = new ByteArrayOutputStream();
+        ByteArrayOutputStream told = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
+        System.setErr(new PrintStream(told, true, StandardCharsets.UTF_8));
+        try {
+            ExitCode exitCode = WxToken.run(arguments.toArray(String[]::new));
+            Printed result = new Printed(exitCode, printed.toString(StandardCharsets.UTF_8), told.toString(StandardCharsets.UTF_8));
+            weChat.issued().forEach(token -> assertThat(result.err()).doesNotContain(token));
+            return result;
+        }
+        finally {
+            System.setOut(out);
+            System.setErr(err);
+        }
+    }
+
+    private void sql(String sql) {
+        assertThat(database.jdbc().sql(sql).update()).isPositive();
+    }
+
+    private String row(String column) {
+        return database.jdbc().sql("SELECT " + column + " FROM wx_token WHERE id = 1").query(String.class).single();
+    }
+
+    @Test
+    void tokenPrintsTheRowsAloneAndRefreshesItFirstIfItIsDue() {
+        assertThat(run("token").ended(ExitCode.OK).out()).isEqualTo(weChat.lastIssued() + System.lineSeparator());
+        assertThat(run("token").ended(ExitCode.OK).out()).isEqualTo(weChat.lastIssued() + System.lineSeparator());
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        Printed due = run("token", "--logging.structured.format.console=ecs").ended(ExitCode.OK);
+        assertThat(due.out()).isEqualTo(weChat.lastIssued() + System.lineSeparator());
+        assertThat(due.err()).contains("refreshed");
+        assertThat(weChat.tokenCalls()).isEqualTo(2);
+    }
+
+    @Test
+    void tokenPrintsALiveTokenThatCantBeRefreshedAndNoneThatIsDead() {
+        String token = run("token").ended(ExitCode.OK).out();
+        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist"));
+        Printed failing = run("token").ended(ExitCode.OK);
+        assertThat(failing.out()).isEqualTo(token);
+        assertThat(failing.err()).contains("errcode 40164");
+        sql("UPDATE wx_token SET expires_at = UNIX_TIMESTAMP() - 1 WHERE id = 1");
+        Printed dead = run("token").ended(ExitCode.ACT);
+        assertThat(dead.out()).isEmpty();
+        assertThat(dead.err()).contains("no live access_token of " + StandIn.APP_ID);
+    }
+
+    @Test
+    void tokenOfAnAccount() {
+        weChat.addAccount("wx2", "s2");
+        String[] two = { "token", "--wx.accounts[0].app-id=wx2", "--wx.accounts[0].app-secret=s2", null };
+        two[3] = "--app-id=wx2";
+        assertThat(run(two).ended(ExitCode.OK).out().strip()).isEqualTo(weChat.lastIssued("wx2"));
+        assertThat(weChat.lastIssued(StandIn.APP_ID)).as("that account alone").isNull();
+        two[3] = "--app-id=" + StandIn.APP_ID;
+        assertThat(run(two).ended(ExitCode.OK).out().strip()).isEqualTo(weChat.lastIssued(StandIn.APP_ID));
+        two[3] = "--app-id=wx3";
+        assertThat(run(two).ended(ExitCode.ACT).err()).contains("--app-id=wx3 is none of the configured accounts");
+        two[0] = "fetch";
+        assertThat(run(two).ended(ExitCode.ACT).err()).contains("--app-id=wx3 is none of the configured accounts");
+    }
+
+    private static void assertIsJsonOf(Printed printed, String token) {
+        assertThat(new JsonMapper().readValue(printed.out(), Map.class)).containsOnlyKeys("access_token", "expires_in").containsEntry("access_token", token)
+            .hasEntrySatisfying("expires_in", left -> assertThat((int) left).isBetween(7100, 7200));
+    }
+
+    @Test
+    void fetchStoresNothingAndKillsNothing() {
+        assertIsJsonOf(run("fetch").ended(ExitCode.OK), weChat.lastIssued());
+        database.migrated();
+        run("refresh").ended(ExitCode.OK);
+        String before = database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows().toString();
+        Printed fetched = run("fetch", "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/nowhere").ended(ExitCode.OK);
+        assertThat(fetched.err()).isEmpty();
+        assertThat(fetched.out()).doesNotContain(row("`value`"));
+        assertThat(database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows().toString()).isEqualTo(before);
+        assertThat(weChat.alive(row("`value`"))).isTrue();
+        run("--wx.probe.interval=1").ended(ExitCode.OK);
+        assertThat(weChat.tokenCalls()).as("nothing was due").isEqualTo(3);
+    }
+
+    @Test
+    void fetchFromTheOtherEndpointRequestsARefresh() {
+        assertThat(run("fetch", "--endpoint=token").ended(ExitCode.RETRY).err()).contains("no row for the access_token of " + StandIn.APP_ID);
+        assertThat(weChat.tokenCalls()).isZero();
+        run("refresh").ended(ExitCode.OK);
+        String stored = row("`value`");
+        // A hold that WeChat's answer has proved wrong.
+        sql("UPDATE wx_token SET failures = 2, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'errcode 45009, quota' WHERE id = 1");
+        Printed fetched = run("fetch", "--endpoint=token").ended(ExitCode.OK);
+        assertIsJsonOf(fetched, weChat.lastIssued());
+        assertThat(fetched.err()).contains("warning: this kills the token in the table");
+        assertThat(row("`value`")).as("stored nothing").isEqualTo(stored);
+        assertThat(row("refresh_requested")).isEqualTo("2");
+        run().ended(ExitCode.OK);
+        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+        assertThat(weChat.tokenCalls()).isEqualTo(3);
+        assertThat(row("refresh_requested")).isEqualTo("0");
+    }
+
+    @Test
+    void whateverComesOfThatFetchTheRowIsRefreshed() {
+        run("refresh").ended(ExitCode.OK);
+        for (Fault fault : List.of(new Fault.CutAfter(), new Fault.Status(500))) {
+            weChat.next(fault);
+            Printed lost = run("fetch", "--endpoint=token").ended(ExitCode.RETRY);
+            assertThat(lost.out()).isEmpty();
+            run().ended(ExitCode.OK);
+            assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+        }
+        assertThat(run("fetch", "--endpoint=token", "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/nowhere").ended(ExitCode.DATABASE).out()).isEmpty();
+        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+    }
+
+    @Test
+    void aRefusalIsToldAndNothingIsPrinted() {
+        weChat.next(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist"));
+        Printed refused = run("fetch").ended(ExitCode.ACT);
+        assertThat(refused.out()).isEmpty();
+        assertThat(refused.err()).contains("errcode 40164", "IP whitelist");
+        assertThat(run("fetch", "--endpoint=tokens").ended(ExitCode.ACT).err()).contains("'tokens' is neither token nor stable-token");
+        assertThat(run("--force", "fetch").ended(ExitCode.ACT).err()).contains("belong to refresh");
+    }
+}
