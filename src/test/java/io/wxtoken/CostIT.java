@@ -2,6 +2,8 @@ package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -90,6 +92,19 @@ class CostIT {
         assertThat(refresh.statements().get("insert")).as("Spring Batch's").isLessThanOrEqualTo(6);
         assertThat(refresh.statements().get("update")).as("2 claims, 2 publishes, Spring Batch's").isLessThanOrEqualTo(20);
         assertThat(refresh.statements().get("select")).isLessThanOrEqualTo(30);
+    }
+
+    @Test
+    void aFileThatIsWholeCostsTheDatabaseNothingAndOneThatIsMissingALookMore() throws IOException {
+        Path file = folder.resolve("access_token.json");
+        Program program = Program.against(weChat, folder).on(database).with("WX_MIRROR_FILE", file.toString());
+        of(program, "2 refreshed");
+        assertThat(of(program, "").connections()).isEqualTo(1);
+        Files.delete(file);
+        Cost mended = of(program, "");
+        assertThat(file).exists();
+        assertThat(mended.connections()).as("the look's, and another after the file was written").isEqualTo(2);
+        assertThat(mended.statements()).containsEntry("select", 4L).containsEntry("insert", 0L).containsEntry("update", 0L).containsEntry("commit", 0L);
     }
 
     @Test

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,13 +29,14 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
 import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Memcached;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.TestDatabase;
 
 /**
  * What a run costs, against the least that a JVM can do with the table ({@code benchmark/Floor.java}), in one go, turn and turn about, each
  * with its class-data archive and the launcher's flags: {@code mvn verify -Dit.test=StartBenchmark}, on MySQL if
- * {@code WX_TEST_MYSQL_URL} names one, with the JVMs of {@code -Dbench.java} (their homes, with commas; else the tests' own).
+ * {@code WX_TEST_MYSQL_URL} names one, and with the distribution's memcached, with the JVMs of {@code -Dbench.java} (their homes, with commas; else the tests' own).
  * It prints medians of 10 and asserts no times. On a Unix with /proc.
  */
 @Isolated
@@ -53,6 +55,8 @@ class StartBenchmark {
 
     private String flags;
 
+    private Memcached memcached;
+
     @BeforeEach
     void start() throws IOException {
         List<TestDatabase> servers = TestDatabase.servers().toList();
@@ -63,10 +67,14 @@ class StartBenchmark {
         Matcher matcher = Pattern.compile("(?s)\\nflags=\"(.*?)\\$").matcher(Files.readString(jar.resolveSibling("wx-token")));
         assertThat(matcher.find()).isTrue();
         flags = matcher.group(1);
+        memcached = Memcached.start();
     }
 
     @AfterEach
     void stop() {
+        if (memcached != null) {
+            memcached.close();
+        }
         weChat.close();
         database.close();
     }
@@ -86,21 +94,31 @@ class StartBenchmark {
             for (int i = 0; i < RUNS; i++) {
                 costs.computeIfAbsent("floor", name -> new ArrayList<>()).add(run(home, floor));
                 costs.computeIfAbsent("nothing due", name -> new ArrayList<>()).add(run(home, launcher));
+                costs.computeIfAbsent("and a file", name -> new ArrayList<>()).add(run(home, launcher, toFile()));
+                costs.computeIfAbsent("and memcached", name -> new ArrayList<>()).add(run(home, launcher, toMemcached()));
                 due();
                 int fetched = weChat.tokenCalls();
                 costs.computeIfAbsent("one refresh", name -> new ArrayList<>()).add(run(home, launcher));
                 assertThat(weChat.tokenCalls()).isEqualTo(fetched + 1);
             }
             Cost least = median(costs.get("floor"));
-            System.out.printf("%s, %s, medians of %d:%n%-12s %8s %8s %8s   against the floor: wall, CPU%n", home, database, RUNS, "", "wall s", "CPU s", "MiB");
+            System.out.printf("%s, %s, medians of %d:%n%-13s %8s %8s %8s   against the floor: wall, CPU%n", home, database, RUNS, "", "wall s", "CPU s", "MiB");
             costs.forEach((name, each) -> {
                 Cost cost = median(each);
-                System.out.printf("%-12s %8.3f %8.3f %8.0f   %.2f, %.2f%n", name, cost.wall(), cost.cpu(), cost.mebibytes(), cost.wall() / least.wall(), cost.cpu() / least.cpu());
+                System.out.printf("%-13s %8.3f %8.3f %8.0f   %.2f, %.2f%n", name, cost.wall(), cost.cpu(), cost.mebibytes(), cost.wall() / least.wall(), cost.cpu() / least.cpu());
             });
         }
     }
 
-    /** Records the launcher's list of classes anew, of a run that looks, and then refreshes a ticket: with a JVM 24 or later. */
+    private Map<String, String> toFile() {
+        return Map.of("WX_MIRROR_FILE", folder.resolve("access_token.json").toString());
+    }
+
+    private Map<String, String> toMemcached() {
+        return Map.of("WX_MIRROR_MEMCACHED_SERVERS", memcached.server());
+    }
+
+    /** Records the launcher's list of classes anew, of a run that looks, refreshes a ticket, and mirrors: with a JVM 24 or later. */
     @Test
     @EnabledIfSystemProperty(named = "bench.record", matches = ".+")
     void recordClasses() throws Exception {
@@ -110,7 +128,9 @@ class StartBenchmark {
         database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE type = 'jsapi_ticket'").update();
         List<String> command = java(home);
         command.addAll(List.of("-Xshare:off", "-XX:DumpLoadedClassList=" + Path.of("src/main/launcher/classes.lst").toAbsolutePath(), "-jar", "wx-token.jar"));
-        run(home, command);
+        Map<String, String> mirrors = new HashMap<>(toFile());
+        mirrors.putAll(toMemcached());
+        run(home, command, mirrors);
     }
 
     private void due() {
@@ -155,14 +175,19 @@ class StartBenchmark {
         return floor;
     }
 
-    /** As a shell's child, since the shell can tell what it used. */
     private Cost run(String home, List<String> command) throws Exception {
+        return run(home, command, Map.of());
+    }
+
+    /** As a shell's child, since the shell can tell what it used. */
+    private Cost run(String home, List<String> command, Map<String, String> settings) throws Exception {
         List<String> shell = new ArrayList<>(List.of("sh", "-c", "\"$0\" \"$@\" || exit $?; times"));
         shell.addAll(command);
         ProcessBuilder builder = new ProcessBuilder(shell).directory(folder.resolve("wx-token").toFile()).redirectErrorStream(true);
         builder.environment().keySet().removeIf(name -> name.startsWith("WX_") || name.startsWith("SPRING_") || name.startsWith("JAVA_"));
         builder.environment().putAll(Map.of("JAVA_HOME", home, "WX_APPID", StandIn.APP_ID, "WX_APPSECRET", StandIn.SECRET, "WX_API_BASEURL", weChat.baseUrl(),
                 "SPRING_DATASOURCE_URL", database.url()));
+        builder.environment().putAll(settings);
         long begun = System.nanoTime();
         Process process = builder.start();
         long peak = 0;

@@ -1,5 +1,6 @@
 package io.wxtoken.storm;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -25,15 +26,18 @@ final class Figures {
 
     final List<String> leaks;
 
+    final long brokenMirrorReads;
+
     final boolean recovered;
 
     /** What must have happened at least once, or the storm proved nothing. */
     final List<String> missing;
 
-    Figures(Storm storm, boolean recovered) {
+    Figures(Storm storm, boolean recovered) throws IOException {
         this.counts = storm.counts();
         this.emptyReads = storm.reader().emptyReads();
         this.leaks = storm.leaks();
+        this.brokenMirrorReads = storm.mirrors().broken();
         this.recovered = recovered;
         Map<String, Long> longest = new LinkedHashMap<>(Map.of("foreign refresher", 0L, "late fetcher that died", 0L));
         for (Reader.DeadTime dead : storm.reader().deadTimes()) {
@@ -77,6 +81,9 @@ final class Figures {
         figures.put("the same may last, ms", storm.times().probed(storm.longestRun()).toMillis());
         figures.put("longest run, undisturbed, ms", storm.longestRun().toMillis());
         figures.put("calls for a token a day, at this rate, of the account with the most, of 2000", callsADay(storm));
+        figures.put("reads of mirrors; broken ones", storm.mirrors().reads() + "; " + brokenMirrorReads);
+        figures.put("longest time that a mirror held a dead token, ms", storm.mirrors().longestDead());
+        figures.put("files that killed writers left behind", storm.mirrors().leftBehind());
         figures.put("leaks of a secret or a token", leaks.size());
         figures.put("recovered", recovered);
     }

@@ -105,6 +105,8 @@ final class Storm implements AutoCloseable {
 
     private final Reader reader;
 
+    private final MirrorReader mirrors;
+
     private final ScheduledExecutorService clock = Executors.newScheduledThreadPool(4);
 
     private final ExecutorService workers = Executors.newCachedThreadPool();
@@ -151,6 +153,7 @@ final class Storm implements AutoCloseable {
         sql("CREATE USER IF NOT EXISTS storm@'%' IDENTIFIED BY '" + PASSWORD + "'");
         sql("GRANT ALL ON " + database.url().replaceFirst(".*/([^?]*).*", "$1") + ".* TO storm@'%'");
         this.reader = new Reader(weChat, database.url(), times.cache(), ACCOUNTS);
+        this.mirrors = new MirrorReader(weChat, folder.resolveSibling(folder.getFileName() + "-mirrors"), ACCOUNTS);
     }
 
     /** @return null where there is no C compiler: then all clocks are right */
@@ -175,6 +178,7 @@ final class Storm implements AutoCloseable {
         every(Duration.ofMillis(400), 3000, this::requestRefresh);
         every(Duration.ofSeconds(9), 8000, () -> whenAffordable("row written as the source's class does", this::writeAsTheSource));
         every(Duration.ofSeconds(130), 50000, () -> whenAffordable("foreign refresher", this::refreshElsewhere));
+        every(Duration.ofMillis(50), 0, mirrors::read);
         every(times.life().multipliedBy(12), times.life().multipliedBy(12).toMillis(), weChat::newDay);
         if (database.restartable()) {
             every(Duration.ofSeconds(80), 20000, () -> whenAffordable("database killed, and started again", () -> database.restart(true)));
@@ -223,7 +227,7 @@ final class Storm implements AutoCloseable {
 
     private boolean recovered() {
         return reader.allLiveFor(Duration.ofSeconds(1)) && ACCOUNTS.stream()
-            .allMatch(appId -> reader.value(appId).equals(weChat.lastIssued(appId)));
+            .allMatch(appId -> reader.value(appId).equals(weChat.lastIssued(appId)) && mirrors.holds(appId, reader.value(appId)));
     }
 
     private interface Work {
@@ -279,6 +283,7 @@ final class Storm implements AutoCloseable {
                 .with("WX_PROBE_INTERVAL", times.probe().toSeconds() + "s")
                 .with("WX_METRICS_TEXTFILE", folder.resolve("metrics.prom").toString())
                 .with("WX_RUN_TIMEOUT", "30s");
+            mirrors.writtenBy(process);
             if (own.nextInt(6) == 0) {
                 LOGGERS.forEach(logger -> process.with("LOGGING_LEVEL_" + logger, "trace"));
             }
@@ -416,6 +421,10 @@ final class Storm implements AutoCloseable {
         return reader;
     }
 
+    MirrorReader mirrors() {
+        return mirrors;
+    }
+
     Times times() {
         return times;
     }
@@ -466,6 +475,7 @@ final class Storm implements AutoCloseable {
         workers.shutdownNow();
         alive.forEach(NodeRun::end);
         reader.close();
+        mirrors.close();
         weChat.close();
     }
 }

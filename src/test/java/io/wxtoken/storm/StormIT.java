@@ -62,7 +62,8 @@ class StormIT {
             assertThat(figures.tooLong).isEmpty();
             assertThat(figures.emptyReads).isZero();
             assertThat(figures.leaks).isEmpty();
-            assertThat(figures.recovered).as("the rows hold the tokens that were issued last").isTrue();
+            assertThat(figures.brokenMirrorReads).isZero();
+            assertThat(figures.recovered).as("the rows and their mirrors hold the tokens that were issued last").isTrue();
         }
     }
 

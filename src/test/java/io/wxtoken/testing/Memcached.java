@@ -41,6 +41,15 @@ public final class Memcached implements AutoCloseable {
         }
     }
 
+    public static boolean isInstalled() {
+        try {
+            return new ProcessBuilder("memcached", "-V").redirectOutput(ProcessBuilder.Redirect.DISCARD).start().onExit().join().exitValue() == 0;
+        }
+        catch (IOException e) {
+            return false;
+        }
+    }
+
     private void begin() {
         try {
             process = new ProcessBuilder("memcached", "-l", "127.0.0.1", "-p", String.valueOf(port), "-u", "nobody", "-m", "64")
