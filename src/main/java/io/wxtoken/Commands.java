@@ -2,10 +2,12 @@ package io.wxtoken;
 
 import java.io.PrintStream;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
+import org.slf4j.event.Level;
 import org.springframework.core.env.ConfigurableEnvironment;
 
 import io.wxtoken.job.RefreshRun;
@@ -143,7 +145,14 @@ final class Commands implements Callable<Integer> {
         PrintStream out = System.out;
         System.setOut(System.err);
         try {
-            return WxToken.execute(environment -> body.run(environment, out), settings).code();
+            return WxToken.execute(environment -> {
+                ExitCode exitCode = body.run(environment, out);
+                if (out.checkError()) {
+                    WxToken.tell(environment, Level.ERROR, List.of("standard output can't be written"));
+                    return exitCode.and(ExitCode.RETRY);
+                }
+                return exitCode;
+            }, settings).code();
         }
         finally {
             System.setOut(out);

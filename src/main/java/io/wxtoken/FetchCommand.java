@@ -6,6 +6,7 @@ import java.sql.SQLException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 import org.slf4j.event.Level;
 import org.springframework.core.env.ConfigurableEnvironment;
@@ -16,8 +17,10 @@ import io.wxtoken.settings.Account;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
+import io.wxtoken.token.Node;
 import io.wxtoken.token.TokenRow;
 import io.wxtoken.token.TokenRows;
+import io.wxtoken.token.UnstoredFetch;
 import io.wxtoken.wechat.Answer;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.ErrorCode;
@@ -32,20 +35,21 @@ final class FetchCommand {
 
     /**
      * @param appId null for the first account
-     * @param endpoint on {@link Endpoint#STABLE_TOKEN} no stored token of the other endpoint dies, and the database is not asked;
-     * on {@link Endpoint#TOKEN} the row's token does, so its refresh is requested
+     * @param endpoint when both it and the account's are {@link Endpoint#TOKEN}, the row's token dies of it, so its refresh is
+     * requested; else none does, and the database is not asked
      * @param out gets JSON in WeChat's words
      */
     static ExitCode run(ConfigurableEnvironment environment, String appId, Endpoint endpoint, PrintStream out) throws SQLException {
         WxProperties wx = Settings.read(environment);
         Account account = wx.account(appId).at(endpoint);
+        WxToken.setUpLogging(environment); // the JDK's client would write the secret to a log of its own, if told to
         WeChatClient weChat = new WeChatClient(wx.api());
-        return endpoint == Endpoint.STABLE_TOKEN ? print(environment, weChat.fetchToken(account, false), out)
-                : fetchAndRequest(environment, account, weChat, out);
+        boolean killsTheRows = endpoint == Endpoint.TOKEN && wx.account(appId).endpoint() == Endpoint.TOKEN;
+        return killsTheRows ? fetchAndRequest(environment, wx, account, weChat, out) : print(environment, weChat.fetchToken(account, false), out);
     }
 
-    private static ExitCode fetchAndRequest(ConfigurableEnvironment environment, Account account, WeChatClient weChat, PrintStream out)
-            throws SQLException {
+    private static ExitCode fetchAndRequest(ConfigurableEnvironment environment, WxProperties wx, Account account, WeChatClient weChat,
+            PrintStream out) throws SQLException {
         try (Connection connection = Database.connect(environment)) {
             TokenRow row = row(connection, account);
             if (row == null) {
@@ -54,24 +58,17 @@ final class FetchCommand {
                 return ExitCode.RETRY;
             }
             TokenRows rows = new TokenRows(new SingleConnectionDataSource(connection, true));
-            // Whoever dies here leaves the request behind; and a run that answers it before WeChat is asked here is undone by
-            // this fetch, so it is requested once more.
-            rows.requestAfterFence(row.id());
-            Answer answer = weChat.fetchToken(account, false);
-            try {
-                if (answer instanceof Answer.Issued) {
-                    rows.requestAtOnce(row.id());
-                    WxToken.tell(environment, Level.WARN, List.of("this kills the token in the table within 5 minutes, and the next run's"
-                            + " fetch this one: so the next run refreshes the row. wx-token token prints the row's"));
-                }
-                else {
-                    rows.requestAfterFence(row.id());
-                }
+            Optional<Answer> answer = new UnstoredFetch(rows, weChat, wx, Node.unique()).fetch(account, row);
+            if (answer.isEmpty()) {
+                WxToken.tell(environment, Level.ERROR, List.of("another run is at work on the access_token of " + account.appId() + ", and WeChat was"
+                        + " not asked: try again in a moment"));
+                return ExitCode.RETRY;
             }
-            finally {
-                print(environment, answer, out);
+            if (answer.get() instanceof Answer.Issued) {
+                WxToken.tell(environment, Level.WARN, List.of("this kills the token in the table within 5 minutes, and the next run's fetch"
+                        + " kills this one, as it refreshes the row. wx-token token prints the row's"));
             }
-            return exitCode(answer);
+            return print(environment, answer.get(), out);
         }
     }
 
@@ -94,16 +91,10 @@ final class FetchCommand {
             json.put("access_token", issued.value());
             json.put("expires_in", issued.expiresIn());
             out.println(new JsonMapper().writeValueAsString(json));
+            return ExitCode.OK;
         }
-        else {
-            WxToken.tell(environment, Level.ERROR, List.of(answer instanceof Answer.Refused refused ? ErrorCode.text(refused)
-                    : ((Answer.Unknown) answer).reason()));
-        }
-        return exitCode(answer);
-    }
-
-    private static ExitCode exitCode(Answer answer) {
-        return answer instanceof Answer.Issued ? ExitCode.OK
-                : answer instanceof Answer.Refused refused ? ErrorCode.of(refused.errcode()).kind().exitCode() : ExitCode.RETRY;
+        boolean refused = answer instanceof Answer.Refused;
+        WxToken.tell(environment, Level.ERROR, List.of(refused ? ErrorCode.text((Answer.Refused) answer) : ((Answer.Unknown) answer).reason()));
+        return refused ? ErrorCode.of(((Answer.Refused) answer).errcode()).kind().exitCode() : ExitCode.RETRY;
     }
 }

@@ -5,7 +5,6 @@ import java.nio.file.NoSuchFileException;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -112,8 +111,8 @@ final class RefreshCommand {
         }
         finally {
             // Of what was published before it failed, too.
-            if ((wx.metrics().measured() || wx.mirror().wanted()) && lookAgain(wx)) {
-                mirrored = mirror(wx);
+            if (wx.metrics().measured() || wx.mirror().wanted()) {
+                mirrored = lookAgain(wx) ? mirror(wx) : wx.mirror().wanted() ? ExitCode.RETRY : ExitCode.OK;
             }
         }
         return exitCode.and(mirrored);
@@ -125,17 +124,17 @@ final class RefreshCommand {
             return true;
         }
         catch (SQLException e) {
-            log.warn("metrics and mirrors are of before this run: {}", Failure.of(e, environment).lines().get(0));
+            log.warn("metrics and mirrors, if any, are of before this run: {}", Failure.of(e, environment).lines().get(0));
             return false;
         }
     }
 
     /** What fails here is said, and for the next run to mend: the rows are as they should be. */
-    private ExitCode mirror(WxProperties wx) throws Exception {
+    private ExitCode mirror(WxProperties wx) {
         if (!wx.mirror().wanted()) {
             return ExitCode.OK;
         }
-        Set<String> failures = new Mirrors(wx.mirror()).follow(seen, () -> Look.at(environment, wx, options).rows());
+        List<String> failures = new Mirrors(wx.mirror()).follow(seen, () -> Look.at(environment, wx, options).rows());
         WxToken.tell(environment, Level.WARN, failures);
         return failures.isEmpty() ? ExitCode.OK : ExitCode.RETRY;
     }

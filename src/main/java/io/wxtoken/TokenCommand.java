@@ -14,6 +14,8 @@ import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.TokenRow;
 import io.wxtoken.token.TokenRows;
+import io.wxtoken.wechat.WeChatClient;
+import io.wxtoken.wechat.WeChatClient.Life;
 
 /** A run for one account, and then its row's access_token for a shell script. */
 final class TokenCommand {
@@ -30,9 +32,18 @@ final class TokenCommand {
         WxProperties wx = Settings.read(environment);
         Account account = wx.account(appId);
         RefreshRun.Options options = new RefreshRun.Options(false, account.appId());
-        ExitCode refreshed = RefreshCommand.run(environment, options);
+        ExitCode refreshed;
+        try {
+            refreshed = RefreshCommand.run(environment, options);
+        }
+        catch (Exception e) { // the row may be as it should be all the same
+            Failure failure = Failure.of(e, environment);
+            WxToken.tell(environment, Level.ERROR, failure.lines());
+            refreshed = failure.exitCode();
+        }
         TokenRow row = Look.at(environment, wx, options).rows().get(new TokenRows.Key(account.appId(), AccountRefresher.ACCESS_TOKEN));
-        if (row != null && row.live()) {
+        // What could not be refreshed may be dead before its time.
+        if (row != null && row.live() && (refreshed == ExitCode.OK || new WeChatClient(wx.api()).probe(row.value()) != Life.DEAD)) {
             out.println(row.value());
             return ExitCode.OK;
         }

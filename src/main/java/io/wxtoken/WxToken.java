@@ -11,6 +11,7 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.logging.LogLevel;
+import org.springframework.boot.logging.LoggerConfiguration;
 import org.springframework.boot.logging.LoggingInitializationContext;
 import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.boot.support.EnvironmentPostProcessorApplicationListener;
@@ -82,15 +83,23 @@ public final class WxToken {
             problems.forEach(problem -> System.err.println("wx-token: " + (level == Level.WARN ? "warning: " : "") + problem));
             return;
         }
-        LoggingSystem logging = LoggingSystem.get(WxToken.class.getClassLoader());
-        logging.initialize(new LoggingInitializationContext(environment), null, null);
-        silenceSecretTellers(logging);
+        setUpLogging(environment);
         problems.forEach(log.atLevel(level)::log);
     }
 
-    /** Whatever the levels are set to. */
+    /** For who has no use for Spring's context, which does it otherwise. */
+    static void setUpLogging(ConfigurableEnvironment environment) {
+        LoggingSystem logging = LoggingSystem.get(WxToken.class.getClassLoader());
+        logging.initialize(new LoggingInitializationContext(environment), null, null);
+        silenceSecretTellers(logging);
+    }
+
+    /** Whatever their levels, and those of the loggers below them, are set to. */
     static void silenceSecretTellers(LoggingSystem logging) {
-        SECRET_TELLERS.forEach(logger -> logging.setLogLevel(logger, LogLevel.OFF));
+        SECRET_TELLERS.forEach(teller -> logging.setLogLevel(teller, LogLevel.OFF));
+        logging.getLoggerConfigurations().stream().map(LoggerConfiguration::getName)
+            .filter(name -> SECRET_TELLERS.stream().anyMatch(teller -> name.startsWith(teller + ".")))
+            .forEach(name -> logging.setLogLevel(name, LogLevel.OFF));
     }
 
     static boolean debug(Environment environment) {

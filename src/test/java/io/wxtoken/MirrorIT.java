@@ -24,7 +24,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
@@ -165,6 +167,7 @@ class MirrorIT {
     @Test
     void whatIsInMemcachedIsProlongedButNotBeyondTheTokensEndOrAnHour() {
         run(toMemcached()).ended(ExitCode.OK);
+        sql("UPDATE wx_token SET expire = expire - 1800");
         memcached.tell("touch " + StandIn.APP_ID + " 10");
         run(toMemcached()).ended(ExitCode.OK);
         assertThat(memcached.get(StandIn.APP_ID).secondsLeft()).isBetween(3590L, 3600L);
@@ -199,7 +202,7 @@ class MirrorIT {
         }
         assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
         assertThat(weChat.issued()).hasSize(1);
-        run("--wx.mirror.file=" + folder).ended(ExitCode.RETRY).saying("it is a folder").inOneLine();
+        run("--wx.mirror.file=" + folder).ended(ExitCode.RETRY).saying("it is no regular file").inOneLine();
         run("--wx.mirror.memcached.servers=127.0.0.1:" + nobody, toFile()).ended(ExitCode.RETRY).inOneLine();
         assertFileIsTheRow();
         run(toFile(), "--wx.mirror.memcached.servers=127.0.0.1:" + nobody, "--logging.structured.format.console=ecs").ended(ExitCode.RETRY)
@@ -214,7 +217,7 @@ class MirrorIT {
         try (ServerSocket hanging = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             long begun = System.nanoTime();
             run("--wx.mirror.memcached.servers=127.0.0.1:" + hanging.getLocalPort()).ended(ExitCode.RETRY).saying("no answer within 1 s");
-            assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(20));
+            assertThat(Duration.ofNanos(System.nanoTime() - begun)).as("1.5 s, on a machine that is not busy").isLessThan(Duration.ofSeconds(10));
         }
         assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
     }
@@ -267,10 +270,14 @@ class MirrorIT {
     }
 
     /** While this run's older token is on its way to memcached, the row and memcached get a newer one from another run. */
-    @Test
-    void aSlowRunsOlderTokenDoesNotStay() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = { "", "older" })
+    void aSlowRunsOlderTokenDoesNotStay(String there) throws IOException {
         run().ended(ExitCode.OK);
         toMemcached();
+        if (!there.isEmpty()) {
+            memcached.set(StandIn.APP_ID, 0, there);
+        }
         AtomicBoolean overtaken = new AtomicBoolean();
         try (ServerSocket proxy = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             pump(proxy, () -> {
@@ -301,7 +308,7 @@ class MirrorIT {
     private static void pass(InputStream in, OutputStream out, Runnable beforeSet) throws IOException {
         byte[] bytes = new byte[65536];
         for (int n = in.read(bytes); n >= 0; n = in.read(bytes)) {
-            if (new String(bytes, 0, n, StandardCharsets.ISO_8859_1).startsWith("set ")) {
+            if (new String(bytes, 0, n, StandardCharsets.ISO_8859_1).matches("(?s)(add|cas) .*")) {
                 beforeSet.run();
             }
             out.write(bytes, 0, n);

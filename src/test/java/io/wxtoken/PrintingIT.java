@@ -3,6 +3,8 @@ package io.wxtoken;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -166,12 +168,82 @@ class PrintingIT {
     }
 
     @Test
+    void whenNothingWasIssuedTheRowIsAsItWas() {
+        run("refresh").ended(ExitCode.OK);
+        for (int requested = 0; requested <= 2; requested++) {
+            sql("UPDATE wx_token SET refresh_requested = " + requested + ", failures = 1, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'before' WHERE id = 1");
+            weChat.next(new Fault.Refuse(40125, "invalid appsecret"));
+            assertThat(run("fetch", "--endpoint=token").ended(ExitCode.ACT).err()).contains("errcode 40125");
+            assertThat(row("CONCAT(refresh_requested, ' ', failures, ' ', last_error, ' ', COALESCE(claimed_by, 'unclaimed'))")).isEqualTo(requested + " 1 before unclaimed");
+            assertThat(Long.parseLong(row("retry_after - UNIX_TIMESTAMP()"))).isBetween(580L, 601L);
+        }
+        weChat.close();
+        run("fetch", "--endpoint=token").ended(ExitCode.RETRY);
+        assertThat(row("refresh_requested")).isEqualTo("2");
+        assertThat(weChat.issued()).hasSize(1);
+    }
+
+    @Test
+    void anotherRunAtWorkIsNotDisturbed() {
+        run("refresh").ended(ExitCode.OK);
+        sql("UPDATE wx_token SET claimed_by = 'node-7-0123', claimed_until = UNIX_TIMESTAMP() + 50 WHERE id = 1");
+        assertThat(run("fetch", "--endpoint=token").ended(ExitCode.RETRY).err()).contains("another run is at work");
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+    }
+
+    @Test
+    void onTheStableEndpointNoTokenInTheTableDiesOfIt() {
+        String[] stable = { "refresh", "--wx.api.endpoint=stable-token" };
+        run(stable).ended(ExitCode.OK);
+        stable[0] = "fetch";
+        assertThat(run(stable).ended(ExitCode.OK).out()).as("the same").contains(row("`value`"));
+        assertThat(run("fetch", "--endpoint=token", "--wx.api.endpoint=stable-token").ended(ExitCode.OK).err()).isEmpty();
+        assertThat(row("refresh_requested")).isEqualTo("0");
+    }
+
+    @Test
+    void aDeadTokenIsNotPrintedNorIsALiveOneHeldBackByWhatElseFails() {
+        String token = run("token").ended(ExitCode.OK).out();
+        sql("UPDATE wx_token SET probed_at = 0 WHERE id = 1");
+        weChat.kill(weChat.lastIssued());
+        weChat.next(new Fault.Body("{}")); // no clear answer to a probe
+        database.jdbc().sql("DROP TABLE BATCH_STEP_EXECUTION_CONTEXT").update();
+        sql("UPDATE wx_token SET refresh_requested = 1, retry_after = 0 WHERE id = 1");
+        Printed failing = run("token");
+        assertThat(failing.out()).isEqualTo(token);
+        assertThat(failing.ended(ExitCode.OK).err()).contains("the database at ");
+        assertThat(run("token").ended(ExitCode.DATABASE).out()).as("WeChat says that it is dead").isEmpty();
+    }
+
+    @Test
+    void outputThatIsLostIsNoSuccess() {
+        run("refresh").ended(ExitCode.OK);
+        List<String> arguments = new ArrayList<>(database.arguments());
+        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl(), "token"));
+        PrintStream out = System.out;
+        System.setOut(new PrintStream(new OutputStream() {
+
+            @Override
+            public void write(int b) throws IOException {
+                throw new IOException("disk full");
+            }
+        }));
+        try {
+            assertThat(WxToken.run(arguments.toArray(String[]::new))).isEqualTo(ExitCode.RETRY);
+        }
+        finally {
+            System.setOut(out);
+        }
+    }
+
+    @Test
     void whateverComesOfThatFetchTheRowIsRefreshed() {
         run("refresh").ended(ExitCode.OK);
         for (Fault fault : List.of(new Fault.CutAfter(), new Fault.Status(500))) {
             weChat.next(fault);
             Printed lost = run("fetch", "--endpoint=token").ended(ExitCode.RETRY);
             assertThat(lost.out()).isEmpty();
+            sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1"); // as a process that is killed leaves it
             run().ended(ExitCode.OK);
             assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
         }

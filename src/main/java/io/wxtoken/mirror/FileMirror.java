@@ -4,8 +4,11 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 
@@ -22,6 +25,8 @@ import tools.jackson.core.io.JsonStringEncoder;
  */
 final class FileMirror implements Mirror {
 
+    private static final String PERMISSIONS = "rw-r-----";
+
     private final WxProperties.Mirror settings;
 
     FileMirror(WxProperties.Mirror settings) {
@@ -30,19 +35,33 @@ final class FileMirror implements Mirror {
 
     @Override
     public boolean bringTo(Map<TokenRows.Key, TokenRow> rows, Set<String> failures) {
-        boolean written = false;
+        Set<Path> foldersWritten = new HashSet<>();
         for (Map.Entry<TokenRows.Key, TokenRow> entry : rows.entrySet()) {
             TokenRow row = entry.getValue();
-            if (row == null || !row.live() || !row.type().equals(AccountRefresher.ACCESS_TOKEN)) {
-                continue;
-            }
-            Path file = settings.fileOf(entry.getKey().appId());
-            String content = content(row);
-            if (!content.equals(read(file))) {
-                written |= write(file, content, failures);
+            if (row != null && row.live() && row.type().equals(AccountRefresher.ACCESS_TOKEN)) {
+                String name = settings.fileOf(entry.getKey().appId());
+                try {
+                    Path file = Path.of(name);
+                    if (!holds(file, content(row))) {
+                        AtomicFile.replace(file, content(row), PERMISSIONS);
+                        foldersWritten.add(file.toRealPath().getParent());
+                    }
+                }
+                catch (IOException | InvalidPathException e) {
+                    failures.add("the token's file " + name + " can't be written: " + reason(e)
+                            + ". The table is not affected; give this user the right to write into its folder, or correct wx.mirror.file");
+                }
             }
         }
-        return written;
+        for (Path folder : foldersWritten) {
+            try {
+                AtomicFile.deleteLeftBehind(folder);
+            }
+            catch (IOException e) {
+                failures.add("what a writer that was killed left in " + folder + " can't be deleted: " + reason(e));
+            }
+        }
+        return !foldersWritten.isEmpty();
     }
 
     private static String content(TokenRow row) {
@@ -52,29 +71,19 @@ final class FileMirror implements Mirror {
     }
 
     /** What can't be read, for whatever reason, is to be replaced. */
-    private static String read(Path file) {
+    private static boolean holds(Path file, String content) {
         try {
-            return Files.readString(file);
+            return Files.isRegularFile(file) && content.equals(Files.readString(file))
+                    && (!AtomicFile.POSIX || PosixFilePermissions.toString(Files.getPosixFilePermissions(file)).equals(PERMISSIONS));
         }
         catch (IOException e) {
-            return null;
-        }
-    }
-
-    private static boolean write(Path file, String content, Set<String> failures) {
-        try {
-            AtomicFile.replace(file, content, "rw-r-----");
-            return true;
-        }
-        catch (IOException e) {
-            failures.add("the token's file " + file + " can't be written: " + reason(e)
-                    + ". The table is not affected; give this user the right to write into its folder, or correct wx.mirror.file");
             return false;
         }
     }
 
-    private static String reason(IOException e) {
+    private static String reason(Exception e) {
         return e instanceof NoSuchFileException ? "its folder is missing" : e instanceof AccessDeniedException ? "permission denied"
+                : e instanceof InvalidPathException ? "no file can have that name here (set LC_ALL to a UTF-8 locale)"
                 : e instanceof FileSystemException inFileSystem ? inFileSystem.getReason() : e.getMessage();
     }
 

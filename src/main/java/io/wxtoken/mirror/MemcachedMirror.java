@@ -3,6 +3,8 @@ package io.wxtoken.mirror;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +15,7 @@ import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.TokenRow;
 import io.wxtoken.token.TokenRows;
+import net.rubyeye.xmemcached.GetsResponse;
 import net.rubyeye.xmemcached.XMemcachedClient;
 import net.rubyeye.xmemcached.XMemcachedClientBuilder;
 import net.rubyeye.xmemcached.exception.MemcachedException;
@@ -28,6 +31,12 @@ final class MemcachedMirror implements Mirror {
 
     /** Of the source's class. */
     private static final long LONGEST_EXPIRY = Duration.ofHours(1).toSeconds();
+
+    /** What was written for a value has half an hour left until the value is this old, in seconds. */
+    private static final long PROLONGED_FROM = LONGEST_EXPIRY / 2;
+
+    /** Their answer is to be there within the timeout, over a slow line, too. */
+    private static final int KEYS_AT_ONCE = 100;
 
     /** For each answer. */
     private static final Duration TIMEOUT = Duration.ofSeconds(1);
@@ -49,7 +58,7 @@ final class MemcachedMirror implements Mirror {
     }
 
     @Override
-    public boolean bringTo(Map<TokenRows.Key, TokenRow> rows, Set<String> failures) {
+    public boolean bringTo(Map<TokenRows.Key, TokenRow> rows, Set<String> failures) throws InterruptedException {
         Map<String, TokenRow> wanted = new LinkedHashMap<>();
         rows.forEach((key, row) -> {
             if (row != null && row.live()) {
@@ -70,32 +79,49 @@ final class MemcachedMirror implements Mirror {
         catch (MemcachedException | IOException e) { // their texts may quote what was sent
             failures.add(failed("it can't be reached, or refuses"));
         }
-        catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            failures.add(failed("interrupted"));
-        }
         finally {
             close(memcached);
         }
         return false;
     }
 
-    /** What is there already gets its time prolonged: the source's readers fetch a token of their own when it is gone. */
+    /**
+     * Only over what was there when it was looked at: a command that is late, or a run that was paused, undoes nobody's work.
+     *
+     * @return whether anything was written, or somebody else was faster
+     */
     private static boolean bringTo(XMemcachedClient memcached, Map<String, TokenRow> wanted)
             throws TimeoutException, InterruptedException, MemcachedException {
         boolean written = false;
-        Map<String, String> there = memcached.get(wanted.keySet(), BARE);
-        for (Map.Entry<String, TokenRow> entry : wanted.entrySet()) {
-            TokenRow row = entry.getValue();
-            int expiry = (int) Math.min(row.timeLeft(), LONGEST_EXPIRY);
-            if (!row.value().equals(there.get(entry.getKey())) || !memcached.touch(entry.getKey(), expiry)) {
-                if (!memcached.set(entry.getKey(), expiry, row.value(), BARE)) {
-                    throw new MemcachedException("not stored");
-                }
+        Map<String, GetsResponse<String>> there = new HashMap<>();
+        List<String> keys = List.copyOf(wanted.keySet());
+        for (int from = 0; from < keys.size(); from += KEYS_AT_ONCE) {
+            there.putAll(memcached.gets(keys.subList(from, Math.min(keys.size(), from + KEYS_AT_ONCE)), BARE));
+        }
+        List<String> toProlong = new ArrayList<>();
+        for (String key : keys) {
+            TokenRow row = wanted.get(key);
+            GetsResponse<String> found = there.get(key);
+            if (found == null) {
+                memcached.add(key, expiry(row), row.value(), BARE);
                 written = true;
             }
+            else if (!found.getValue().equals(row.value())) {
+                memcached.cas(key, expiry(row), row.value(), BARE, TIMEOUT.toMillis(), found.getCas());
+                written = true;
+            }
+            else if (row.age() >= PROLONGED_FROM) {
+                toProlong.add(key);
+            }
+        }
+        for (String key : toProlong) {
+            written |= !memcached.cas(key, expiry(wanted.get(key)), wanted.get(key).value(), BARE, TIMEOUT.toMillis(), there.get(key).getCas());
         }
         return written;
+    }
+
+    private static int expiry(TokenRow row) {
+        return (int) Math.min(row.timeLeft(), LONGEST_EXPIRY);
     }
 
     private XMemcachedClient connect() throws IOException {

@@ -14,8 +14,8 @@ interface Mirror {
      *
      * @param rows of the configured accounts, null where one is missing; only values that live are copied
      * @param failures gets a line for the operator, without tokens, for each thing that can't be written
-     * @return whether anything was written. If so, the rows may have moved on meanwhile, and another run may have been
-     * faster: read them again, and call this again
+     * @return whether anything was written, or may have been. If so, the rows may have moved on meanwhile, and another run may
+     * have been faster: read them again, and call this again
      */
-    boolean bringTo(Map<TokenRows.Key, TokenRow> rows, Set<String> failures);
+    boolean bringTo(Map<TokenRows.Key, TokenRow> rows, Set<String> failures) throws InterruptedException;
 }

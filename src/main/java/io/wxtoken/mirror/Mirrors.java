@@ -1,10 +1,20 @@
 package io.wxtoken.mirror;
 
+import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.TokenRow;
@@ -23,38 +33,88 @@ public final class Mirrors {
     /** Each but the first means that a row moved on, or that somebody else wrote the mirror, within milliseconds. */
     private static final int ROUNDS = 5;
 
-    private final List<Mirror> mirrors = new ArrayList<>();
+    /** A disk on a network may hang for ever, and a run's length counts against WeChat's grace. */
+    private static final Duration LONGEST = Duration.ofSeconds(20);
+
+    /** Of many accounts' files each may fail for the same reason. */
+    private static final int LINES = 10;
+
+    private final List<Mirror> mirrors;
+
+    private final Duration longest;
 
     public Mirrors(WxProperties.Mirror settings) {
+        this(new ArrayList<>(), LONGEST);
         if (settings.toFile()) {
             mirrors.add(new FileMirror(settings));
         }
         settings.memcached().servers().stream().distinct().map(MemcachedMirror::new).forEach(mirrors::add);
     }
 
+    Mirrors(List<Mirror> mirrors, Duration longest) {
+        this.mirrors = mirrors;
+        this.longest = longest;
+    }
+
     /** Reads the rows. */
     public interface RowReader {
 
-        Map<TokenRows.Key, TokenRow> read() throws Exception;
+        Map<TokenRows.Key, TokenRow> read() throws SQLException;
     }
 
     /**
-     * Brings each mirror to the rows; one that fails does not keep the others from it.
+     * Brings each mirror to the rows, all at the same time, within 20 s; one that fails does not keep the others from it.
      *
      * @param rows of the configured accounts, as just read
+     * @param again may be called by several threads
      * @return what failed, a line for each, for the operator
-     * @throws Exception when the rows can't be read again
      */
-    public Set<String> follow(Map<TokenRows.Key, TokenRow> rows, RowReader again) throws Exception {
+    public List<String> follow(Map<TokenRows.Key, TokenRow> rows, RowReader again) {
+        ExecutorService threads = Executors.newCachedThreadPool(work -> {
+            Thread thread = new Thread(work, "mirror");
+            thread.setDaemon(true); // one that hangs is left behind
+            return thread;
+        });
+        long end = System.nanoTime() + longest.toNanos();
+        Map<Mirror, Future<Set<String>>> following = new LinkedHashMap<>();
+        mirrors.forEach(mirror -> following.put(mirror, threads.submit(() -> follow(mirror, rows, again))));
+        List<String> failures = new ArrayList<>();
+        following.forEach((mirror, result) -> failures.addAll(failures(mirror, result, end - System.nanoTime())));
+        threads.shutdownNow();
+        int more = failures.size() - LINES;
+        return more <= 1 ? failures : Stream.concat(failures.stream().limit(LINES), Stream.of("and " + more + " more of the kind")).toList();
+    }
+
+    private Set<String> failures(Mirror mirror, Future<Set<String>> result, long nanos) {
+        try {
+            return result.get(nanos, TimeUnit.NANOSECONDS);
+        }
+        catch (TimeoutException e) {
+            return Set.of(mirror + " hangs, and was given up after " + longest.toSeconds() + " s: the table is not affected");
+        }
+        catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Set.of(mirror + " may be of before this run, which was interrupted");
+        }
+        catch (ExecutionException e) { // whose text may quote a value
+            return Set.of(mirror + " may be of before this run (" + e.getCause().getClass().getName() + ")");
+        }
+    }
+
+    private static Set<String> follow(Mirror mirror, Map<TokenRows.Key, TokenRow> rows, RowReader again) throws InterruptedException {
         Set<String> failures = new LinkedHashSet<>();
         Map<TokenRows.Key, TokenRow> now = rows;
-        for (Mirror mirror : mirrors) {
-            for (int round = 1; mirror.bringTo(now, failures); round++) {
-                if (round == ROUNDS) {
-                    failures.add(mirror + " is written by another program all the time: let that only read");
-                    break;
-                }
+        for (int round = 1; mirror.bringTo(now, failures); round++) {
+            if (round == ROUNDS) {
+                failures.add(mirror + " does not keep what is written into it: another program writes it, too (let that only read), or it is full");
+                break;
+            }
+            try {
                 now = again.read();
+            }
+            catch (SQLException e) {
+                failures.add(mirror + " may be older than the table, which can't be read again (SQLState " + e.getSQLState() + ")");
+                break;
             }
         }
         return failures;

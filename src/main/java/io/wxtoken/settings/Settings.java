@@ -176,12 +176,14 @@ public final class Settings {
      */
     private static List<String> misspeltVariables() {
         Set<String> known = new HashSet<>(Set.of("WX_SECRETS", "WX_CACHE"));
-        variables(WxProperties.class, "WX_", known);
+        Set<String> lists = new HashSet<>();
+        variables(WxProperties.class, "WX_", known, lists);
         List<String> problems = new ArrayList<>();
         for (String variable : new TreeSet<>(System.getenv().keySet())) {
             boolean inOurGroup = OUR_GROUP.matcher(variable).lookingAt() && !OF_KUBERNETES.matcher(variable).matches();
             String meant = known.stream().filter(name -> name.replace("_", "").equals(variable.replace("_", ""))).findFirst().orElse(null);
-            if (!known.contains(variable.replaceFirst("_\\d+$", "")) && (inOurGroup || meant != null)) {
+            boolean inList = lists.contains(variable.replaceFirst("_\\d+$", ""));
+            if (!known.contains(variable) && !inList && (inOurGroup || meant != null)) {
                 problems.add("the environment's " + variable + " is no setting of wx-token"
                         + (meant == null ? ": see config/application.yml" : ": write it " + meant));
             }
@@ -189,14 +191,18 @@ public final class Settings {
         return problems;
     }
 
-    private static void variables(Class<?> type, String prefix, Set<String> names) {
+    /** @param lists those that may be followed by an index */
+    private static void variables(Class<?> type, String prefix, Set<String> names, Set<String> lists) {
         for (RecordComponent component : type.getRecordComponents()) {
             String name = prefix + component.getName().toUpperCase(Locale.ROOT);
             if (component.getType().isRecord()) {
-                variables(component.getType(), name + "_", names);
+                variables(component.getType(), name + "_", names, lists);
             }
             else {
                 names.add(name);
+                if (component.getType() == List.class) {
+                    lists.add(name);
+                }
             }
         }
     }

@@ -140,9 +140,9 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             return !isBlank(file);
         }
 
-        /** @throws InvalidPathException when it is none */
-        public Path fileOf(String appId) {
-            return Path.of(file.replace(APP_ID, appId));
+        /** The account's file; whether it is a path in this locale, is seen when it is written. */
+        public String fileOf(String appId) {
+            return file.replace(APP_ID, appId);
         }
     }
 
@@ -332,16 +332,14 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     private void mirrorProblems(List<String> problems) {
         if (mirror.toFile()) {
             String is = "wx.mirror.file = '%s' ".formatted(mirror.file());
-            try {
-                if (mirror.fileOf("wx").toString().matches("(?s).*[{}].*")) {
-                    problems.add(is + "holds a placeholder that nothing fills: " + Mirror.APP_ID + " alone stands for something, the account's app id");
-                }
-                else if (mirror.fileOf("wx").getFileName() == null || mirror.file().endsWith("/")) {
-                    problems.add(is + "names a folder: name the file in it, such as access_token.json");
-                }
+            if (mirror.fileOf("wx").matches("(?s).*[{}].*")) {
+                problems.add(is + "holds a placeholder that nothing fills: " + Mirror.APP_ID + " alone stands for something, the account's app id");
             }
-            catch (InvalidPathException e) {
-                problems.add(is + "is no path");
+            else if (mirror.file().endsWith("/")) {
+                problems.add(is + "names a folder: name the file in it, such as access_token.json");
+            }
+            else if (mirror.file().indexOf('\0') >= 0) {
+                problems.add("wx.mirror.file is no path");
             }
             if (!mirror.file().contains(Mirror.APP_ID) && allAccounts().size() > 1) {
                 problems.add(is + "is one file for several accounts: put " + Mirror.APP_ID + " into its name");

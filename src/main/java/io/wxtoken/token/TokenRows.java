@@ -207,11 +207,6 @@ public class TokenRows {
         one(jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id).update());
     }
 
-    /** WeChat has just issued a token that no row holds, and so grants calls: what it refused before is no reason to wait. */
-    public void requestAtOnce(int id) {
-        one(jdbc.sql("UPDATE wx_token SET refresh_requested = 2, retry_after = 0 WHERE id = :id").param("id", id).update());
-    }
-
     /** The value is dead: asks for its refresh, if the row still holds that very value. */
     public boolean requestFor(int id, String deadValue) {
         return one(jdbc.sql("""
@@ -240,7 +235,7 @@ public class TokenRows {
     /**
      * Protocol step 6, a definite answer: gives the claim back. The row stays due, by {@code failures}.
      *
-     * @param failures in a row, at least 1
+     * @param failures in a row; 0 when the claim was for somebody else than the row
      * @param wait seconds in which WeChat is not asked again
      * @param failedBy whom it concerns; empty for all
      * @return false when fenced

@@ -1,14 +1,22 @@
 package io.wxtoken.mirror;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -63,9 +71,85 @@ class MirrorsTest {
     @Test
     void whoeverWritesItAllTheTimeIsNotFoughtForEver() throws Exception {
         assertThat(mirrors.follow(holding("T1"), () -> {
-            Files.writeString(file, "theirs");
+            write("theirs");
             return holding("T1");
-        })).singleElement().asString().contains("another program all the time");
+        })).singleElement().asString().contains("another program writes it");
+    }
+
+    @Test
+    void oneThatHangsOrFailsInItsOwnWayIsToldAndKeepsNoOtherFromIt() throws Exception {
+        Mirror hanging = (rows, failures) -> {
+            Thread.sleep(60_000);
+            return false;
+        };
+        Mirror failing = (rows, failures) -> {
+            throw new IllegalStateException("quotes T1");
+        };
+        Mirror toFile = new FileMirror(new WxProperties.Mirror(file.toString(), null));
+        assertThat(new Mirrors(List.of(hanging, failing, toFile), Duration.ofSeconds(2)).follow(holding("T1"), () -> holding("T1"))).hasSize(2)
+            .noneMatch(line -> line.contains("T1")).anyMatch(line -> line.contains("hangs, and was given up after 2 s"))
+            .anyMatch(line -> line.contains("java.lang.IllegalStateException"));
+        assertThat(file).content().contains("T1");
+    }
+
+    @Test
+    void rowsThatCantBeReadAgainAreTold() {
+        assertThat(mirrors.follow(holding("T1"), () -> {
+            throw new SQLException("quotes T1", "08S01");
+        })).singleElement().asString().contains("may be older than the table", "08S01").doesNotContain("T1");
+    }
+
+    @Test
+    void ofManyFailuresTenAreTold() {
+        Mirror failing = (rows, failures) -> {
+            IntStream.range(0, 1000).forEach(i -> failures.add("failure " + i));
+            return false;
+        };
+        assertThat(new Mirrors(List.of(failing), Duration.ofSeconds(20)).follow(holding("T1"), () -> holding("T1"))).hasSize(11).contains("and 990 more of the kind");
+    }
+
+    @Test
+    void aLinkStaysOneAndItsTargetIsReplaced() throws Exception {
+        Path target = Files.createDirectory(folder.resolve("shared")).resolve("t.json");
+        Files.writeString(target, "old");
+        Files.createSymbolicLink(file, Path.of("shared/t.json"));
+        assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).isEmpty();
+        assertThat(target).content().contains("\"T1\"");
+        assertThat(file).isSymbolicLink();
+    }
+
+    @Test
+    void aFileThatOthersMayReadIsReplaced() throws Exception {
+        mirrors.follow(holding("T1"), () -> holding("T1"));
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
+        assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).isEmpty();
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-r-----");
+    }
+
+    @Test
+    void itsReadersDoNotLoseIt() throws Exception {
+        assumeTrue(System.getProperty("user.name").equals("root"), "skipped, as this user can't give a file to another group");
+        Files.writeString(file, "old");
+        Files.setAttribute(file, "unix:gid", 65534);
+        assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).isEmpty();
+        assertThat(Files.getAttribute(file, "unix:gid")).isEqualTo(65534);
+        Files.delete(file);
+        Files.setAttribute(folder, "unix:gid", 65533);
+        assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).isEmpty();
+        assertThat(Files.getAttribute(file, "unix:gid")).as("its folder's").isEqualTo(65533);
+    }
+
+    @Test
+    void whatAWriterThatWasKilledLeftIsDeleted() throws Exception {
+        Path old = Files.writeString(folder.resolve(".access_token.json.0-1-2-3.wx-token"), "T0");
+        Path theirs = Files.writeString(folder.resolve(".hidden"), "theirs");
+        Files.setLastModifiedTime(old, FileTime.from(Instant.now().minusSeconds(700)));
+        Files.setLastModifiedTime(theirs, FileTime.from(Instant.now().minusSeconds(700)));
+        Path fresh = Files.writeString(folder.resolve(".access_token.json.4-5-6-7.wx-token"), "T0");
+        mirrors.follow(holding("T1"), () -> holding("T1"));
+        assertThat(old).doesNotExist();
+        assertThat(theirs).exists();
+        assertThat(fresh).as("another run may be at it").exists();
     }
 
     @Test
@@ -84,12 +168,7 @@ class MirrorsTest {
         Thread writer = new Thread(() -> {
             for (int i = 1; i <= 200; i++) {
                 Map<TokenRows.Key, TokenRow> rows = holding("T" + i);
-                try {
-                    mirrors.follow(rows, () -> rows);
-                }
-                catch (Exception e) {
-                    throw new IllegalStateException(e);
-                }
+                mirrors.follow(rows, () -> rows);
             }
         });
         writer.start();
@@ -97,6 +176,15 @@ class MirrorsTest {
             assertThat(read()).matches("\\{\"access_token\": \"T\\d+\", \"expires_time\": " + NOW + "}");
         }
         assertThat(read()).contains("\"T200\"");
+    }
+
+    private void write(String content) {
+        try {
+            Files.writeString(file, content);
+        }
+        catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private String read() throws IOException {
