@@ -90,6 +90,7 @@ public final class WxToken {
     /** For who has no use for Spring's context, which does it otherwise. */
     static void setUpLogging(ConfigurableEnvironment environment) {
         LoggingSystem logging = LoggingSystem.get(WxToken.class.getClassLoader());
+        logging.beforeInitialize(); // which takes the JDK's own logs in hand
         logging.initialize(new LoggingInitializationContext(environment), null, null);
         silenceSecretTellers(logging);
     }

@@ -179,6 +179,16 @@ class MirrorIT {
         assertThat(memcached.get(StandIn.APP_ID).secondsLeft()).isBetween(985L, 1000L);
     }
 
+    /** What the client has at these levels, the run asserts, is no token. */
+    @Test
+    void noLogOfTheClientTellsATokenWhateverItsLevel() {
+        String[] told = { toMemcached(), "--logging.level.net.rubyeye.xmemcached.impl=debug",
+                "--logging.level.com.google.code.yanf4j.core=debug" };
+        run(told);
+        run("--force", told[0], told[1], told[2]);
+        assertMemcachedIsTheRow();
+    }
+
     @Test
     void aRefreshIsInTheMirrorsWhenTheRunEnds() throws IOException {
         run(toFile(), toMemcached()).ended(ExitCode.OK);
