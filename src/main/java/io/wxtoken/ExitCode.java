@@ -10,7 +10,7 @@ public enum ExitCode {
     /** Every token is usable: refreshed, fresh, or held by another run while the current one lives. */
     OK(0),
 
-    /** Something failed that the next run may mend: the network, WeChat busy, a first token not there yet. */
+    /** Something failed that the next run may mend: the network, WeChat busy, a first token not there yet, a mirror. */
     RETRY(1),
 
     /** A person must act: a setting is missing or wrong, WeChat refuses the app id, its secret or this address. */
