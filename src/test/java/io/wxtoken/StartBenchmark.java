@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -118,7 +117,7 @@ class StartBenchmark {
         return Map.of("WX_MIRROR_MEMCACHED_SERVERS", memcached.server());
     }
 
-    /** Records the launcher's list of classes anew, of a run that looks, refreshes a ticket, and mirrors: with a JVM 24 or later. */
+    /** Records the launcher's list of classes anew, of a run that looks, refreshes a ticket, and writes a file: with a JVM 24 or later. */
     @Test
     @EnabledIfSystemProperty(named = "bench.record", matches = ".+")
     void recordClasses() throws Exception {
@@ -128,9 +127,7 @@ class StartBenchmark {
         database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE type = 'jsapi_ticket'").update();
         List<String> command = java(home);
         command.addAll(List.of("-Xshare:off", "-XX:DumpLoadedClassList=" + Path.of("src/main/launcher/classes.lst").toAbsolutePath(), "-jar", "wx-token.jar"));
-        Map<String, String> mirrors = new HashMap<>(toFile());
-        mirrors.putAll(toMemcached());
-        run(home, command, mirrors);
+        run(home, command, toFile()); // the memcached client's classes are of Java 5, which no archive takes
     }
 
     private void due() {
