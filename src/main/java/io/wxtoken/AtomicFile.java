@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -44,7 +45,7 @@ public final class AtomicFile {
      * @throws IOException the file is then as it was
      */
     public static void replace(Path path, String content, String permissions) throws IOException {
-        Path file = (Files.isSymbolicLink(path) ? path.toRealPath() : path).toAbsolutePath();
+        Path file = target(path.toAbsolutePath());
         if (Files.exists(file) && !Files.isRegularFile(file)) {
             throw new FileSystemException(file.toString(), null, "it is no regular file");
         }
@@ -70,15 +71,28 @@ public final class AtomicFile {
         }
     }
 
+    /** What a link points to may be missing. */
+    private static Path target(Path path) throws IOException {
+        Path target = path;
+        for (int links = 0; Files.isSymbolicLink(target); links++) {
+            if (links == 40) {
+                throw new FileSystemException(path.toString(), null, "its links go in a circle");
+            }
+            target = target.resolveSibling(Files.readSymbolicLink(target));
+        }
+        return target;
+    }
+
     private static void permit(Path written, Path file, Set<PosixFilePermission> wanted) throws IOException {
         boolean there = Files.exists(file);
-        GroupPrincipal group = attributes(there ? file : file.getParent()).group();
+        PosixFileAttributes example = attributes(there ? file : file.getParent());
+        GroupPrincipal group = example.group();
         if (!group.equals(attributes(written).group())) {
             try {
                 Files.getFileAttributeView(written, PosixFileAttributeView.class).setGroup(group);
             }
             catch (IOException e) {
-                if (there) { // its readers would lose it
+                if (there || !example.permissions().contains(PosixFilePermission.OTHERS_EXECUTE)) { // its readers, who else, would not get it
                     throw new FileSystemException(file.toString(), null, "this user can't give it its group, " + group.getName()
                             + " (chgrp it, and chmod g+s its folder)");
                 }
@@ -99,8 +113,13 @@ public final class AtomicFile {
         FileTime longAgo = FileTime.from(Instant.now().minus(LONGEST_WRITE));
         try (Stream<Path> files = Files.list(folder)) {
             for (Path file : (Iterable<Path>) files.filter(file -> file.getFileName().toString().endsWith(SUFFIX))::iterator) {
-                if (file.getFileName().toString().startsWith(".") && Files.getLastModifiedTime(file).compareTo(longAgo) < 0) {
-                    Files.deleteIfExists(file);
+                try {
+                    if (file.getFileName().toString().startsWith(".") && Files.getLastModifiedTime(file).compareTo(longAgo) < 0) {
+                        Files.deleteIfExists(file);
+                    }
+                }
+                catch (NoSuchFileException e) {
+                    // its writer was alive, and is ready
                 }
             }
         }

@@ -1,6 +1,7 @@
 package io.wxtoken;
 
 import java.io.PrintStream;
+import java.sql.SQLException;
 import java.util.List;
 
 import org.slf4j.event.Level;
@@ -33,8 +34,13 @@ final class TokenCommand {
         Account account = wx.account(appId);
         RefreshRun.Options options = new RefreshRun.Options(false, account.appId());
         ExitCode refreshed;
+        boolean ended = false;
         try {
             refreshed = RefreshCommand.run(environment, options);
+            ended = true;
+        }
+        catch (SQLException e) { // of its look: another will not do better
+            throw e;
         }
         catch (Exception e) { // the row may be as it should be all the same
             Failure failure = Failure.of(e, environment);
@@ -42,12 +48,18 @@ final class TokenCommand {
             refreshed = failure.exitCode();
         }
         TokenRow row = Look.at(environment, wx, options).rows().get(new TokenRows.Key(account.appId(), AccountRefresher.ACCESS_TOKEN));
-        // What could not be refreshed may be dead before its time.
-        if (row != null && row.live() && (refreshed == ExitCode.OK || new WeChatClient(wx.api()).probe(row.value()) != Life.DEAD)) {
+        boolean doubtful = refreshed != ExitCode.OK && (!ended || row == null || row.failures() > 0 || row.refreshRequested() != 0);
+        if (row != null && row.live() && !(doubtful && dead(environment, wx, row))) {
             out.println(row.value());
             return ExitCode.OK;
         }
         WxToken.tell(environment, Level.ERROR, List.of("there is no live access_token of " + account.appId() + " now: see wx-token status"));
         return refreshed.and(ExitCode.RETRY);
+    }
+
+    /** What could not be refreshed may be so before its time. */
+    private static boolean dead(ConfigurableEnvironment environment, WxProperties wx, TokenRow row) {
+        WxToken.setUpLogging(environment); // the JDK's client would write the token to a log of its own, if told to
+        return new WeChatClient(wx.api()).probe(row.value()) == Life.DEAD;
     }
 }

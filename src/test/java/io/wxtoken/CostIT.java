@@ -9,16 +9,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
-import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.TestDatabase;
@@ -27,31 +22,9 @@ import io.wxtoken.testing.TestDatabase;
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 @Isolated
-class CostIT {
+class CostIT extends OnEachDatabase {
 
     private static final int ACCOUNTS = 300;
-
-    @Parameter
-    TestDatabase server;
-
-    @TempDir
-    Path folder;
-
-    private TestDatabase database;
-
-    private StandIn weChat;
-
-    @BeforeEach
-    void start() {
-        database = server.fresh();
-        weChat = StandIn.start();
-    }
-
-    @AfterEach
-    void stop() {
-        weChat.close();
-        database.close();
-    }
 
     private record Cost(long connections, Map<String, Long> statements) {
     }

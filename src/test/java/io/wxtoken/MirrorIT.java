@@ -13,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -21,8 +20,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -37,45 +34,28 @@ import tools.jackson.databind.json.JsonMapper;
 /** The mirrors follow the rows, in every run, and what happens to them does not happen to the rows. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
-class MirrorIT {
+class MirrorIT extends OnEachDatabase {
 
     private static final String TICKET_KEY = StandIn.APP_ID + ":jsapi_ticket";
-
-    @Parameter
-    TestDatabase server;
-
-    @TempDir
-    Path folder;
-
-    private TestDatabase database;
-
-    private StandIn weChat;
 
     private Memcached memcached;
 
     private Path file;
 
     @BeforeEach
-    void start() {
-        database = server.fresh();
-        weChat = StandIn.start();
+    void nameFile() {
         file = folder.resolve("access_token.json");
     }
 
     @AfterEach
-    void stop() {
+    void stopMemcached() {
         if (memcached != null) {
             memcached.close();
         }
-        weChat.close();
-        database.close();
     }
 
     private Said run(String... more) {
-        List<String> arguments = new ArrayList<>(database.arguments());
-        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
-        arguments.addAll(List.of(more));
-        Said said = Said.by(arguments);
+        Said said = Said.by(arguments(more));
         weChat.issued().forEach(token -> assertThat(said.text()).doesNotContain(token));
         return said;
     }
@@ -89,10 +69,6 @@ class MirrorIT {
             memcached = Memcached.start();
         }
         return "--wx.mirror.memcached.servers=" + memcached.server();
-    }
-
-    private void sql(String sql) {
-        assertThat(database.jdbc().sql(sql).update()).isPositive();
     }
 
     private String row(String column) {

@@ -2,19 +2,14 @@ package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -29,31 +24,9 @@ import io.wxtoken.testing.TestDatabase;
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 @Isolated
-class NodesIT {
+class NodesIT extends OnEachDatabase {
 
     private static final int NODES = 8;
-
-    @Parameter
-    TestDatabase server;
-
-    @TempDir
-    Path folder;
-
-    private TestDatabase database;
-
-    private StandIn weChat;
-
-    @BeforeEach
-    void start() {
-        database = server.fresh();
-        weChat = StandIn.start();
-    }
-
-    @AfterEach
-    void stop() {
-        weChat.close();
-        database.close();
-    }
 
     private Program node() {
         return Program.against(weChat, folder).on(database);
@@ -134,5 +107,21 @@ class NodesIT {
             assertThat(query("SELECT * FROM " + table).toString()).isNotEqualTo("[]").doesNotContain(StandIn.SECRET).doesNotContain(value());
         }
         assertThat(query("SELECT DISTINCT parameter_name AS p FROM BATCH_JOB_EXECUTION_PARAMS")).extracting(row -> row.get("p")).containsExactly("run");
+    }
+
+    /** A fetch beside the row holds it, so that no run's fetch comes in between; one that is killed leaves a claim that lapses. */
+    @Test
+    void aFetchBesideTheRowThatIsKilledLeavesItDue() throws InterruptedException {
+        assertThat(node().run().exitCode()).isZero();
+        weChat.next(new Fault.Hang());
+        Started fetching = node().argument("fetch").argument("--endpoint=token").start();
+        fetching.until(() -> weChat.tokenCalls() == 2);
+        fetching.process().destroyForcibly().waitFor();
+        assertThat(node().argument("status").run().text()).contains("held");
+        assertThat(node().run().exitCode()).isZero();
+        assertThat(weChat.tokenCalls()).as("left alone").isEqualTo(2);
+        sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1");
+        assertThat(node().run().text()).contains("a run that claimed it did not finish, and may have fetched");
+        assertThat(value()).isEqualTo(weChat.lastIssued());
     }
 }

@@ -7,15 +7,10 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -27,26 +22,7 @@ import tools.jackson.databind.json.JsonMapper;
 /** {@code wx-token token} and {@code wx-token fetch}: standard output has what was asked for, and nothing else. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
-class PrintingIT {
-
-    @Parameter
-    TestDatabase server;
-
-    private TestDatabase database;
-
-    private StandIn weChat;
-
-    @BeforeEach
-    void start() {
-        database = server.fresh();
-        weChat = StandIn.start();
-    }
-
-    @AfterEach
-    void stop() {
-        weChat.close();
-        database.close();
-    }
+class PrintingIT extends OnEachDatabase {
 
     private record Printed(ExitCode exitCode, String out, String err) {
 
@@ -58,9 +34,6 @@ class PrintingIT {
     }
 
     private Printed run(String... more) {
-        List<String> arguments = new ArrayList<>(database.arguments());
-        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
-        arguments.addAll(Arrays.asList(more));
         PrintStream out = System.out;
         PrintStream err = System.err;
         ByteArrayOutputStream printed = new ByteArrayOutputStream();
@@ -68,7 +41,7 @@ class PrintingIT {
         System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
         System.setErr(new PrintStream(told, true, StandardCharsets.UTF_8));
         try {
-            ExitCode exitCode = WxToken.run(arguments.toArray(String[]::new));
+            ExitCode exitCode = WxToken.run(arguments(more).toArray(String[]::new));
             Printed result = new Printed(exitCode, printed.toString(StandardCharsets.UTF_8), told.toString(StandardCharsets.UTF_8));
             weChat.issued().forEach(token -> assertThat(result.err()).doesNotContain(token));
             return result;
@@ -77,10 +50,6 @@ class PrintingIT {
             System.setOut(out);
             System.setErr(err);
         }
-    }
-
-    private void sql(String sql) {
-        assertThat(database.jdbc().sql(sql).update()).isPositive();
     }
 
     private String row(String column) {
@@ -218,8 +187,6 @@ class PrintingIT {
     @Test
     void outputThatIsLostIsNoSuccess() {
         run("refresh").ended(ExitCode.OK);
-        List<String> arguments = new ArrayList<>(database.arguments());
-        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl(), "token"));
         PrintStream out = System.out;
         System.setOut(new PrintStream(new OutputStream() {
 
@@ -229,7 +196,7 @@ class PrintingIT {
             }
         }));
         try {
-            assertThat(WxToken.run(arguments.toArray(String[]::new))).isEqualTo(ExitCode.RETRY);
+            assertThat(WxToken.run(arguments("token").toArray(String[]::new))).isEqualTo(ExitCode.RETRY);
         }
         finally {
             System.setOut(out);

@@ -71,24 +71,6 @@ class ProgramIT {
         assertThat(fetched.text()).contains("this kills the token in the table", "{\"access_token\":\"" + weChat.lastIssued()).doesNotContain(StandIn.SECRET);
     }
 
-    /** A fetch beside the row holds it, so that no run's fetch comes in between; one that is killed leaves a claim that lapses. */
-    @Test
-    void aFetchBesideTheRowThatIsKilledLeavesItDue() throws InterruptedException {
-        program.with("WX_REFRESH_LEASE", "9s");
-        ends(ExitCode.OK, "2 refreshed");
-        weChat.next(new Fault.Hang());
-        Started fetching = new Program(folder).with("WX_APPID", StandIn.APP_ID).with("WX_APPSECRET", StandIn.SECRET).with("WX_API_BASEURL", weChat.baseUrl())
-            .with("WX_REFRESH_LEASE", "9s").argument("fetch").argument("--endpoint=token").start();
-        fetching.until(() -> weChat.tokenCalls() == 2);
-        Thread.sleep(1000); // H2 keeps what is committed to itself for half a second
-        fetching.process().destroyForcibly().waitFor();
-        assertThat(new Program(folder).argument("status").run().text()).contains("held");
-        assertThat(program.run().text()).as("left alone").doesNotContain("refreshed");
-        Thread.sleep(11_000);
-        ends(ExitCode.OK, "a run that claimed it did not finish, and may have fetched");
-        assertThat(weChat.tokenCalls()).isEqualTo(3);
-    }
-
     @Test
     void code0ATokenIsFetchedAndThenFresh() {
         Ended first = ends(ExitCode.OK, "INFO  wx0123456789abcdef access_token refreshed: age 0 s, 7200 s left, fingerprint ",

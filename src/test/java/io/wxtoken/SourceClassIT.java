@@ -18,10 +18,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
@@ -33,41 +33,27 @@ import io.wxtoken.testing.TestDatabase;
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
-class SourceClassIT {
+class SourceClassIT extends OnEachDatabase {
 
     private static final List<String> FORMS = List.of("database", "memcache", "file");
 
     private static final int MINUTE = 60;
-
-    @Parameter
-    TestDatabase server;
-
-    @TempDir
-    Path folder;
-
-    private TestDatabase database;
-
-    private StandIn weChat;
 
     private Memcached memcached;
 
     private Path file;
 
     @BeforeEach
-    void start() throws IOException {
+    void startMemcached() throws IOException {
         Assumptions.assumeTrue(php("-r", "exit(class_exists('Memcached') && class_exists('mysqli') ? 0 : 1);").exitCode() == 0,
                 "skipped, as there is no PHP with these extensions here: apt-get install php-cli php-memcached php-mysql");
         memcached = Memcached.start();
-        database = server.fresh();
-        weChat = StandIn.start();
         file = folder.resolve("access_token.json");
     }
 
     @AfterEach
-    void stop() {
-        if (weChat != null) {
-            weChat.close();
-            database.close();
+    void stopMemcached() {
+        if (memcached != null) {
             memcached.close();
         }
     }
@@ -79,7 +65,7 @@ class SourceClassIT {
         List<String> command = new ArrayList<>(List.of("php", "-d", "display_errors=stderr"));
         command.addAll(List.of(arguments));
         ProcessBuilder php = new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true);
-        if (weChat != null) {
+        if (memcached != null) {
             URI url = URI.create(database.url().substring("jdbc:".length()));
             Matcher user = Pattern.compile("user=(\\w+)(?:&password=([^&]*))?").matcher(url.getQuery());
             assertThat(user.find()).isTrue();
@@ -100,20 +86,23 @@ class SourceClassIT {
 
     /** The token that each form of the class comes to use. */
     private Map<String, String> tokens() throws IOException {
+        return tokens(FORMS);
+    }
+
+    private Map<String, String> tokens(List<String> forms) throws IOException {
         List<String> arguments = new ArrayList<>(List.of(Path.of("src/test/php/class_weixin.php").toAbsolutePath().toString()));
-        arguments.addAll(FORMS);
+        arguments.addAll(forms);
         Printed printed = php(arguments.toArray(String[]::new));
         assertThat(printed.exitCode()).as(printed.text()).isZero();
         Map<String, String> tokens = new HashMap<>();
         printed.text().lines().forEach(line -> tokens.put(line.split(" ", 2)[0], line.split(" ", 2)[1]));
-        assertThat(tokens).as(printed.text()).containsOnlyKeys(FORMS);
+        assertThat(tokens).as(printed.text()).containsOnlyKeys(forms);
         return tokens;
     }
 
-    private void runJob() {
-        List<String> arguments = new ArrayList<>(database.arguments());
-        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl(),
-                "--wx.mirror.file=" + file, "--wx.mirror.memcached.servers=" + memcached.server()));
+    private void runJob(String... more) {
+        List<String> arguments = arguments(more);
+        arguments.addAll(List.of("--wx.mirror.file=" + file, "--wx.mirror.memcached.servers=" + memcached.server()));
         Said.by(arguments).ended(ExitCode.OK);
     }
 
@@ -159,7 +148,25 @@ class SourceClassIT {
         assertThat(weChat.tokenCalls()).isEqualTo(1 + refreshes);
     }
 
-    /** That the test above can fail; and what a run makes of it. */
+    /** README's steps for who moves from memcached or from the file: the class as it is, then the job beside it. */
+    @ParameterizedTest
+    @ValueSource(strings = { "memcache", "file" })
+    void whoMovesInIsNeverWithoutALiveToken(String form) throws IOException {
+        Files.writeString(file, "{\"access_token\": \"\", \"expires_time\": 0}");
+        String own = tokens(List.of(form)).get(form);
+        assertThat(weChat.issued()).containsExactly(own);
+        runJob("--wx.api.endpoint=stable-token");
+        assertThat(tokens(List.of(form, "database"))).containsEntry(form, row()).containsEntry("database", row());
+        assertThat(weChat.millisLeft(own)).as("for who holds it still").isGreaterThan(7_000_000);
+        for (int minute = 5; minute <= 65; minute += 5) {
+            pass(5 * MINUTE);
+            assertThat(tokens(List.of(form))).containsEntry(form, row());
+            runJob();
+        }
+        assertThat(weChat.tokenCalls()).as("the class's, the job's first, and the one after 50 minutes").isEqualTo(3);
+    }
+
+    /** That the first test can fail; and what a run makes of it. */
     @Test
     void withoutTheJobEachFormFetchesOneOfItsOwnAndTheNextRunsMakeThemAgree() throws IOException {
         runJob();

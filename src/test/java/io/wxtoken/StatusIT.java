@@ -2,15 +2,10 @@ package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -22,34 +17,10 @@ import tools.jackson.databind.json.JsonMapper;
 /** What {@code wx-token status} says, of rows in each state. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
-class StatusIT {
-
-    @Parameter
-    TestDatabase server;
-
-    @TempDir
-    Path folder;
-
-    private TestDatabase database;
-
-    private StandIn weChat;
-
-    @BeforeEach
-    void start() {
-        database = server.fresh();
-        weChat = StandIn.start();
-    }
-
-    @AfterEach
-    void stop() {
-        weChat.close();
-        database.close();
-    }
+class StatusIT extends OnEachDatabase {
 
     private void refresh() {
-        List<String> arguments = new ArrayList<>(database.arguments());
-        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
-        Said.by(arguments).ended(ExitCode.OK);
+        Said.by(arguments()).ended(ExitCode.OK);
     }
 
     private Said status(String... more) {
@@ -69,10 +40,6 @@ class StatusIT {
         for (int i = 0; i < patterns.length; i++) {
             assertThat(lines.get(i + 1)).matches(patterns[i]);
         }
-    }
-
-    private void sql(String sql) {
-        database.jdbc().sql(sql).update();
     }
 
     @Test

@@ -32,7 +32,7 @@ final class MemcachedMirror implements Mirror {
     /** Of the source's class. */
     private static final long LONGEST_EXPIRY = Duration.ofHours(1).toSeconds();
 
-    /** What was written for a value has half an hour left until the value is this old, in seconds. */
+    /** What was written for a value has half an hour left until that is this old, in seconds; a ticket that goes on looks young, but has less left. */
     private static final long PROLONGED_FROM = LONGEST_EXPIRY / 2;
 
     /** Their answer is to be there within the timeout, over a slow line, too. */
@@ -86,9 +86,8 @@ final class MemcachedMirror implements Mirror {
     }
 
     /**
-     * Only over what was there when it was looked at: a command that is late, or a run that was paused, undoes nobody's work.
-     *
-     * @return whether anything was written, or somebody else was faster
+     * Only over what was there when it was looked at: a command that is late, or a run that was paused, undoes nobody's work. Who
+     * is faster at prolonging prolonged it, too, or wrote a newer value.
      */
     private static boolean bringTo(XMemcachedClient memcached, Map<String, TokenRow> wanted)
             throws TimeoutException, InterruptedException, MemcachedException {
@@ -110,12 +109,12 @@ final class MemcachedMirror implements Mirror {
                 memcached.cas(key, expiry(row), row.value(), BARE, TIMEOUT.toMillis(), found.getCas());
                 written = true;
             }
-            else if (row.age() >= PROLONGED_FROM) {
+            else if (row.age() >= PROLONGED_FROM || row.timeLeft() <= WxProperties.TOKEN_LIFE.toSeconds() - PROLONGED_FROM) {
                 toProlong.add(key);
             }
         }
         for (String key : toProlong) {
-            written |= !memcached.cas(key, expiry(wanted.get(key)), wanted.get(key).value(), BARE, TIMEOUT.toMillis(), there.get(key).getCas());
+            memcached.cas(key, expiry(wanted.get(key)), wanted.get(key).value(), BARE, TIMEOUT.toMillis(), there.get(key).getCas());
         }
         return written;
     }

@@ -64,12 +64,13 @@ public final class UnstoredFetch {
 
     private void asItWas(Claim claim) {
         TokenRow seen = claim.seen();
-        rows.giveBack(claim, seen.failures(), Math.max(0, seen.retryAfter() - seen.now()), seen.failedBy(), seen.lastError());
         if (seen.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN) {
             rows.requestAfterFence(seen.id());
         }
         else if (seen.refreshRequested() != 0) {
             rows.requestFor(seen.id(), seen.value());
         }
+        // Last, as whoever dies before it leaves a claim that lapses.
+        rows.giveBack(claim, seen.failures(), Math.max(0, seen.retryAfter() - seen.now()), seen.failedBy(), seen.lastError());
     }
 }

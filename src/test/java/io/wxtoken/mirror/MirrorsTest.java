@@ -116,6 +116,12 @@ class MirrorsTest {
         assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).isEmpty();
         assertThat(target).content().contains("\"T1\"");
         assertThat(file).isSymbolicLink();
+        Files.delete(target);
+        assertThat(mirrors.follow(holding("T2"), () -> holding("T2"))).isEmpty();
+        assertThat(target).content().contains("\"T2\"");
+        Files.delete(file);
+        Files.createSymbolicLink(file, file);
+        assertThat(mirrors.follow(holding("T2"), () -> holding("T2"))).singleElement().asString().contains("circle");
     }
 
     @Test

@@ -283,7 +283,9 @@ final class Storm implements AutoCloseable {
                 .with("WX_PROBE_INTERVAL", times.probe().toSeconds() + "s")
                 .with("WX_METRICS_TEXTFILE", folder.resolve("metrics.prom").toString())
                 .with("WX_RUN_TIMEOUT", "30s");
-            mirrors.writtenBy(process);
+            if (!merciless) {
+                mirrors.writtenBy(process);
+            }
             if (own.nextInt(6) == 0) {
                 LOGGERS.forEach(logger -> process.with("LOGGING_LEVEL_" + logger, "trace"));
             }
