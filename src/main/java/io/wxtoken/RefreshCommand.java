@@ -135,7 +135,8 @@ final class RefreshCommand {
             return ExitCode.OK;
         }
         List<String> failures = new Mirrors(wx.mirror()).follow(seen, () -> Look.at(environment, wx, options).rows());
-        WxToken.tell(environment, Level.WARN, failures);
+        // The job has told an exit code of its own.
+        WxToken.tell(environment, Level.WARN, failures.stream().map(failure -> failure + " (this alone makes exit code 1)").toList());
         return failures.isEmpty() ? ExitCode.OK : ExitCode.RETRY;
     }
 

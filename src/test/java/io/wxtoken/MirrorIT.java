@@ -188,7 +188,7 @@ class MirrorIT extends OnEachDatabase {
         }
         assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
         assertThat(weChat.issued()).hasSize(1);
-        run("--wx.mirror.file=" + folder).ended(ExitCode.RETRY).saying("it is no regular file").inOneLine();
+        run("--wx.mirror.file=" + folder).ended(ExitCode.RETRY).saying("it is no regular file", "(this alone makes exit code 1)").inOneLine();
         run("--wx.mirror.memcached.servers=127.0.0.1:" + nobody, toFile()).ended(ExitCode.RETRY).inOneLine();
         assertFileIsTheRow();
         run(toFile(), "--wx.mirror.memcached.servers=127.0.0.1:" + nobody, "--logging.structured.format.console=ecs").ended(ExitCode.RETRY)
