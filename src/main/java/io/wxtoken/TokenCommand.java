@@ -48,8 +48,8 @@ final class TokenCommand {
             refreshed = failure.exitCode();
         }
         TokenRow row = Look.at(environment, wx, options).rows().get(new TokenRows.Key(account.appId(), AccountRefresher.ACCESS_TOKEN));
-        boolean doubtful = refreshed != ExitCode.OK && (!ended || row == null || row.failures() > 0 || row.refreshRequested() != 0);
-        if (row != null && row.live() && !(doubtful && dead(environment, wx, row))) {
+        boolean known = refreshed == ExitCode.OK || ended && row != null && row.failures() == 0 && row.refreshRequested() == 0;
+        if (row != null && row.live() && (known || !dead(environment, wx, row))) {
             out.println(row.value());
             return ExitCode.OK;
         }

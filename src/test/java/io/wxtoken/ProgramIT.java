@@ -150,6 +150,9 @@ class ProgramIT {
         ends(program.with("WX_API_BASE_URL", "x").start(), ExitCode.ACT, "WX_API_BASE_URL is no setting of wx-token: write it WX_API_BASEURL");
         ends(program.without("WX_API_BASE_URL").with("WX_REFRESH_AFTR", "1m").start(), ExitCode.ACT, "WX_REFRESH_AFTR is no setting");
         program.without("WX_REFRESH_AFTR");
+        ends(program.with("WX_MIRROR_FILE_0", "x").start(), ExitCode.ACT, "WX_MIRROR_FILE_0 is no setting");
+        ends(program.without("WX_MIRROR_FILE_0").with("WX_MIRROR_MEMCACHED_SERVERS_0", "no:port").start(), ExitCode.ACT, "'no:port' is no server");
+        program.without("WX_MIRROR_MEMCACHED_SERVERS_0");
         Path config = Files.createDirectories(folder.resolve("config")).resolve("application.yml");
         Files.writeString(config, "wx:\n  refresh:\n    aftr: 50m\n");
         ends(ExitCode.ACT, "wx-token: wx.refresh.aftr is no setting of wx-token", "3:11");

@@ -7,18 +7,15 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 import org.flywaydb.core.Flyway;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -28,35 +25,18 @@ import io.wxtoken.testing.TestDatabase;
 /** The schema as the program itself makes it, from nothing and from a table made by hand, on every database. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
-class SchemaIT {
-
-    @Parameter
-    TestDatabase server;
-
-    private TestDatabase database;
-
-    private StandIn weChat;
+class SchemaIT extends OnEachDatabase {
 
     /** A live token that somebody's table holds. */
     private String adopted;
 
     @BeforeEach
-    void start() {
-        database = server.fresh();
-        weChat = StandIn.start();
+    void issue() {
         adopted = weChat.issueElsewhere();
     }
 
-    @AfterEach
-    void stop() {
-        weChat.close();
-        database.close();
-    }
-
     private ExitCode run() {
-        List<String> arguments = new ArrayList<>(database.arguments());
-        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
-        return WxToken.run(arguments.toArray(String[]::new));
+        return WxToken.run(arguments().toArray(String[]::new));
     }
 
     private List<Map<String, Object>> query(String sql) {
