@@ -273,13 +273,16 @@ public final class StandIn implements AutoCloseable {
     public record Issue(String appId, String value, long at, int askedFrom) {
     }
 
-    /** Of the account's access_tokens the one that was issued next after this one. */
-    public synchronized Optional<Issue> issuedAfter(String appId, String value) {
+    /** The account's access_tokens, oldest first. */
+    public synchronized List<Issue> issues(String appId) {
         return history.stream().filter(token -> token.isToken() && token.appId.equals(appId))
-            .dropWhile(token -> !token.value.equals(value))
-            .skip(1)
-            .findFirst()
-            .map(token -> new Issue(token.appId, token.value, token.issuedAt, token.askedFrom));
+            .map(token -> new Issue(token.appId, token.value, token.issuedAt, token.askedFrom))
+            .toList();
+    }
+
+    /** Of the account's access_tokens the one that was issued next after this one. */
+    public Optional<Issue> issuedAfter(String appId, String value) {
+        return issues(appId).stream().dropWhile(token -> !token.value().equals(value)).skip(1).findFirst();
     }
 
     /** An API call for this account with this token would succeed at this moment. */

@@ -17,8 +17,14 @@ final class Figures {
     /** Dead times that the protocol answers for. */
     final List<String> unexcused = new ArrayList<>();
 
+    /** What happened before them. */
+    final StringBuilder before = new StringBuilder();
+
     /** Dead times that only the probe can see, and that took longer than the probe may take. */
     final List<String> tooLong = new ArrayList<>();
+
+    /** Dead times that are no longer than the machine, when it became slower, took more than was known at the last strike. */
+    final List<String> tooSlow = new ArrayList<>();
 
     final Map<String, Integer> counts;
 
@@ -44,9 +50,13 @@ final class Figures {
             String excuse = storm.onlyTheProbeSees(dead);
             String what = "%s, row %d, %s: dead for %d ms from %tT on".formatted(dead.appId, dead.rowId,
                     dead.cached ? "cached" : "read", dead.millis(), dead.from);
-            Duration allowed = storm.times().probed(storm.longestRun()).plus(dead.cached ? storm.times().cache() : Duration.ZERO);
-            if (excuse == null) {
+            Duration allowed = storm.probed().plus(dead.cached ? storm.times().cache() : Duration.ZERO);
+            if (excuse == null && storm.slowerThanWasKnown(dead)) {
+                tooSlow.add(what);
+            }
+            else if (excuse == null) {
                 unexcused.add(what);
+                before.append("\nBefore ").append(what).append(":\n").append(storm.before(dead));
             }
             else if (dead.millis() > allowed.toMillis()) {
                 tooLong.add(what + " (" + excuse + "), and the probe's " + allowed.toMillis() + " ms are over");
@@ -78,8 +88,12 @@ final class Figures {
         figures.put("dead reads", storm.reader().deadReads());
         figures.put("dead times that the protocol answers for", unexcused.size());
         longest.forEach((excuse, millis) -> figures.put("longest dead time, " + excuse + ", ms", millis));
-        figures.put("the same may last, ms", storm.times().probed(storm.longestRun()).toMillis());
+        figures.put("least that a busy account's token had left, ms", Storm.BUSY.stream().mapToLong(storm.reader()::leastLeft).min().orElseThrow());
+        figures.put("the same may last, ms", storm.probed().toMillis());
         figures.put("longest run, undisturbed, ms", storm.longestRun().toMillis());
+        figures.put("longest time without a start, ms", storm.longestInterval().toMillis());
+        figures.put("longest restart of the database, ms", storm.longestRestart().toMillis());
+        figures.put("dead times of a machine that became slower than was known", tooSlow.size());
         figures.put("calls for a token a day, at this rate, of the account with the most, of 2000", callsADay(storm));
         figures.put("reads of mirrors; broken ones", storm.mirrors().reads() + "; " + brokenMirrorReads);
         figures.put("longest time that a mirror held a dead token, ms", storm.mirrors().longestDead());
@@ -107,7 +121,7 @@ final class Figures {
                 + figures.entrySet().stream().map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n").collect(Collectors.joining())
                 + "\n| what happened | times |\n|---|---|\n"
                 + counts.entrySet().stream().map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n").collect(Collectors.joining())
-                + (unexcused.isEmpty() ? "" : "\nUnexcused:\n" + String.join("\n", unexcused) + "\n")
+                + (unexcused.isEmpty() ? "" : "\nUnexcused:\n" + String.join("\n", unexcused) + "\n" + before + "\n")
                 + (tooLong.isEmpty() ? "" : "\nToo long:\n" + String.join("\n", tooLong) + "\n")
                 + (leaks.isEmpty() ? "" : "\nLeaks in:\n" + String.join("\n", leaks) + "\n");
     }

@@ -6,6 +6,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
+import io.wxtoken.ExitCode;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.storm.Tap.Step;
 import io.wxtoken.testing.Program;
@@ -24,7 +26,11 @@ import io.wxtoken.testing.Program.Started;
 /** One process of a node's, seen and struck through its connections. */
 final class NodeRun implements Tap.Watch {
 
+    private static final Pattern ACCOUNT = Pattern.compile("appid=(\\w+)");
+
     private static final Pattern ROW = Pattern.compile("WHERE id = (\\d+)");
+
+    private static final Set<Step> TELLING = EnumSet.of(Step.PUBLISH, Step.REPORT, Step.GIVE_UP);
 
     private final Storm storm;
 
@@ -42,7 +48,10 @@ final class NodeRun implements Tap.Watch {
 
     private final Set<Integer> ports = ConcurrentHashMap.newKeySet();
 
-    /** When it claimed each row, when it wrote there that it published or was fenced, and when it tried the latter. Unix ms. */
+    /**
+     * When it claimed each row; when it wrote there that it published, was fenced or gave up; and when it tried to say that it was
+     * fenced. Unix ms.
+     */
     private final Map<Integer, Long> claimed = new ConcurrentHashMap<>();
 
     private final Map<Integer, Long> told = new ConcurrentHashMap<>();
@@ -51,18 +60,25 @@ final class NodeRun implements Tap.Watch {
 
     private final long begun = System.nanoTime();
 
+    private final int number;
+
     private volatile Started process;
 
     private volatile String commandLine = "";
 
     private volatile boolean killed;
 
+    private volatile boolean databaseFailed;
+
     private volatile boolean struck;
+
+    private volatile boolean frozen;
 
     private volatile long endedAt = Long.MAX_VALUE;
 
-    NodeRun(Storm storm, int node, StandIn weChat, URI database, List<Strike> strikes) throws IOException {
+    NodeRun(Storm storm, int number, int node, StandIn weChat, URI database, List<Strike> strikes) throws IOException {
         this.storm = storm;
+        this.number = number;
         this.node = node;
         this.weChat = weChat;
         this.inStore = strikes;
@@ -82,11 +98,13 @@ final class NodeRun implements Tap.Watch {
             .with("WX_API_BASEURL", "http://" + toWeChat.address())
             .start();
         commandLine = process.process().info().commandLine().orElse("");
+        note("started, node " + node);
         process.process().onExit().thenRun(this::ended);
     }
 
     private void ended() {
         endedAt = System.currentTimeMillis();
+        databaseFailed = process.process().exitValue() == ExitCode.DATABASE.code();
         try {
             toDatabase.close();
             toWeChat.close();
@@ -94,6 +112,7 @@ final class NodeRun implements Tap.Watch {
         catch (IOException e) {
             throw new IllegalStateException(e);
         }
+        note("ended: " + (killed ? "killed" : "exit code " + process.process().exitValue()));
         storm.ended(this, process, killed ? "killed" : "exit code " + process.process().exitValue(),
                 struck ? null : Duration.ofNanos(System.nanoTime() - begun));
     }
@@ -107,10 +126,20 @@ final class NodeRun implements Tap.Watch {
             reporting.put(row(message), System.currentTimeMillis());
         }
         boolean passes = meet(step, false);
+        note(about(step, message) + (passes ? "" : " is lost"));
         if (passes && step == Step.CLAIM) {
             claimed.put(row(message), System.currentTimeMillis());
         }
         return passes;
+    }
+
+    private static String about(Step step, String message) {
+        Matcher account = ACCOUNT.matcher(message);
+        return step + (step == Step.FETCH ? " of " + (account.find() ? account.group(1) : "?") : row(message) == 0 ? "" : " of row " + row(message));
+    }
+
+    private void note(String what) {
+        storm.note("run " + number + " " + what);
     }
 
     private static int row(String statement) {
@@ -121,9 +150,10 @@ final class NodeRun implements Tap.Watch {
     /** The server's OK packet: 4 bytes of header, 0, and how many rows the statement matched. */
     @Override
     public boolean after(Step step, String message, byte[] answer) {
+        note(about(step, message) + " is answered" + (step == Step.FETCH || answer.length < 6 ? "" : ": " + answer[5]));
         if (step != Step.FETCH && answer.length > 5 && answer[4] == 0) {
             storm.count(step + (answer[5] == 0 ? ", none matched" : ""));
-            if (answer[5] != 0 && (step == Step.PUBLISH || step == Step.REPORT)) {
+            if (answer[5] != 0 && TELLING.contains(step)) {
                 told.put(row(message), System.currentTimeMillis());
             }
         }
@@ -162,6 +192,7 @@ final class NodeRun implements Tap.Watch {
             return true;
         }
         struck = true;
+        note("is struck: " + strike + (strike.pause() == null ? "" : " for " + strike.pause().toMillis() + " ms"));
         try {
             switch (strike.kind()) {
                 case KILL -> {
@@ -170,9 +201,12 @@ final class NodeRun implements Tap.Watch {
                     return false;
                 }
                 case PAUSE -> {
+                    frozen = true;
                     signal("STOP", process.process());
                     Thread.sleep(strike.pause().toMillis());
                     signal("CONT", process.process());
+                    frozen = false;
+                    note("goes on");
                 }
                 case CUT -> {
                     return false;
@@ -217,20 +251,25 @@ final class NodeRun implements Tap.Watch {
         return node;
     }
 
+    /** It takes none of the machine's time. */
+    boolean frozen() {
+        return frozen;
+    }
+
     boolean askedFrom(int port) {
         return ports.contains(port);
     }
 
     /**
      * WeChat issued a token to it after its claim of the row was over, and it could not tell any more: it was killed, had
-     * given up the request, or its report met a database error. Only the probe sees that.
+     * given up the request, or met a database error. Only the probe sees that.
      *
      * @param issued Unix ms
      */
     boolean late(int row, long issued, Duration lease) {
         Long since = claimed.get(row);
         long toldAt = told.getOrDefault(row, 0L);
-        boolean couldNotTell = killed || endedAt < issued || since != null && toldAt > since || reporting.getOrDefault(row, 0L) > issued;
+        boolean couldNotTell = killed || databaseFailed || endedAt < issued || since != null && toldAt > since || reporting.getOrDefault(row, 0L) > issued;
         return since != null && issued > since + lease.toMillis() && toldAt < issued && couldNotTell;
     }
 }

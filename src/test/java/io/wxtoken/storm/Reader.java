@@ -62,6 +62,8 @@ final class Reader implements AutoCloseable {
 
         long cachedAt;
 
+        long leastLeft = Long.MAX_VALUE;
+
         DeadTime dead;
 
         DeadTime cachedDead;
@@ -147,6 +149,7 @@ final class Reader implements AutoCloseable {
             copy.cachedAt = now;
         }
         copy.dead = use(copy.dead, appId, rowId, value, false);
+        copy.leastLeft = Math.min(copy.leastLeft, Math.max(0, weChat.millisLeft(value)));
         copy.cachedDead = use(copy.cachedDead, appId, rowId, copy.cached, true);
     }
 
@@ -176,9 +179,14 @@ final class Reader implements AutoCloseable {
      * be under way: the job makes a pause after the third.
      */
     synchronized boolean allLiveFor(Duration time) {
-        long now = System.currentTimeMillis();
-        return copies.values().stream().allMatch(copy -> now - copy.readAt < 1000 && copy.failures <= 1
+        return answered() && copies.values().stream().allMatch(copy -> copy.failures <= 1
                 && weChat.millisLeft(copy.value) > time.toMillis());
+    }
+
+    /** Every account's row was read a moment ago. */
+    synchronized boolean answered() {
+        long now = System.currentTimeMillis();
+        return copies.values().stream().allMatch(copy -> now - copy.readAt < 1000);
     }
 
     /** All that stood in {@code last_error}. */
@@ -204,6 +212,11 @@ final class Reader implements AutoCloseable {
 
     synchronized long emptyReads() {
         return emptyReads;
+    }
+
+    /** Milliseconds that the account's token had left when it was nearest to its end; 0 when it was dead. */
+    synchronized long leastLeft(String appId) {
+        return copies.get(appId).leastLeft;
     }
 
     /** How often the database gave no answer. */

@@ -12,13 +12,18 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -28,6 +33,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 import io.wxtoken.standin.StandIn;
@@ -43,14 +49,14 @@ import io.wxtoken.token.Verdict;
  * another program fetches tokens of its own.
  * <p>
  * The storm goes as far as the protocol's promise and not beyond: it strikes as long as what the rows hold lives long
- * enough for one more lease, interval and run, and leaves every third attempt in a row alone, after which the job pauses. So a
- * dead read is the program's fault.
+ * enough for one more lease, interval and run, as these are on this machine, and leaves every third attempt in a row alone, after
+ * which the job pauses. So a dead read is the program's fault, and {@link #before} tells what led to it.
  */
 final class Storm implements AutoCloseable {
 
     private static final String QUIET = "wxquiet0123456789";
 
-    private static final List<String> BUSY = List.of(StandIn.APP_ID, "wxbusy0123456789a", "wxbusy0123456789b");
+    static final List<String> BUSY = List.of(StandIn.APP_ID, "wxbusy0123456789a", "wxbusy0123456789b");
 
     static final List<String> ACCOUNTS = Stream.concat(BUSY.stream(), Stream.of(QUIET)).toList();
 
@@ -74,6 +80,10 @@ final class Storm implements AutoCloseable {
     /** How the stand-in's tokens begin, with enough of the rest to be no accident. */
     private static final Pattern TOKEN = Pattern.compile("99_[A-Za-z0-9_-]{20}");
 
+    /** @param at Unix ms */
+    private record Event(long at, String what) {
+    }
+
     /**
      * Times: about a tenth of the real ones, and a token's life a sixtieth.
      *
@@ -81,16 +91,6 @@ final class Storm implements AutoCloseable {
      */
     record Times(Duration life, Duration grace, Duration after, Duration lease, Duration interval, Duration requestInterval,
             Duration probe, Duration cache, Duration run) {
-
-        /** What it takes to put a lost fetch right, and until a reader knows. */
-        Duration recovery(Duration run) {
-            return lease.plusSeconds(1).plus(interval).plus(run).plus(cache);
-        }
-
-        /** How long a token may be dead that only the probe can see. */
-        Duration probed(Duration run) {
-            return probe.plus(interval).plus(run);
-        }
     }
 
     private final TestDatabase database;
@@ -123,6 +123,8 @@ final class Storm implements AutoCloseable {
 
     private final Set<String> elsewhere = ConcurrentHashMap.newKeySet();
 
+    private final Queue<Event> events = new ConcurrentLinkedQueue<>();
+
     private final long begun = System.nanoTime();
 
     private final Path wrongClock;
@@ -133,12 +135,25 @@ final class Storm implements AutoCloseable {
 
     private Duration longestRun;
 
+    private Duration longestInterval;
+
+    private long lastStart = System.nanoTime();
+
+    private Duration longestRestart;
+
+    private volatile boolean restarting;
+
+    /** What it took at worst to put a lost fetch right, as far as was known at each strike, by its Unix ms. */
+    private final NavigableMap<Long, Duration> margins = new ConcurrentSkipListMap<>();
+
     /** @param folder for what the processes say */
     Storm(TestDatabase database, long seed, Path folder, Times times) throws IOException, SQLException {
         this.database = database.migrated();
         this.folder = folder;
         this.times = times;
         this.longestRun = times.run();
+        this.longestInterval = times.interval();
+        this.longestRestart = times.run();
         this.seeds = new Random(seed);
         this.weChat = StandIn.start(0, times.life(), times.grace());
         StringBuilder settings = new StringBuilder("wx:\n  accounts:\n");
@@ -181,12 +196,12 @@ final class Storm implements AutoCloseable {
         every(Duration.ofMillis(50), 0, mirrors::read);
         every(times.life().multipliedBy(12), times.life().multipliedBy(12).toMillis(), weChat::newDay);
         if (database.restartable()) {
-            every(Duration.ofSeconds(80), 20000, () -> whenAffordable("database killed, and started again", () -> database.restart(true)));
-            every(Duration.ofSeconds(80), 60000, () -> whenAffordable("database stopped, and started again", () -> database.restart(false)));
+            every(Duration.ofSeconds(80), 20000, () -> restartDatabase("database killed, and started again", true));
+            every(Duration.ofSeconds(80), 60000, () -> restartDatabase("database stopped, and started again", false));
         }
         Thread.sleep(time.toMillis());
         calm = true;
-        boolean recovered = await(this::recovered, times.recovery(longestRun()).multipliedBy(3));
+        boolean recovered = await(this::recovered, recovery().multipliedBy(3));
         end();
         return new Figures(this, recovered);
     }
@@ -220,7 +235,12 @@ final class Storm implements AutoCloseable {
         workers.awaitTermination(1, TimeUnit.MINUTES);
         alive.forEach(NodeRun::end);
         await(alive::isEmpty, Duration.ofMinutes(1));
-        searchForLeaks("the tables", tables());
+        try {
+            searchForLeaks("the tables", tables());
+        }
+        catch (SQLException e) {
+            count("the storm's own failure: " + e); // beside one that tells why the database is not there
+        }
         searchForLeaks("last_error", String.join("\n", reader.errors()));
         searchFiles();
     }
@@ -265,11 +285,12 @@ final class Storm implements AutoCloseable {
         for (int node = 0; node < NODES; node++) {
             Random own = new Random(random.nextLong());
             int name = node;
-            if (alive.stream().filter(run -> run.node() == name).count() == MOST_RUNS_OF_A_NODE) {
+            if (alive.stream().filter(run -> run.node() == name && !run.frozen()).count() >= MOST_RUNS_OF_A_NODE) {
                 count("not started, as two runs of its node are still there");
+                note("node " + node + " has two runs already");
                 continue;
             }
-            NodeRun run = new NodeRun(this, node, weChat, URI.create(database.url().substring("jdbc:".length())), calm ? List.of() : strikes.apply(own));
+            NodeRun run = new NodeRun(this, runs.size(), node, weChat, URI.create(database.url().substring("jdbc:".length())), calm ? List.of() : strikes.apply(own));
             Program process = Program.against(weChat, folder)
                 .with("STORM_SECRET", SECRET)
                 .with("SPRING_DATASOURCE_USERNAME", "storm")
@@ -295,11 +316,24 @@ final class Storm implements AutoCloseable {
             }
             runs.add(run);
             alive.add(run);
+            started();
             run.start(change.apply(process), database.url().replace("user=root", "user=storm"));
             run.meetAfter(Duration.ofMillis(300 + own.nextInt(2500)));
             if (!together) {
                 Thread.sleep(times.interval().toMillis() / NODES);
             }
+        }
+    }
+
+    private static Duration longer(Duration one, Duration other) {
+        return one.compareTo(other) < 0 ? other : one;
+    }
+
+    private void started() {
+        synchronized (counts) {
+            Duration interval = Duration.ofNanos(System.nanoTime() - lastStart);
+            lastStart = System.nanoTime();
+            longestInterval = longer(longestInterval, interval);
         }
     }
 
@@ -313,7 +347,7 @@ final class Storm implements AutoCloseable {
         count("takeover", (int) text.lines().filter(line -> line.contains(" refreshed: ") && line.contains(Verdict.LAPSED_CLAIM.reason())).count());
         count("probe said dead", (int) text.lines().filter(line -> line.contains("(" + Verdict.DEAD.reason())).count());
         synchronized (counts) {
-            longestRun = took == null || took.compareTo(longestRun) < 0 ? longestRun : took;
+            longestRun = took == null ? longestRun : longer(longestRun, took);
         }
         synchronized (pack) {
             run.unmet().ifPresent(pack::add);
@@ -322,16 +356,55 @@ final class Storm implements AutoCloseable {
 
     /** Strikes if the rows can afford it: see above. */
     boolean affords(Strike strike) {
-        boolean affords = !calm && (merciless || reader.allLiveFor(times.recovery(longestRun())));
+        boolean affords = !calm && (merciless || !restarting && reader.allLiveFor(recovery()));
+        if (affords) {
+            margins.put(System.currentTimeMillis(), recoveryAtWorst());
+        }
         count(affords ? "fault: " + strike : "spared");
         return affords;
     }
 
+    /** Without strikes in the meantime: they could not be made good before the database is back. */
+    private void restartDatabase(String what, boolean kill) throws Exception {
+        whenAffordable(what, () -> {
+            long begun = System.nanoTime();
+            restarting = true;
+            try {
+                database.restart(kill);
+                await(reader::answered, times.grace());
+            }
+            finally {
+                restarting = false;
+            }
+            Duration took = Duration.ofNanos(System.nanoTime() - begun);
+            synchronized (counts) {
+                longestRestart = longer(longestRestart, took);
+            }
+        });
+    }
+
     private void whenAffordable(String what, Work work) throws Exception {
-        if (await(() -> calm || reader.allLiveFor(times.recovery(longestRun()).plus(times.run())), times.grace()) && !calm) {
+        if (await(() -> calm || !restarting && reader.allLiveFor(recoveryAtWorst()), times.grace()) && !calm) {
+            margins.put(System.currentTimeMillis(), recoveryAtWorst());
             count("fault: " + what);
+            note(what);
             work.run();
+            note("done: " + what);
         }
+    }
+
+    void note(String what) {
+        events.add(new Event(System.currentTimeMillis(), what));
+    }
+
+    /** What happened in the minute before. */
+    String before(Reader.DeadTime dead) {
+        Stream<Event> issues = weChat.issues(dead.appId).stream().map(issue -> new Event(issue.at(), "WeChat issues "
+                + (issue.value().equals(dead.value) ? "what is dead later" : "a token") + " of row " + dead.rowId));
+        return Stream.concat(events.stream(), issues)
+            .filter(event -> event.at() > dead.from - 60_000 && event.at() < dead.to + 1000)
+            .sorted(Comparator.comparing(Event::at))
+            .map(event -> "%tT.%<tL %s".formatted(event.at(), event.what())).collect(Collectors.joining("\n"));
     }
 
     /** Each busy account's in turn, so that it is left in peace for longer than the grace. */
@@ -448,6 +521,44 @@ final class Storm implements AutoCloseable {
         synchronized (counts) {
             return longestRun;
         }
+    }
+
+    /** Between the starts of two runs, and at least the schedule's. */
+    Duration longestInterval() {
+        synchronized (counts) {
+            return longestInterval;
+        }
+    }
+
+    /** Of the database, until the reader had an answer, and at least what is expected. */
+    Duration longestRestart() {
+        synchronized (counts) {
+            return longestRestart;
+        }
+    }
+
+    /** What it takes to put a lost fetch right, and until a reader knows, on this machine as far as is known by now. */
+    private Duration recovery() {
+        return times.lease().plusSeconds(1).plus(longestInterval()).plus(longestRun()).plus(times.cache());
+    }
+
+    /** The same when the database is restarted meanwhile. */
+    private Duration recoveryAtWorst() {
+        return recovery().plus(longestRestart());
+    }
+
+    /** How long a token may be dead that only the probe can see. */
+    Duration probed() {
+        return times.probe().plus(longestInterval()).plus(longestRun());
+    }
+
+    /**
+     * The machine became slower after the last strike, and this is not longer than that took: the promise is for a schedule that is
+     * kept, and a run that ends in time.
+     */
+    boolean slowerThanWasKnown(Reader.DeadTime dead) {
+        Map.Entry<Long, Duration> strike = margins.floorEntry(dead.from);
+        return strike != null && dead.millis() <= recoveryAtWorst().minus(strike.getValue()).toMillis();
     }
 
     boolean restartable() {

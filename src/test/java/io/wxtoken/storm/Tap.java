@@ -28,7 +28,10 @@ final class Tap implements AutoCloseable {
         CLAIM("claimed_until = UNIX_TIMESTAMP() +"),
         FETCH("GET /cgi-bin/token"),
         PUBLISH("SET probed_at = CASE"),
-        REPORT("SET refresh_requested = 2");
+        REPORT("SET refresh_requested = 2"),
+
+        /** The run gave up its request, and leaves its claim to lapse. */
+        GIVE_UP("UPDATE wx_token SET last_error =");
 
         private final String text;
 
