@@ -15,8 +15,11 @@ import java.util.function.Function;
 
 import javax.sql.DataSource;
 
+import org.springframework.dao.DataAccessException;
 import org.springframework.dao.DuplicateKeyException;
+import org.springframework.jdbc.CannotGetJdbcConnectionException;
 import org.springframework.jdbc.core.simple.JdbcClient;
+import org.springframework.jdbc.core.simple.JdbcClient.StatementSpec;
 
 import io.wxtoken.settings.Account;
 import io.wxtoken.wechat.ErrorCode;
@@ -202,9 +205,21 @@ public class TokenRows {
             .update());
     }
 
-    /** Protocol step 5: what the row now holds may have been killed by our fetch. No version bump, so nobody is fenced by it. */
+    /**
+     * Protocol step 5: what the row now holds may have been killed by our fetch. No version bump, so nobody is fenced by it. As
+     * nobody else knows, a statement that breaks is tried once more, on another connection: the pool drops one that broke.
+     */
     public void requestAfterFence(int id) {
-        one(jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id).update());
+        StatementSpec request = jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id);
+        try {
+            one(request.update());
+        }
+        catch (CannotGetJdbcConnectionException e) {
+            throw e; // the pool has tried for long enough
+        }
+        catch (DataAccessException e) {
+            one(request.update());
+        }
     }
 
     /** The value is dead: asks for its refresh, if the row still holds that very value. */

@@ -2,6 +2,7 @@ package io.wxtoken.token;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,6 +20,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.springframework.dao.DataAccessResourceFailureException;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.settings.Account;
@@ -311,6 +316,20 @@ class RowProtocolIT extends RowTest {
         assertThat(row().value()).isEqualTo("doomed");
         assertThat(row().refreshRequested()).isPositive();
         assertThat(judge(row())).isEqualTo(Verdict.REQUESTED);
+    }
+
+    @Test
+    void p1AReportWhoseConnectionBreaksIsMadeOnAnother() {
+        assumeThat(database.isH2()).as("H2 has no connections that another could break").isFalse();
+        HikariConfig one = new HikariConfig();
+        one.setJdbcUrl(database.url());
+        one.setMaximumPoolSize(1);
+        try (HikariDataSource pool = new HikariDataSource(one)) {
+            long connection = JdbcClient.create(pool).sql("SELECT CONNECTION_ID()").query(Long.class).single();
+            database.jdbc().sql("KILL CONNECTION " + connection).update();
+            new TokenRows(pool).requestAfterFence(1);
+        }
+        assertThat(row().refreshRequested()).isEqualTo(TokenRow.REQUESTED_BY_FENCED_RUN);
     }
 
     @Test
