@@ -17,8 +17,8 @@ final class Figures {
     /** Dead times that the protocol answers for. */
     final List<String> unexcused = new ArrayList<>();
 
-    /** What happened before them. */
-    final StringBuilder before = new StringBuilder();
+    /** What happened before the first of them. */
+    final String before;
 
     /** Dead times that only the probe can see, and that took longer than the probe may take. */
     final List<String> tooLong = new ArrayList<>();
@@ -45,6 +45,7 @@ final class Figures {
         this.leaks = storm.leaks();
         this.brokenMirrorReads = storm.mirrors().broken();
         this.recovered = recovered;
+        Reader.DeadTime first = null;
         Map<String, Long> longest = new LinkedHashMap<>(Map.of("foreign refresher", 0L, "late fetcher that died", 0L));
         for (Reader.DeadTime dead : storm.reader().deadTimes()) {
             String excuse = storm.onlyTheProbeSees(dead);
@@ -56,7 +57,7 @@ final class Figures {
             }
             else if (excuse == null) {
                 unexcused.add(what);
-                before.append("\nBefore ").append(what).append(":\n").append(storm.before(dead));
+                first = first == null ? dead : first;
             }
             else if (dead.millis() > allowed.toMillis()) {
                 tooLong.add(what + " (" + excuse + "), and the probe's " + allowed.toMillis() + " ms are over");
@@ -65,6 +66,7 @@ final class Figures {
                 longest.merge(excuse, dead.millis(), Math::max);
             }
         }
+        this.before = first == null ? "" : storm.before(first);
         this.missing = new ArrayList<>(List.of("CLAIM", "PUBLISH", "takeover", "fault: SIGSTOP", "fault: row written"));
         if (storm.lasted().toMinutes() >= 10) { // two minutes are too short to be sure of each
             missing.addAll(List.of("REPORT", "PUBLISH, none matched", "fault: kill -9", "fault: connection cut", "fault: WeChat",
@@ -121,7 +123,7 @@ final class Figures {
                 + figures.entrySet().stream().map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n").collect(Collectors.joining())
                 + "\n| what happened | times |\n|---|---|\n"
                 + counts.entrySet().stream().map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n").collect(Collectors.joining())
-                + (unexcused.isEmpty() ? "" : "\nUnexcused:\n" + String.join("\n", unexcused) + "\n" + before + "\n")
+                + (unexcused.isEmpty() ? "" : "\nUnexcused:\n" + String.join("\n", unexcused) + "\n")
                 + (tooLong.isEmpty() ? "" : "\nToo long:\n" + String.join("\n", tooLong) + "\n")
                 + (leaks.isEmpty() ? "" : "\nLeaks in:\n" + String.join("\n", leaks) + "\n");
     }

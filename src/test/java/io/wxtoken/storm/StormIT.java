@@ -58,7 +58,7 @@ class StormIT {
             tell(figures, folder);
             assertThat(figures.missing).isEmpty();
             assertThat(figures.counts.keySet()).noneMatch(what -> what.startsWith("the storm's own failure"));
-            assertThat(figures.unexcused).as(figures.before.toString()).isEmpty();
+            assertThat(figures.unexcused).as("dead reads; before the first:%n%s", figures.before).isEmpty();
             assertThat(figures.tooLong).isEmpty();
             assertThat(figures.emptyReads).isZero();
             assertThat(figures.leaks).isEmpty();
