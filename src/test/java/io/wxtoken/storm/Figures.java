@@ -23,9 +23,6 @@ final class Figures {
     /** Dead times that only the probe can see, and that took longer than the probe may take. */
     final List<String> tooLong = new ArrayList<>();
 
-    /** Dead times that are no longer than the machine, when it became slower, took more than was known at the last strike. */
-    final List<String> tooSlow = new ArrayList<>();
-
     final Map<String, Integer> counts;
 
     final long emptyReads;
@@ -51,11 +48,8 @@ final class Figures {
             String excuse = storm.onlyTheProbeSees(dead);
             String what = "%s, row %d, %s: dead for %d ms from %tT on".formatted(dead.appId, dead.rowId,
                     dead.cached ? "cached" : "read", dead.millis(), dead.from);
-            Duration allowed = storm.probed().plus(dead.cached ? storm.times().cache() : Duration.ZERO);
-            if (excuse == null && storm.slowerThanWasKnown(dead)) {
-                tooSlow.add(what);
-            }
-            else if (excuse == null) {
+            Duration allowed = storm.times().probed(storm.longestRun()).plus(dead.cached ? storm.times().cache() : Duration.ZERO);
+            if (excuse == null) {
                 unexcused.add(what);
                 first = first == null ? dead : first;
             }
@@ -91,11 +85,8 @@ final class Figures {
         figures.put("dead times that the protocol answers for", unexcused.size());
         longest.forEach((excuse, millis) -> figures.put("longest dead time, " + excuse + ", ms", millis));
         figures.put("least that a busy account's token had left, ms", Storm.BUSY.stream().mapToLong(storm.reader()::leastLeft).min().orElseThrow());
-        figures.put("the same may last, ms", storm.probed().toMillis());
+        figures.put("the same may last, ms", storm.times().probed(storm.longestRun()).toMillis());
         figures.put("longest run, undisturbed, ms", storm.longestRun().toMillis());
-        figures.put("longest time without a start, ms", storm.longestInterval().toMillis());
-        figures.put("longest restart of the database, ms", storm.longestRestart().toMillis());
-        figures.put("dead times of a machine that became slower than was known", tooSlow.size());
         figures.put("calls for a token a day, at this rate, of the account with the most, of 2000", callsADay(storm));
         figures.put("reads of mirrors; broken ones", storm.mirrors().reads() + "; " + brokenMirrorReads);
         figures.put("longest time that a mirror held a dead token, ms", storm.mirrors().longestDead());

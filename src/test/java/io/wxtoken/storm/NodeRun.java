@@ -17,7 +17,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-import io.wxtoken.ExitCode;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.storm.Tap.Step;
 import io.wxtoken.testing.Program;
@@ -48,15 +47,10 @@ final class NodeRun implements Tap.Watch {
 
     private final Set<Integer> ports = ConcurrentHashMap.newKeySet();
 
-    /**
-     * When it claimed each row; when it wrote there that it published, was fenced or gave up; and when it tried to say that it was
-     * fenced. Unix ms.
-     */
+    /** When it claimed each row, and when it wrote there that it published, was fenced or gave up. Unix ms. */
     private final Map<Integer, Long> claimed = new ConcurrentHashMap<>();
 
     private final Map<Integer, Long> told = new ConcurrentHashMap<>();
-
-    private final Map<Integer, Long> reporting = new ConcurrentHashMap<>();
 
     private final long begun = System.nanoTime();
 
@@ -68,7 +62,7 @@ final class NodeRun implements Tap.Watch {
 
     private volatile boolean killed;
 
-    private volatile boolean databaseFailed;
+    private volatile boolean lostDatabase;
 
     private volatile boolean struck;
 
@@ -104,7 +98,6 @@ final class NodeRun implements Tap.Watch {
 
     private void ended() {
         endedAt = System.currentTimeMillis();
-        databaseFailed = process.process().exitValue() == ExitCode.DATABASE.code();
         try {
             toDatabase.close();
             toWeChat.close();
@@ -121,9 +114,6 @@ final class NodeRun implements Tap.Watch {
     public boolean before(Step step, String message, int port) {
         if (step == Step.FETCH) {
             ports.add(port);
-        }
-        if (step == Step.REPORT) {
-            reporting.put(row(message), System.currentTimeMillis());
         }
         boolean passes = meet(step, false);
         note(about(step, message) + (passes ? "" : " is lost"));
@@ -251,6 +241,11 @@ final class NodeRun implements Tap.Watch {
         return node;
     }
 
+    /** The database is about to be restarted. */
+    void losesDatabase() {
+        lostDatabase = true;
+    }
+
     /** It takes none of the machine's time. */
     boolean frozen() {
         return frozen;
@@ -262,14 +257,14 @@ final class NodeRun implements Tap.Watch {
 
     /**
      * WeChat issued a token to it after its claim of the row was over, and it could not tell any more: it was killed, had
-     * given up the request, or met a database error. Only the probe sees that.
+     * given up the request, or the database was restarted. Only the probe sees that; a connection that broke is no excuse.
      *
      * @param issued Unix ms
      */
     boolean late(int row, long issued, Duration lease) {
         Long since = claimed.get(row);
         long toldAt = told.getOrDefault(row, 0L);
-        boolean couldNotTell = killed || databaseFailed || endedAt < issued || since != null && toldAt > since || reporting.getOrDefault(row, 0L) > issued;
+        boolean couldNotTell = killed || lostDatabase || endedAt < issued || since != null && toldAt > since;
         return since != null && issued > since + lease.toMillis() && toldAt < issued && couldNotTell;
     }
 }

@@ -179,14 +179,9 @@ final class Reader implements AutoCloseable {
      * be under way: the job makes a pause after the third.
      */
     synchronized boolean allLiveFor(Duration time) {
-        return answered() && copies.values().stream().allMatch(copy -> copy.failures <= 1
-                && weChat.millisLeft(copy.value) > time.toMillis());
-    }
-
-    /** Every account's row was read a moment ago. */
-    synchronized boolean answered() {
         long now = System.currentTimeMillis();
-        return copies.values().stream().allMatch(copy -> now - copy.readAt < 1000);
+        return copies.values().stream().allMatch(copy -> now - copy.readAt < 1000 && copy.failures <= 1
+                && weChat.millisLeft(copy.value) > time.toMillis());
     }
 
     /** All that stood in {@code last_error}. */

@@ -16,14 +16,12 @@ import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -49,8 +47,8 @@ import io.wxtoken.token.Verdict;
  * another program fetches tokens of its own.
  * <p>
  * The storm goes as far as the protocol's promise and not beyond: it strikes as long as what the rows hold lives long
- * enough for one more lease, interval and run, as these are on this machine, and leaves every third attempt in a row alone, after
- * which the job pauses. So a dead read is the program's fault, and {@link #before} tells what led to it.
+ * enough for one more lease, interval and run, and leaves every third attempt in a row alone, after which the job pauses. So a
+ * dead read is the program's fault, and {@link #before} tells what led to it.
  */
 final class Storm implements AutoCloseable {
 
@@ -91,6 +89,16 @@ final class Storm implements AutoCloseable {
      */
     record Times(Duration life, Duration grace, Duration after, Duration lease, Duration interval, Duration requestInterval,
             Duration probe, Duration cache, Duration run) {
+
+        /** What it takes to put a lost fetch right, and until a reader knows. */
+        Duration recovery(Duration run) {
+            return lease.plusSeconds(1).plus(interval).plus(run).plus(cache);
+        }
+
+        /** How long a token may be dead that only the probe can see. */
+        Duration probed(Duration run) {
+            return probe.plus(interval).plus(run);
+        }
     }
 
     private final TestDatabase database;
@@ -135,25 +143,12 @@ final class Storm implements AutoCloseable {
 
     private Duration longestRun;
 
-    private Duration longestInterval;
-
-    private long lastStart = System.nanoTime();
-
-    private Duration longestRestart;
-
-    private volatile boolean restarting;
-
-    /** What it took at worst to put a lost fetch right, as far as was known at each strike, by its Unix ms. */
-    private final NavigableMap<Long, Duration> margins = new ConcurrentSkipListMap<>();
-
     /** @param folder for what the processes say */
     Storm(TestDatabase database, long seed, Path folder, Times times) throws IOException, SQLException {
         this.database = database.migrated();
         this.folder = folder;
         this.times = times;
         this.longestRun = times.run();
-        this.longestInterval = times.interval();
-        this.longestRestart = times.run();
         this.seeds = new Random(seed);
         this.weChat = StandIn.start(0, times.life(), times.grace());
         StringBuilder settings = new StringBuilder("wx:\n  accounts:\n");
@@ -201,7 +196,7 @@ final class Storm implements AutoCloseable {
         }
         Thread.sleep(time.toMillis());
         calm = true;
-        boolean recovered = await(this::recovered, recovery().multipliedBy(3));
+        boolean recovered = await(this::recovered, times.recovery(longestRun()).multipliedBy(3));
         end();
         return new Figures(this, recovered);
     }
@@ -316,24 +311,11 @@ final class Storm implements AutoCloseable {
             }
             runs.add(run);
             alive.add(run);
-            started();
             run.start(change.apply(process), database.url().replace("user=root", "user=storm"));
             run.meetAfter(Duration.ofMillis(300 + own.nextInt(2500)));
             if (!together) {
                 Thread.sleep(times.interval().toMillis() / NODES);
             }
-        }
-    }
-
-    private static Duration longer(Duration one, Duration other) {
-        return one.compareTo(other) < 0 ? other : one;
-    }
-
-    private void started() {
-        synchronized (counts) {
-            Duration interval = Duration.ofNanos(System.nanoTime() - lastStart);
-            lastStart = System.nanoTime();
-            longestInterval = longer(longestInterval, interval);
         }
     }
 
@@ -347,7 +329,7 @@ final class Storm implements AutoCloseable {
         count("takeover", (int) text.lines().filter(line -> line.contains(" refreshed: ") && line.contains(Verdict.LAPSED_CLAIM.reason())).count());
         count("probe said dead", (int) text.lines().filter(line -> line.contains("(" + Verdict.DEAD.reason())).count());
         synchronized (counts) {
-            longestRun = took == null ? longestRun : longer(longestRun, took);
+            longestRun = took == null || took.compareTo(longestRun) < 0 ? longestRun : took;
         }
         synchronized (pack) {
             run.unmet().ifPresent(pack::add);
@@ -356,36 +338,20 @@ final class Storm implements AutoCloseable {
 
     /** Strikes if the rows can afford it: see above. */
     boolean affords(Strike strike) {
-        boolean affords = !calm && (merciless || !restarting && reader.allLiveFor(recovery()));
-        if (affords) {
-            margins.put(System.currentTimeMillis(), recoveryAtWorst());
-        }
+        boolean affords = !calm && (merciless || reader.allLiveFor(times.recovery(longestRun())));
         count(affords ? "fault: " + strike : "spared");
         return affords;
     }
 
-    /** Without strikes in the meantime: they could not be made good before the database is back. */
     private void restartDatabase(String what, boolean kill) throws Exception {
         whenAffordable(what, () -> {
-            long begun = System.nanoTime();
-            restarting = true;
-            try {
-                database.restart(kill);
-                await(reader::answered, times.grace());
-            }
-            finally {
-                restarting = false;
-            }
-            Duration took = Duration.ofNanos(System.nanoTime() - begun);
-            synchronized (counts) {
-                longestRestart = longer(longestRestart, took);
-            }
+            alive.forEach(NodeRun::losesDatabase);
+            database.restart(kill);
         });
     }
 
     private void whenAffordable(String what, Work work) throws Exception {
-        if (await(() -> calm || !restarting && reader.allLiveFor(recoveryAtWorst()), times.grace()) && !calm) {
-            margins.put(System.currentTimeMillis(), recoveryAtWorst());
+        if (await(() -> calm || reader.allLiveFor(times.recovery(longestRun()).plus(times.run())), times.grace()) && !calm) {
             count("fault: " + what);
             note(what);
             work.run();
@@ -521,44 +487,6 @@ final class Storm implements AutoCloseable {
         synchronized (counts) {
             return longestRun;
         }
-    }
-
-    /** Between the starts of two runs, and at least the schedule's. */
-    Duration longestInterval() {
-        synchronized (counts) {
-            return longestInterval;
-        }
-    }
-
-    /** Of the database, until the reader had an answer, and at least what is expected. */
-    Duration longestRestart() {
-        synchronized (counts) {
-            return longestRestart;
-        }
-    }
-
-    /** What it takes to put a lost fetch right, and until a reader knows, on this machine as far as is known by now. */
-    private Duration recovery() {
-        return times.lease().plusSeconds(1).plus(longestInterval()).plus(longestRun()).plus(times.cache());
-    }
-
-    /** The same when the database is restarted meanwhile. */
-    private Duration recoveryAtWorst() {
-        return recovery().plus(longestRestart());
-    }
-
-    /** How long a token may be dead that only the probe can see. */
-    Duration probed() {
-        return times.probe().plus(longestInterval()).plus(longestRun());
-    }
-
-    /**
-     * The machine became slower after the last strike, and this is not longer than that took: the promise is for a schedule that is
-     * kept, and a run that ends in time.
-     */
-    boolean slowerThanWasKnown(Reader.DeadTime dead) {
-        Map.Entry<Long, Duration> strike = margins.floorEntry(dead.from);
-        return strike != null && dead.millis() <= recoveryAtWorst().minus(strike.getValue()).toMillis();
     }
 
     boolean restartable() {
