@@ -11,4 +11,4 @@ CREATE USER wx_token@'%'    IDENTIFIED BY 'change-me-2' REQUIRE SSL;
 CREATE USER wx_reader@'%'   IDENTIFIED BY 'change-me-3' REQUIRE SSL;
 
 -- Makes and changes the tables, when you install or upgrade.
-GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES ON wx.* TO wx_migrator@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON wx.* TO wx_migrator@'%';

@@ -172,6 +172,18 @@ final class Commands implements Callable<Integer> {
         }
     }
 
+    @Command(mixinStandardHelpOptions = true, description = "Shows who refreshed what, when and why, and what failed: the newest last. Needs the database"
+            + " only.")
+    int history(@Option(names = "--app-id", paramLabel = "APPID", description = "Only of this account.") String appId,
+            @Option(names = "--last", paramLabel = "N", defaultValue = "20", description = "So many at most, 1 to 10000; 20 by default.") int last,
+            @Option(names = "--json", description = "For machines.") boolean json) {
+        nothingBefore("history");
+        if (last < 1 || last > 10_000) {
+            throw new ParameterException(spec.commandLine(), "--last=" + last + " is out of bounds: it takes 1 to 10000");
+        }
+        return WxToken.execute(environment -> HistoryCommand.run(environment, appId, last, json), settings).code();
+    }
+
     @Command(mixinStandardHelpOptions = true, description = "Makes the tables, or brings them up to date, for a database user who may; the job's own user need not.")
     int migrate() {
         nothingBefore("migrate");

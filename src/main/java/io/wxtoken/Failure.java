@@ -3,7 +3,6 @@ package io.wxtoken;
 import java.nio.charset.CharacterCodingException;
 import java.sql.SQLException;
 import java.util.List;
-import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -16,6 +15,8 @@ import org.springframework.util.PlaceholderResolutionException;
 import org.springframework.transaction.TransactionException;
 import org.yaml.snakeyaml.error.MarkedYAMLException;
 
+import io.wxtoken.database.Database;
+import io.wxtoken.database.UnusableSchemaException;
 import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 
@@ -31,9 +32,6 @@ record Failure(ExitCode exitCode, List<String> lines) {
 
     private static final int UNKNOWN_DATABASE = 1049;
 
-    /** MySQL's codes, and H2's for rights that are not enough or not an administrator's. */
-    private static final Set<Integer> ACCESS_DENIED = Set.of(1044, 1142, 1143, 1227, 90096, 90040);
-
     private static final Pattern DRIVER_PROBLEM = Pattern.compile("No suitable driver|Cannot load driver class|claims to not accept jdbcUrl|Failed to load driver class");
 
     /** @param environment null when it could not even be read */
@@ -42,6 +40,9 @@ record Failure(ExitCode exitCode, List<String> lines) {
         for (Throwable cause : (Iterable<Throwable>) causes(failure)::iterator) {
             if (cause instanceof InvalidSettingsException invalid) {
                 return new Failure(ExitCode.ACT, invalid.problems());
+            }
+            if (cause instanceof UnusableSchemaException) {
+                return new Failure(ExitCode.ACT, List.of(cause.getMessage()));
             }
             if (cause instanceof MarkedYAMLException yaml) {
                 return new Failure(ExitCode.ACT, List.of("config/application.yml is no valid YAML: " + yaml.getProblem()
@@ -94,12 +95,12 @@ record Failure(ExitCode exitCode, List<String> lines) {
         else if (state.startsWith("08")) {
             what = "can't reach the database at " + url + ", or it does not answer: check spring.datasource.url, the server and the network (" + firstLine(e) + ")";
         }
-        else if (state.startsWith("28") || ACCESS_DENIED.contains(e.getErrorCode())) {
+        else if (state.startsWith("28") || Database.denies(e)) {
             what = "the database at " + url + " refuses: check spring.datasource.username, .password and the user's grants (" + firstLine(e) + ")";
         }
         else if (state.startsWith("42S")) {
             what = "the database at " + url + " lacks a table or a column (" + firstLine(e) + "): restore it from a backup; or, when wx_token as"
-                    + " a whole is gone, drop flyway_schema_history, and the next run makes the table again";
+                    + " a whole is gone, drop wx_token_schema_history, and the next run makes the table again";
         }
         else if (e.getErrorCode() == UNKNOWN_DATABASE) {
             what = "the database at " + url + " does not exist: create it, or correct spring.datasource.url (" + firstLine(e) + ")";

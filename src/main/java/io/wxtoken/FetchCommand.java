@@ -13,11 +13,13 @@ import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.jdbc.datasource.SingleConnectionDataSource;
 
 import io.wxtoken.database.Database;
+import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.Account;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.Node;
+import io.wxtoken.token.RefreshEvent;
 import io.wxtoken.token.TokenRow;
 import io.wxtoken.token.TokenRows;
 import io.wxtoken.token.UnstoredFetch;
@@ -57,14 +59,18 @@ final class FetchCommand {
                         + " yet, where its refresh could be requested: run wx-token first, or fetch without --endpoint=token"));
                 return ExitCode.RETRY;
             }
-            TokenRows rows = new TokenRows(new SingleConnectionDataSource(connection, true));
-            Optional<Answer> answer = new UnstoredFetch(rows, weChat, wx, Node.unique()).fetch(account, row);
+            SingleConnectionDataSource dataSource = new SingleConnectionDataSource(connection, true);
+            Node me = Node.unique();
+            Optional<Answer> answer = new UnstoredFetch(new TokenRows(dataSource), weChat, wx, me).fetch(account, row);
             if (answer.isEmpty()) {
                 WxToken.tell(environment, Level.ERROR, List.of("another run is at work on the access_token of " + account.appId() + ", and WeChat was"
                         + " not asked: try again in a moment"));
                 return ExitCode.RETRY;
             }
-            if (answer.get() instanceof Answer.Issued) {
+            if (answer.get() instanceof Answer.Issued issued) {
+                RefreshHistory history = new RefreshHistory(dataSource, me.run(), wx.history().keep());
+                history.accept(RefreshEvent.fetched(account.appId(), row, issued.value()));
+                history.finish();
                 WxToken.tell(environment, Level.WARN, List.of("this kills the token in the table within 5 minutes, and the next run's fetch"
                         + " kills this one, as it refreshes the row. wx-token token prints the row's"));
             }

@@ -2,9 +2,12 @@ package io.wxtoken;
 
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+
+import javax.sql.DataSource;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,7 +19,8 @@ import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.MapPropertySource;
 
 import io.wxtoken.database.DatabaseConfiguration;
-import io.wxtoken.database.MigrationConfiguration;
+import io.wxtoken.database.RunDatabase;
+import io.wxtoken.database.Schema;
 import io.wxtoken.job.Look;
 import io.wxtoken.job.RefreshJobConfiguration;
 import io.wxtoken.job.RefreshRun;
@@ -44,20 +48,41 @@ final class RefreshCommand {
 
     private final RunGuard guard;
 
+    private final RunDatabase database;
+
+    private final boolean rowsWanted;
+
     private Map<TokenRows.Key, TokenRow> seen = Map.of();
 
-    private RefreshCommand(ConfigurableEnvironment environment, RefreshRun.Options options, RunGuard guard) {
+    /** {@link #seen} is as the run has left it. */
+    private boolean current = true;
+
+    /** What came of the mirrors; null as long as they were not written. */
+    private ExitCode mirrored;
+
+    private RefreshCommand(ConfigurableEnvironment environment, RefreshRun.Options options, RunGuard guard, RunDatabase database, boolean rowsWanted) {
         this.environment = environment;
         this.options = options;
         this.guard = guard;
+        this.database = database;
+        this.rowsWanted = rowsWanted;
     }
 
     static ExitCode run(ConfigurableEnvironment environment, RefreshRun.Options options) throws Exception {
-        try (RunGuard guard = new RunGuard()) {
-            RefreshCommand command = new RefreshCommand(environment, options, guard);
+        return run(environment, options, false).exitCode();
+    }
+
+    /** @param rows of the configured accounts, as the run has left them; null when they could not be read again */
+    record Ended(ExitCode exitCode, Map<TokenRows.Key, TokenRow> rows) {
+    }
+
+    static Ended run(ConfigurableEnvironment environment, RefreshRun.Options options, boolean rowsWanted) throws Exception {
+        try (RunGuard guard = new RunGuard(); RunDatabase database = new RunDatabase(environment)) {
+            RefreshCommand command = new RefreshCommand(environment, options, guard, database, rowsWanted);
             // Before the settings are checked, as a wrong one is a failure that the metrics should tell.
             String textfile = environment.containsProperty(TEXTFILE) ? Settings.text(environment, TEXTFILE) : "";
-            return textfile.endsWith(".prom") && textfile.indexOf('\0') < 0 ? command.run(textfile) : command.run();
+            ExitCode exitCode = textfile.endsWith(".prom") && textfile.indexOf('\0') < 0 ? command.run(textfile) : command.run();
+            return new Ended(exitCode, command.current ? command.seen : null);
         }
     }
 
@@ -94,47 +119,75 @@ final class RefreshCommand {
             wx.account(options.appId());
         }
         guard.limit(wx.run().timeout());
-        Look look = Look.at(environment, wx, options);
+        Look look = Look.at(database, wx, options);
+        ExitCode migrated = ExitCode.OK;
+        if (!look.schemaComplete()) {
+            migrated = migrate(look);
+            look = Look.at(database, wx, options); // a migration may have changed the rows
+        }
         seen = look.rows();
         if (look.nothingDue()) {
-            ExitCode exitCode = mirror(wx);
+            ExitCode exitCode = mirror(wx, database).and(migrated);
             sayNothingIsDue(exitCode);
             return exitCode;
         }
         if (guard.stopping()) {
             return ExitCode.STOPPED;
         }
-        ExitCode mirrored = ExitCode.OK;
         ExitCode exitCode;
         try {
-            exitCode = runJob(wx, look.schemaComplete());
+            exitCode = runJob(wx, look);
         }
         finally {
-            // Of what was published before it failed, too.
-            if (wx.metrics().measured() || wx.mirror().wanted()) {
-                mirrored = lookAgain(wx) ? mirror(wx) : wx.mirror().wanted() ? ExitCode.RETRY : ExitCode.OK;
+            if (mirrored == null) {
+                mirrored = mirror(wx, database); // the job could not even be started
             }
         }
-        return exitCode.and(mirrored);
+        return exitCode.and(migrated).and(mirrored);
     }
 
-    private boolean lookAgain(WxProperties wx) {
+    /** Rows that could be read have all that a refresh needs: then whatever keeps the schema from its newest version is told, and no more. */
+    private ExitCode migrate(Look look) throws SQLException {
+        database.close(); // this user may be allowed one connection
         try {
-            seen = Look.at(environment, wx, options).rows();
-            return true;
+            Schema.migrate(environment);
+            return ExitCode.OK;
+        }
+        catch (SQLException | RuntimeException e) {
+            if (!look.readable()) {
+                throw e;
+            }
+            Failure failure = Failure.of(e, environment);
+            WxToken.tell(environment, Level.ERROR, failure.lines());
+            return failure.exitCode();
+        }
+    }
+
+    private static Map<TokenRows.Key, TokenRow> rows(WxProperties wx, DataSource source) throws SQLException {
+        try (Connection connection = source.getConnection()) {
+            return Look.rows(connection, wx);
+        }
+    }
+
+    private void lookAgain(WxProperties wx, DataSource source) {
+        try {
+            seen = rows(wx, source);
         }
         catch (SQLException e) {
             log.warn("metrics and mirrors, if any, are of before this run: {}", Failure.of(e, environment).lines().get(0));
-            return false;
+            current = false;
         }
     }
 
     /** What fails here is said, and for the next run to mend: the rows are as they should be. */
-    private ExitCode mirror(WxProperties wx) {
+    private ExitCode mirror(WxProperties wx, DataSource source) {
         if (!wx.mirror().wanted()) {
             return ExitCode.OK;
         }
-        List<String> failures = new Mirrors(wx.mirror()).follow(seen, () -> Look.at(environment, wx, options).rows());
+        if (!current) {
+            return ExitCode.RETRY;
+        }
+        List<String> failures = new Mirrors(wx.mirror()).follow(seen, () -> rows(wx, source));
         // The job has told an exit code of its own.
         WxToken.tell(environment, Level.WARN, failures.stream().map(failure -> failure + " (this alone makes exit code 1)").toList());
         return failures.isEmpty() ? ExitCode.OK : ExitCode.RETRY;
@@ -147,24 +200,31 @@ final class RefreshCommand {
         }
     }
 
-    private ExitCode runJob(WxProperties wx, boolean schemaComplete) throws Exception {
-        // A connection for each worker; on MySQL Spring Batch takes its ids over a second one.
-        int connections = Math.max(2, Math.min(wx.refresh().concurrency(), wx.allAccounts().size()));
+    private ExitCode runJob(WxProperties wx, Look look) throws Exception {
+        int connections = Math.min(wx.refresh().concurrency(), wx.allAccounts().size()); // one for each worker
         environment.getPropertySources()
             .addLast(new MapPropertySource("wx-token", Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
         SpringApplication application = WxToken.application(environment, DatabaseConfiguration.class, RefreshJobConfiguration.class);
-        if (!schemaComplete) {
-            application.addPrimarySources(List.of(MigrationConfiguration.class));
-        }
         application.addInitializers(context -> {
             WxToken.silenceSecretTellers(LoggingSystem.get(WxToken.class.getClassLoader()));
             warnOfFileBeforeRealWeChat(wx);
             context.getBeanFactory().registerSingleton("wx", wx);
+            context.getBeanFactory().registerSingleton("runDatabase", database);
+            context.getBeanFactory().registerSingleton("look", look);
             context.getBeanFactory().registerSingleton("runGuard", guard);
             context.getBeanFactory().registerSingleton("runOptions", options);
         });
         try (ConfigurableApplicationContext context = application.run()) {
-            return context.getBean(RefreshRun.class).run();
+            try {
+                return context.getBean(RefreshRun.class).run();
+            }
+            finally { // of what was published before it failed, too; over the pool, as this user may be allowed one connection
+                DataSource pool = context.getBean(DataSource.class);
+                if (wx.metrics().measured() || wx.mirror().wanted() || rowsWanted) {
+                    lookAgain(wx, pool);
+                }
+                mirrored = mirror(wx, pool);
+            }
         }
     }
 

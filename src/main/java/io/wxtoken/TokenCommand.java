@@ -1,12 +1,15 @@
 package io.wxtoken;
 
 import java.io.PrintStream;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Map;
 
 import org.slf4j.event.Level;
 import org.springframework.core.env.ConfigurableEnvironment;
 
+import io.wxtoken.database.Database;
 import io.wxtoken.job.Look;
 import io.wxtoken.job.RefreshRun;
 import io.wxtoken.settings.Account;
@@ -34,9 +37,12 @@ final class TokenCommand {
         Account account = wx.account(appId);
         RefreshRun.Options options = new RefreshRun.Options(false, account.appId());
         ExitCode refreshed;
+        Map<TokenRows.Key, TokenRow> rows = null;
         boolean ended = false;
         try {
-            refreshed = RefreshCommand.run(environment, options);
+            RefreshCommand.Ended run = RefreshCommand.run(environment, options, true);
+            refreshed = run.exitCode();
+            rows = run.rows();
             ended = true;
         }
         catch (SQLException e) { // of its look: another will not do better
@@ -47,7 +53,12 @@ final class TokenCommand {
             WxToken.tell(environment, Level.ERROR, failure.lines());
             refreshed = failure.exitCode();
         }
-        TokenRow row = Look.at(environment, wx, options).rows().get(new TokenRows.Key(account.appId(), AccountRefresher.ACCESS_TOKEN));
+        if (rows == null) {
+            try (Connection connection = Database.connect(environment)) {
+                rows = Look.rows(connection, wx);
+            }
+        }
+        TokenRow row = rows.get(new TokenRows.Key(account.appId(), AccountRefresher.ACCESS_TOKEN));
         boolean known = refreshed == ExitCode.OK || ended && row != null && row.failures() == 0 && row.refreshRequested() == 0;
         if (row != null && row.live() && (known || !dead(environment, wx, row))) {
             out.println(row.value());

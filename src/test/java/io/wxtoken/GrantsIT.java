@@ -87,21 +87,23 @@ class GrantsIT {
     }
 
     private void install() throws Exception {
-        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 5").inOneLine();
+        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 6").inOneLine();
         asAdministrator("grants.sql");
     }
 
     @Test
-    void theJobRefreshesAndCleansUpAndAReaderReadsAndAsks() throws Exception {
+    void theJobRefreshesAndTellsAndAReaderReadsAndAsks() throws Exception {
         job().ended(ExitCode.DATABASE).saying("refuses: check spring.datasource.username, .password and the user's grants").inOneLine();
+        database.jdbc().sql("GRANT SELECT ON " + schema + ".* TO " + ofThisTest("wx_token") + "@'%'").update();
+        job().ended(ExitCode.ACT).saying("the schema is not there, this program needs version 6: run wx-token migrate as a user that may change tables").inOneLine();
+        database.jdbc().sql("REVOKE SELECT ON " + schema + ".* FROM " + ofThisTest("wx_token") + "@'%'").update();
         install();
         job().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
         assertThat(job().ended(ExitCode.OK).text()).isEmpty();
         run("wx_reader", "change-me-3", "status").ended(ExitCode.OK).saying("access_token", "fresh");
+        job("history").ended(ExitCode.OK).saying("access_token  refreshed", "jsapi_ticket  refreshed");
+        run("wx_reader", "change-me-3", "history").ended(ExitCode.DATABASE).saying("refuses: check").inOneLine();
 
-        // The twentieth execution takes the first with it, which is a year old.
-        database.jdbc().sql("UPDATE BATCH_JOB_EXECUTION SET CREATE_TIME = CREATE_TIME - INTERVAL 1 YEAR").update();
-        database.jdbc().sql("UPDATE BATCH_JOB_EXECUTION_SEQ SET ID = 19").update();
         try (Connection reader = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_reader"), "change-me-3"); Statement statement = reader.createStatement()) {
             database.jdbc().sql("UPDATE wx_token SET retry_after = 0").update();
             assertThat(statement.executeUpdate("UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '" + weChat.lastIssued()
@@ -113,19 +115,35 @@ class GrantsIT {
                 assertThat(token.getString(1)).isEqualTo(weChat.lastIssued());
             }
             for (String forbidden : List.of("UPDATE wx_token SET value = ''", "UPDATE wx_token SET expire = '0'", "DELETE FROM wx_token",
-                    "INSERT INTO wx_token (id, type, expire, value) VALUES (9, 'x', '', '')", "SELECT * FROM BATCH_JOB_EXECUTION",
-                    "SELECT * FROM flyway_schema_history", "DROP TABLE wx_token", "CREATE TABLE x (id int)")) {
+                    "INSERT INTO wx_token (id, type, expire, value) VALUES (9, 'x', '', '')", "SELECT * FROM wx_token_history",
+                    "SELECT * FROM wx_token_schema_history", "DROP TABLE wx_token", "CREATE TABLE x (id int)")) {
                 assertRefused(statement, forbidden);
             }
         }
-        assertThat(database.jdbc().sql("SELECT JOB_EXECUTION_ID FROM BATCH_JOB_EXECUTION").query(Long.class).list()).containsExactly(20L);
-
         try (Connection job = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_token"), "change-me-2"); Statement statement = job.createStatement()) {
             for (String forbidden : List.of("DELETE FROM wx_token", "DROP TABLE wx_token", "CREATE TABLE x (id int)", "ALTER TABLE wx_token ADD x int",
-                    "UPDATE flyway_schema_history SET success = 0", "SELECT * FROM mysql.user")) {
+                    "UPDATE wx_token_schema_history SET success = 0", "UPDATE wx_token_history SET reason = ''", "SELECT * FROM mysql.user")) {
                 assertRefused(statement, forbidden);
             }
+            assertThat(statement.executeUpdate("DELETE FROM wx_token_history WHERE id = 1")).isEqualTo(1);
         }
+    }
+
+    /** A new program before its tables: what must be done is said, and the token is fresh all the same. */
+    @Test
+    void aSchemaThatIsBehindIsToldToAUserWhoMayNotChangeIt() throws Exception {
+        install();
+        job().ended(ExitCode.OK);
+        database.jdbc().sql("DROP TABLE wx_token_history").update();
+        database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version = '6'").update();
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1").update();
+        job().ended(ExitCode.ACT).saying("the schema is at version 5, this program needs version 6: run wx-token migrate as a user that may change tables",
+                "access_token refreshed", "wx_token_history can't be written");
+        assertThat(weChat.tokenCalls()).isEqualTo(2);
+        job("migrate").ended(ExitCode.ACT).saying("run wx-token migrate as a user that may change tables").inOneLine();
+        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 6");
+        asAdministrator("grants.sql");
+        job("refresh", "--force").ended(ExitCode.OK);
     }
 
     private static void assertRefused(Statement statement, String sql) {

@@ -51,8 +51,8 @@ class NodesIT extends OnEachDatabase {
         // A node that finds the row held before there ever was a token says so, with 1.
         assertThat(first).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isIn(0, 1));
         assertThat(first).filteredOn(node -> node.exitCode() == 1).allSatisfy(node -> assertThat(node.text()).containsAnyOf("held", "lost the claim"));
-        assertThat(query("SELECT version FROM flyway_schema_history WHERE version <> '0'")).hasSize(5).doesNotHaveDuplicates();
-        assertThat(query("SELECT version FROM flyway_schema_history WHERE success = 0")).isEmpty();
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version <> '0'")).hasSize(5).doesNotHaveDuplicates();
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE success = 0")).isEmpty();
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(value()).isEqualTo(weChat.lastIssued());
 
@@ -61,9 +61,9 @@ class NodesIT extends OnEachDatabase {
         assertThat(second).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isZero());
         assertThat(weChat.tokenCalls()).isEqualTo(2);
         assertThat(value()).isEqualTo(weChat.lastIssued());
-
-        assertThat(query("SELECT status, count(*) AS n FROM BATCH_JOB_EXECUTION GROUP BY status"))
-            .containsExactly(Map.of("status", "COMPLETED", "n", 2L * NODES));
+        assertThat(query("SELECT type, outcome FROM wx_token_history ORDER BY id")).as("of sixteen runs").containsExactlyInAnyOrder(
+                Map.of("type", "access_token", "outcome", "refreshed"), Map.of("type", "jsapi_ticket", "outcome", "refreshed"),
+                Map.of("type", "access_token", "outcome", "refreshed"));
     }
 
     @Test
@@ -95,18 +95,14 @@ class NodesIT extends OnEachDatabase {
     }
 
     @Test
-    void noSecretAndNoTokenIsInTheTablesOfSpringBatchOrInLastError() {
+    void noSecretAndNoTokenIsInTheHistoryOrInLastError() {
         node().with("WX_REFRESH_AFTER", "1s").run();
         weChat.always(new Fault.Refuse(40125, "invalid appsecret " + StandIn.SECRET));
         node().with("WX_REFRESH_AFTER", "1s").run();
         assertThat(query("SELECT last_error AS e FROM wx_token WHERE id = 1").get(0).get("e").toString()).contains("errcode 40125").doesNotContain(StandIn.SECRET);
-        assertThat(query("SELECT exit_code AS c FROM BATCH_JOB_EXECUTION ORDER BY job_execution_id")).extracting(row -> row.get("c"))
-            .containsExactly("COMPLETED", "ACT");
-        for (String table : List.of("BATCH_JOB_INSTANCE", "BATCH_JOB_EXECUTION", "BATCH_JOB_EXECUTION_PARAMS", "BATCH_JOB_EXECUTION_CONTEXT",
-                "BATCH_STEP_EXECUTION", "BATCH_STEP_EXECUTION_CONTEXT")) {
-            assertThat(query("SELECT * FROM " + table).toString()).isNotEqualTo("[]").doesNotContain(StandIn.SECRET).doesNotContain(value());
-        }
-        assertThat(query("SELECT DISTINCT parameter_name AS p FROM BATCH_JOB_EXECUTION_PARAMS")).extracting(row -> row.get("p")).containsExactly("run");
+        assertThat(query("SELECT outcome FROM wx_token_history WHERE type = 'access_token' ORDER BY id")).extracting(row -> row.get("outcome"))
+            .containsExactly("refreshed", "failed");
+        assertThat(query("SELECT * FROM wx_token_history").toString()).contains("errcode 40125").doesNotContain(StandIn.SECRET).doesNotContain(value());
     }
 
     /** A fetch beside the row holds it, so that no run's fetch comes in between; one that is killed leaves a claim that lapses. */

@@ -176,11 +176,11 @@ class PrintingIT extends OnEachDatabase {
         sql("UPDATE wx_token SET probed_at = 0 WHERE id = 1");
         weChat.kill(weChat.lastIssued());
         weChat.next(new Fault.Body("{}")); // no clear answer to a probe
-        database.jdbc().sql("DROP TABLE BATCH_STEP_EXECUTION_CONTEXT").update();
+        database.jdbc().sql("ALTER TABLE wx_token MODIFY claimed_by varchar(1)").update(); // no claim can be written
         sql("UPDATE wx_token SET refresh_requested = 1, retry_after = 0 WHERE id = 1");
         Printed failing = run("token");
         assertThat(failing.out()).isEqualTo(token);
-        assertThat(failing.ended(ExitCode.OK).err()).contains("the database at ");
+        assertThat(failing.ended(ExitCode.OK).err()).contains("the database failed: ");
         assertThat(run("token").ended(ExitCode.DATABASE).out()).as("WeChat says that it is dead").isEmpty();
     }
 

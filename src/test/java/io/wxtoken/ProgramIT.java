@@ -225,7 +225,7 @@ class ProgramIT {
 
     @Test
     @DisabledOnOs(OS.WINDOWS)
-    void code143NothingNewIsClaimedAndTheExecutionEndsAsStopped() throws Exception {
+    void code143NothingNewIsClaimedAndWhatWasFinishedIsRecorded() throws Exception {
         program.with("WX_ACCOUNTS_0_APPID", "wx2").with("WX_ACCOUNTS_0_APPSECRET", "s2").with("WX_REFRESH_CONCURRENCY", "1");
         weChat.addAccount("wx2", "s2");
         weChat.next(new Fault.Delay(Duration.ofSeconds(3)));
@@ -235,9 +235,9 @@ class ProgramIT {
         ends(started, ExitCode.STOPPED, "refreshed", "access_token stopped: none yet", "exit code 143");
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         try (var connection = DriverManager.getConnection("jdbc:h2:file:" + folder.resolve("data/wx-token") + ";DATABASE_TO_LOWER=TRUE");
-                var status = connection.createStatement().executeQuery("SELECT status FROM batch_job_execution")) {
-            status.next();
-            assertThat(status.getString(1)).isEqualTo("STOPPED");
+                var outcome = connection.createStatement().executeQuery("SELECT outcome FROM wx_token_history")) {
+            outcome.next();
+            assertThat(outcome.getString(1)).isEqualTo("refreshed");
         }
     }
 

@@ -93,7 +93,7 @@ class SchemaIT extends OnEachDatabase {
 
     @Test
     void aTableMadeByHandIsAdoptedAndItsLiveTokenKeptUntilItIsDue() {
-        database.jdbc().sql("CREATE TABLE somebody_elses (id int)").update();
+        database.jdbc().sql("CREATE TABLE somebody_elses (id int PRIMARY KEY)").update();
         makeTableByHand(600);
         assertThat(run()).isEqualTo(ExitCode.OK);
         assertThat(weChat.tokenCalls()).isZero();
@@ -116,11 +116,11 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void aMigrationThatFailedIsRunAgainByTheNextRun() {
         makeTableByHand(600);
-        // V4 can't refer to a table that is a view.
-        database.jdbc().sql("CREATE VIEW BATCH_JOB_EXECUTION AS SELECT 1 AS x").update();
+        // V3 can't add a column that is there, or V5 can't fill it.
+        database.jdbc().sql("ALTER TABLE wx_token ADD COLUMN fingerprint varchar(3) DEFAULT '' NOT NULL").update();
         assertThat(run()).isEqualTo(ExitCode.DATABASE);
         assertThat(row(1)).containsEntry("value", adopted);
-        database.jdbc().sql("DROP VIEW BATCH_JOB_EXECUTION").update();
+        database.jdbc().sql("ALTER TABLE wx_token " + (database.isH2() ? "MODIFY fingerprint varchar(64)" : "DROP COLUMN fingerprint")).update();
         assertThat(run()).isEqualTo(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", adopted);
     }
@@ -128,10 +128,39 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void aNodeThatIsKilledBeforeItNotedAMigrationDoesNoHarm() {
         run();
-        database.jdbc().sql("DELETE FROM flyway_schema_history WHERE version IN ('1', '2', '3', '4', '5')").update();
+        database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version IN ('1', '2', '3', '5', '6')").update();
         assertThat(run()).isEqualTo(ExitCode.OK);
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(query("SELECT id FROM wx_token")).hasSize(2);
+    }
+
+    /** The schema of the version that had Spring Batch's tables, and Flyway's history in its default table. */
+    @Test
+    void anInstallationOfTheVersionBeforeIsUpgradedAndAForeignValueInItStaysOne() {
+        Flyway.configure()
+            .dataSource(database.dataSource())
+            .locations("classpath:db/migration/" + (database.isH2() ? "h2" : "mysql"))
+            .target("5")
+            .load()
+            .migrate();
+        List<Map<String, Object>> before = query("SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`"));
+        String foreign = weChat.issueElsewhere();
+        sql("UPDATE wx_token SET `value` = '" + foreign + "', expire = '" + (System.currentTimeMillis() / 1000 - 60) + "' WHERE id = 1");
+        Said said = Said.by(arguments());
+        said.ended(ExitCode.OK).saying("another program wrote this row", "2 rows: 2 refreshed");
+        assertThat(row(1)).containsEntry("value", weChat.lastIssued());
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version IS NOT NULL ORDER BY installed_rank")).extracting(row -> row.get("version")).containsExactly("5", "6");
+        assertThat(query("SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`"))).isEqualTo(before);
+    }
+
+    @Test
+    void everyTableThatIsMadeHasAPrimaryKey() {
+        assumeFalse(database.isH2(), "the same tables");
+        run();
+        assertThat(query("SELECT table_name AS t FROM information_schema.tables WHERE table_schema = DATABASE()")).extracting(row -> row.get("t"))
+            .containsExactlyInAnyOrder("wx_token", "wx_token_history", "wx_token_schema_history");
+        assertThat(query("SELECT table_name AS t FROM information_schema.table_constraints WHERE table_schema = DATABASE() AND constraint_type = 'PRIMARY KEY'"))
+            .hasSize(3);
     }
 
     /** Flyway's lock on a server is its connection's, and a frozen process keeps that open. */
@@ -144,6 +173,7 @@ class SchemaIT extends OnEachDatabase {
         try {
             frozen.submit(() -> Flyway.configure()
                 .dataSource(database.dataSource())
+                .table("wx_token_schema_history")
                 .locations("filesystem:" + migrations)
                 .ignoreMigrationPatterns("*:missing")
                 .load()

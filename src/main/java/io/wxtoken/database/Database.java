@@ -2,11 +2,11 @@ package io.wxtoken.database;
 
 import java.sql.Connection;
 import java.sql.DriverManager;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
@@ -15,21 +15,32 @@ import org.springframework.core.env.Environment;
 import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 
-/** The configured database, before there is a pool or a Flyway. */
+/** The configured database: how it is connected to, and what its errors mean. */
 public final class Database {
 
-    /** The newest migration in db/migration. A newer one must raise it, or is never run: DatabaseTest holds the two together. */
-    static final String SCHEMA_VERSION = "5";
-
-    /** Connector/J waits for ever by default. A bound that the operator set stays in force. In milliseconds. */
-    private static final Map<String, Integer> BOUNDS = Map.of("connectTimeout", 3_000, "socketTimeout", 15_000);
+    /**
+     * What Connector/J is told, unless the operator told it something else. It waits for ever by default (these are
+     * milliseconds); and it asks the server for what it knows itself, whenever a pool looks at a connection, and to send text in
+     * the encoding of each column, which is a statement more for each connection.
+     */
+    private static final Map<String, String> DEFAULTS = Map.of("connectTimeout", "3000", "socketTimeout", "15000",
+            "useLocalSessionState", "true", "characterSetResults", "UTF-8");
 
     private static final int H2_NO_SUCH_FILE = 90146;
+
+    /** MySQL's codes for a user who has as many connections as are allowed: to this user, or to each. */
+    private static final Set<Integer> USER_CONNECTIONS = Set.of(1226, 1203);
+
+    /** 3 s in all. */
+    private static final int ATTEMPTS = 15;
+
+    /** MySQL's codes for a right that is missing to a database, a table, a column or an operation, and H2's. */
+    private static final Set<Integer> DENIED = Set.of(1044, 1142, 1143, 1227, 90096, 90040);
 
     private Database() {
     }
 
-    /** A connection as the pool would open it: with the same settings, and the same bounds. */
+    /** A connection in autocommit, with a bound on every wait. */
     public static Connection connect(Environment environment) throws SQLException {
         String url = Settings.databaseUrl(environment);
         return open(url, properties(environment, url));
@@ -37,10 +48,46 @@ public final class Database {
 
     private static Connection open(String url, Properties properties) throws SQLException {
         try {
-            return DriverManager.getConnection(url, properties);
+            Connection connection = openInTurn(url, properties);
+            if (isMySql(url)) {
+                autocommit(connection);
+            }
+            return connection;
         }
         catch (IllegalArgumentException e) { // Connector/J's, of a wrong %-escape; its text quotes it
             throw new InvalidSettingsException("spring.datasource.url can't be read: check what stands behind each % in it");
+        }
+    }
+
+    /** A user may be allowed so few connections (max_user_connections) that another node's, or this run's last, must end first. */
+    private static Connection openInTurn(String url, Properties properties) throws SQLException {
+        for (int attempt = 1;; attempt++) {
+            try {
+                return DriverManager.getConnection(url, properties);
+            }
+            catch (SQLException e) {
+                if (attempt == ATTEMPTS || !USER_CONNECTIONS.contains(e.getErrorCode()) || !String.valueOf(e.getMessage()).contains("max_user_connections")) {
+                    throw e;
+                }
+                try {
+                    Thread.sleep(200);
+                }
+                catch (InterruptedException interrupted) {
+                    Thread.currentThread().interrupt();
+                    throw e;
+                }
+            }
+        }
+    }
+
+    /** With {@code useLocalSessionState} the driver takes it for granted, also on a server whose default is autocommit=0. */
+    private static void autocommit(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("SET autocommit=1");
+        }
+        catch (SQLException e) {
+            connection.close();
+            throw e;
         }
     }
 
@@ -68,9 +115,9 @@ public final class Database {
             }
         });
         if (isMySql(url)) { // H2 has no such settings, and refuses them
-            BOUNDS.forEach((bound, milliseconds) -> {
-                if (!url.contains(bound + "=")) {
-                    properties.putIfAbsent(bound, String.valueOf(milliseconds));
+            DEFAULTS.forEach((property, value) -> {
+                if (!url.contains(property + "=")) {
+                    properties.putIfAbsent(property, value);
                 }
             });
         }
@@ -80,28 +127,17 @@ public final class Database {
         return properties;
     }
 
-    private static boolean isMySql(String url) {
+    static boolean isMySql(String url) {
         return url.startsWith("jdbc:mysql:");
-    }
-
-    /** All migrations were applied, and none failed: there is nothing for Flyway to do. */
-    public static boolean schemaIsComplete(Connection connection) throws SQLException {
-        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery("""
-                SELECT COUNT(CASE WHEN version = '%s' AND success THEN 1 END), COUNT(CASE WHEN NOT success THEN 1 END) FROM flyway_schema_history
-                """.formatted(SCHEMA_VERSION))) {
-            row.next();
-            return row.getInt(1) > 0 && row.getInt(2) == 0;
-        }
-        catch (SQLException e) {
-            if (lacksSchema(e)) {
-                return false;
-            }
-            throw e;
-        }
     }
 
     /** A table, a column or a database file is not there (yet). MySQL, MariaDB and H2 have the same SQLStates for it. */
     public static boolean lacksSchema(SQLException e) {
         return String.valueOf(e.getSQLState()).startsWith("42S") || e.getErrorCode() == H2_NO_SUCH_FILE;
+    }
+
+    /** The user has no right to do that; on MySQL also for a table that is not there, as a user without rights to it is not told. */
+    public static boolean denies(SQLException e) {
+        return DENIED.contains(e.getErrorCode());
     }
 }

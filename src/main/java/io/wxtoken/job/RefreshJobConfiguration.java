@@ -2,6 +2,7 @@ package io.wxtoken.job;
 
 import javax.sql.DataSource;
 
+import org.springframework.batch.core.configuration.support.DefaultBatchConfiguration;
 import org.springframework.batch.core.job.Job;
 import org.springframework.batch.core.job.builder.JobBuilder;
 import org.springframework.batch.core.launch.JobOperator;
@@ -11,8 +12,8 @@ import org.springframework.batch.core.step.builder.StepBuilder;
 import org.springframework.batch.infrastructure.support.transaction.ResourcelessTransactionManager;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
-import org.springframework.context.annotation.Import;
 
+import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.Node;
@@ -20,10 +21,13 @@ import io.wxtoken.token.Refresher;
 import io.wxtoken.token.TokenRows;
 import io.wxtoken.wechat.WeChatClient;
 
-/** The job's wiring: one job, one step, over the rows. */
+/**
+ * The job's wiring: one job, one step, over the rows. Spring Batch keeps its executions in memory (its
+ * {@code ResourcelessJobRepository}, made for one job in a JVM of its own that is never restarted): what a run did is in the rows
+ * and in {@code wx_token_history}, and nothing that others own is needed for it.
+ */
 @Configuration(proxyBeanMethods = false)
-@Import(BatchConfiguration.class)
-public class RefreshJobConfiguration {
+public class RefreshJobConfiguration extends DefaultBatchConfiguration {
 
     @Bean
     TokenRows tokenRows(DataSource dataSource) {
@@ -31,23 +35,30 @@ public class RefreshJobConfiguration {
     }
 
     @Bean
-    AccountRefresher accountRefresher(WxProperties wx, TokenRows rows, Node me, RunGuard guard) {
-        Refresher refresher = new Refresher(rows, wx.refresh(), wx.api().requestTimeout(), me, System::nanoTime, guard::stopping);
+    RefreshHistory refreshHistory(DataSource dataSource, Node me, WxProperties wx) {
+        return new RefreshHistory(dataSource, me.run(), wx.history().keep());
+    }
+
+    @Bean
+    AccountRefresher accountRefresher(WxProperties wx, TokenRows rows, Node me, RunGuard guard, RefreshHistory history) {
+        Refresher refresher = new Refresher(rows, wx.refresh(), wx.api().requestTimeout(), me, System::nanoTime, guard::stopping, history);
         return new AccountRefresher(rows, refresher, new WeChatClient(wx.api()), wx);
     }
 
     /** The step's transaction is none: a transaction on the database, open while WeChat is asked, would break the protocol. */
+    /** The step's transaction is none: a transaction on the database, open while WeChat is asked, would break the protocol. */
     @Bean
-    Step refreshStep(JobRepository repository, WxProperties wx, RefreshRun.Options options, TokenRows rows, AccountRefresher refresher) {
+    Step refreshStep(JobRepository repository, WxProperties wx, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher,
+            RefreshHistory history) {
         return new StepBuilder("refresh", repository)
-            .tasklet(new RefreshTasklet(wx.allAccounts(), wx.refresh().concurrency(), options, rows, refresher),
+            .tasklet(new RefreshTasklet(wx.allAccounts(), wx.refresh().concurrency(), options, look, rows, refresher, history),
                     new ResourcelessTransactionManager())
             .build();
     }
 
     @Bean
-    Job refreshJob(JobRepository repository, Step refreshStep, DataSource dataSource, WxProperties wx) {
-        return new JobBuilder("wx-token", repository).listener(new History(dataSource, wx.history().keep())).start(refreshStep).build();
+    Job refreshJob(JobRepository repository, Step refreshStep) {
+        return new JobBuilder("wx-token", repository).start(refreshStep).build();
     }
 
     @Bean

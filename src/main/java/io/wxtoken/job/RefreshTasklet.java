@@ -26,6 +26,7 @@ import org.springframework.core.NestedExceptionUtils;
 import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
+import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.Account;
 import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.Outcome;
@@ -34,10 +35,9 @@ import io.wxtoken.token.TokenRow;
 import io.wxtoken.token.TokenRows;
 
 /**
- * The step over the rows: reads them all in one statement and lets each account refresh what is due, several at a time,
- * each for itself. A tasklet, not a chunk: what was fetched is published at once by whoever fetched it, never by a later
- * writer, and no account waits for another. The step's counters and its exit status tell in BATCH_STEP_EXECUTION what
- * happened: read, written (refreshed), filtered (nothing to do), skipped (failed), and the gravest {@link ExitCode} by name.
+ * The step over the rows: lets each account refresh what is due, several at a time, each for itself. A tasklet, not a chunk:
+ * what was fetched is published at once by whoever fetched it, never by a later writer, and no account waits for another. The
+ * step's exit status is the gravest {@link ExitCode} by name.
  */
 final class RefreshTasklet implements Tasklet {
 
@@ -51,34 +51,29 @@ final class RefreshTasklet implements Tasklet {
 
     private final RefreshRun.Options options;
 
+    private final Look look;
+
     private final TokenRows rows;
 
     private final AccountRefresher refresher;
 
-    RefreshTasklet(List<Account> accounts, int concurrency, RefreshRun.Options options, TokenRows rows, AccountRefresher refresher) {
+    private final RefreshHistory history;
+
+    RefreshTasklet(List<Account> accounts, int concurrency, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher,
+            RefreshHistory history) {
         this.accounts = accounts;
         this.concurrency = concurrency;
         this.options = options;
+        this.look = look;
         this.rows = rows;
         this.refresher = refresher;
+        this.history = history;
     }
 
     @Override
     public RepeatStatus execute(StepContribution contribution, ChunkContext context) throws InterruptedException {
-        long read = System.nanoTime();
-        List<TokenRow> all = rows.readAll();
         List<Account> mine = accounts.stream().filter(account -> options.appId() == null || account.appId().equals(options.appId())).toList();
-        Map<TokenRows.Key, TokenRow> known = rows.findOrAdd(all, mine, AccountRefresher::types);
-        warnOfOthers(all, known);
-        List<Result> results = refresh(mine, known, read);
-        for (Result result : results) {
-            contribution.incrementReadCount();
-            switch (result.outcome()) {
-                case REFRESHED -> contribution.incrementWriteCount(1);
-                case FAILED -> contribution.incrementProcessSkipCount();
-                default -> contribution.incrementFilterCount(1);
-            }
-        }
+        List<Result> results = refresh(mine);
         ExitCode exitCode = results.stream().map(Result::exitCode).reduce(ExitCode.OK, ExitCode::and);
         if (exitCode == ExitCode.STOPPED) {
             contribution.getStepExecution().setTerminateOnly();
@@ -94,30 +89,53 @@ final class RefreshTasklet implements Tasklet {
         return RepeatStatus.FINISHED;
     }
 
-    private List<Result> refresh(List<Account> mine, Map<TokenRows.Key, TokenRow> known, long read) throws InterruptedException {
+    /**
+     * All on the workers' threads: to the step's own thread Spring's JDBC gives a connection until the step's transaction, which is
+     * none here, ends, and the pool may have only that one.
+     */
+    private List<Result> refresh(List<Account> mine) throws InterruptedException {
         // Nodes that start together would else race for the same row, one after the other.
         List<Account> order = new ArrayList<>(mine);
         Collections.shuffle(order);
         ExecutorService workers = Executors.newFixedThreadPool(Math.max(1, Math.min(concurrency, order.size())));
         try {
+            Known known = result(workers.submit(() -> known(mine)));
             List<Future<List<Result>>> futures = new ArrayList<>();
             for (Account account : order) {
-                futures.add(workers.submit(() -> refresh(account, rowsOf(account, known), read)));
+                futures.add(workers.submit(() -> refresh(account, rowsOf(account, known.rows()), known.readAt())));
             }
             List<Result> results = new ArrayList<>();
             for (Future<List<Result>> future : futures) {
-                try {
-                    results.addAll(future.get());
-                }
-                catch (ExecutionException e) {
-                    throw new IllegalStateException("an account's refresh failed", e.getCause());
-                }
+                results.addAll(result(future));
             }
+            result(workers.submit(history::finish));
             return results;
         }
         finally {
             workers.shutdownNow();
         }
+    }
+
+    private static <T> T result(Future<T> work) throws InterruptedException {
+        try {
+            return work.get();
+        }
+        catch (ExecutionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e.getCause());
+        }
+    }
+
+    private record Known(Map<TokenRows.Key, TokenRow> rows, long readAt) {
+    }
+
+    /** The rows that the run looked at, if that was a moment ago (each claim checks them again); else as they are now. */
+    private Known known(List<Account> mine) {
+        boolean current = look.readable() && System.nanoTime() - look.readAt() < STALE.toNanos();
+        long readAt = current ? look.readAt() : System.nanoTime();
+        List<TokenRow> all = current ? look.all() : rows.readAll();
+        Map<TokenRows.Key, TokenRow> known = rows.findOrAdd(all, mine, AccountRefresher::types);
+        warnOfOthers(all, known);
+        return new Known(known, readAt);
     }
 
     private static Map<TokenRows.Key, TokenRow> rowsOf(Account account, Map<TokenRows.Key, TokenRow> known) {
@@ -151,7 +169,7 @@ final class RefreshTasklet implements Tasklet {
 
     /** Not worth a line: under cron each one is a mail. */
     private static boolean nothing(Result result) {
-        return result.exitCode() == ExitCode.OK && (result.outcome() == Outcome.FRESH || result.outcome() == Outcome.HELD);
+        return result.exitCode() == ExitCode.OK && (result.outcome() == Outcome.FRESH || result.outcome() == Outcome.HELD || result.outcome() == Outcome.LOST);
     }
 
     private void warnOfOthers(List<TokenRow> all, Map<TokenRows.Key, TokenRow> ours) {

@@ -114,9 +114,9 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
-     * What Spring Batch remembers of earlier runs.
+     * What {@code wx_token_history} remembers.
      *
-     * @param keep how long: 2 d (the times in these tables are local ones) to 60 d
+     * @param keep how long an entry is kept, at the least: 1 d to 60 d
      */
     public record History(@DefaultValue("7d") @DurationUnit(ChronoUnit.SECONDS) Duration keep) {
     }
@@ -245,7 +245,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         if (metrics.measured()) {
             textfileProblem().ifPresent(problems::add);
         }
-        within(problems, "wx.history.keep", history.keep(), Duration.ofDays(2), Duration.ofDays(60));
+        within(problems, "wx.history.keep", history.keep(), Duration.ofDays(1), Duration.ofDays(60));
         if (mirror.wanted()) {
             mirrorProblems(problems);
         }

@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
 
 import picocli.CommandLine.Help.Ansi;
 import tools.jackson.databind.PropertyNamingStrategies;
@@ -21,7 +23,7 @@ public final class StatusText {
     }
 
     /** Names as in the table wx_token, times as ISO 8601 in UTC. */
-    public static String json(Status status) {
+    public static String json(Object status) {
         return JsonMapper.builder().propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE).enable(SerializationFeature.INDENT_OUTPUT)
             .build().writeValueAsString(status);
     }
@@ -30,7 +32,17 @@ public final class StatusText {
     public static String table(Status status, Ansi ansi) {
         List<List<String>> lines = new ArrayList<>(List.of(TITLES));
         status.rows().forEach(row -> lines.add(cells(row, status.readAt())));
-        int[] widths = new int[TITLES.size()];
+        return table(lines, (line, column) -> line > 0 && column == STATE
+                ? text -> ansi.string("@|" + colour(status.rows().get(line - 1).state()) + " " + text + "|@") : text -> text);
+    }
+
+    /**
+     * A table with a title line, each column as wide as its widest cell.
+     *
+     * @param style of a cell, by line and column
+     */
+    public static String table(List<List<String>> lines, BiFunction<Integer, Integer, UnaryOperator<String>> style) {
+        int[] widths = new int[lines.get(0).size()];
         lines.forEach(line -> {
             for (int i = 0; i < widths.length; i++) {
                 widths[i] = Math.max(widths[i], line.get(i).length());
@@ -41,9 +53,7 @@ public final class StatusText {
             StringBuilder line = new StringBuilder();
             for (int column = 0; column < widths.length; column++) {
                 String cell = lines.get(i).get(column);
-                String padding = " ".repeat(widths[column] - cell.length() + 2);
-                boolean coloured = column == STATE && i > 0;
-                line.append(coloured ? ansi.string("@|" + colour(status.rows().get(i - 1).state()) + " " + cell + "|@") : cell).append(padding);
+                line.append(style.apply(i, column).apply(cell)).append(" ".repeat(widths[column] - cell.length() + 2));
             }
             table.append(line.toString().stripTrailing()).append(System.lineSeparator());
         }

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 import org.slf4j.Logger;
@@ -56,13 +57,16 @@ public final class Refresher {
 
     private final BooleanSupplier stopping;
 
+    private final Consumer<RefreshEvent> listener;
+
     /**
      * @param requestTimeout the longest that one request takes
      * @param nanoTime a monotonic clock, in nanoseconds
      * @param stopping when true, nothing new is claimed
+     * @param listener is told after the row was written; it must not throw
      */
     public Refresher(TokenRows rows, WxProperties.Refresh settings, Duration requestTimeout, Node me, LongSupplier nanoTime,
-            BooleanSupplier stopping) {
+            BooleanSupplier stopping, Consumer<RefreshEvent> listener) {
         this.rows = rows;
         this.settings = settings;
         this.policy = new RefreshPolicy(settings);
@@ -70,6 +74,7 @@ public final class Refresher {
         this.me = me;
         this.nanoTime = nanoTime;
         this.stopping = stopping;
+        this.listener = listener;
     }
 
     /**
@@ -96,7 +101,9 @@ public final class Refresher {
             }
             Claim claim = claimed.get();
             if (leaseLeft(begun).compareTo(requestTimeout) < 0) {
-                giveBackUnasked(claim, "paused for too long after the claim");
+                String text = "paused for too long after the claim";
+                giveBackUnasked(claim, text);
+                tellFailure(row, source, verdict, text);
                 return new Result(row, Outcome.FAILED, "paused for " + since(begun).toSeconds()
                         + " s after the claim, too long to fetch within wx.refresh.lease; the next run goes on", ExitCode.RETRY);
             }
@@ -111,7 +118,7 @@ public final class Refresher {
                 answer = fetch(source, row, verdict);
             }
             if (!(answer instanceof Answer.Issued given)) {
-                return failed(claim, source, answer);
+                return failed(claim, source, verdict, answer);
             }
             Source.Times times = source.times(row, given);
             long age = since(asked).toSeconds();
@@ -120,6 +127,7 @@ public final class Refresher {
             }
             Meters.fencedPublish(source.appId(), row.type());
             rows.requestAfterFence(row.id());
+            listener.accept(RefreshEvent.of(source.appId(), row, RefreshEvent.Kind.FENCED, verdict, given.value()));
             Optional<TokenRow> now = rows.read(row.id());
             if (now.isEmpty() || restart == RESTARTS || !now.get().appId().isEmpty() && !now.get().appId().equals(source.appId())) {
                 return new Result(now.orElse(row), Outcome.FAILED, restart == RESTARTS
@@ -183,6 +191,10 @@ public final class Refresher {
         if (!same) {
             warnIfLate(row, source, verdict);
         }
+        if (!same || row.failures() > 0) {
+            listener.accept(RefreshEvent.of(source.appId(), row, same ? RefreshEvent.Kind.RECOVERED : RefreshEvent.Kind.REFRESHED, verdict,
+                    given.value()));
+        }
         return new Result(row.published(given.value(), obtainedAgo, timeLeft), same ? Outcome.FRESH : Outcome.REFRESHED,
                 same ? "WeChat goes on with this one" : verdict.reason(), ExitCode.OK);
     }
@@ -204,30 +216,46 @@ public final class Refresher {
                 : answer instanceof Answer.Unknown unknown && unknown.reach() != Reach.IN_FLIGHT;
     }
 
-    private Result failed(Claim claim, Source source, Answer answer) {
+    private Result failed(Claim claim, Source source, Verdict verdict, Answer answer) {
         TokenRow row = claim.seen();
         if (answer instanceof Answer.Refused refused) {
             ErrorCode error = ErrorCode.of(refused.errcode());
             String text = ErrorCode.text(refused);
             giveBack(claim, row.failures() + 1, error.holdFor(row.now(), row.failures() + 1),
                     error.concernsOneNode() ? me.as(source.appId()) : "", text);
+            tellFailure(row, source, verdict, text);
             return new Result(row, Outcome.FAILED, text, error.kind().exitCode());
         }
         if (answer instanceof Answer.TokenDead dead) {
             String text = "the access_token is dead (errcode " + dead.errcode() + ", " + dead.errmsg() + ")";
             giveBackUnasked(claim, text);
+            tellFailure(row, source, verdict, text);
             return new Result(row, Outcome.FAILED, text, ExitCode.RETRY);
         }
         Answer.Unknown unknown = (Answer.Unknown) answer;
         if (unknown.reach() == Reach.NOT_SENT) {
             giveBackUnasked(claim, unknown.reason());
+            tellFailure(row, source, verdict, unknown.reason());
             return new Result(row, Outcome.FAILED, unknown.reason() + "; the next run tries again", ExitCode.RETRY);
         }
         if (!stillOurs(claim, () -> rows.leaveToLapse(claim, unknown.reason()))) {
             rows.requestAfterFence(row.id());
         }
+        tellFailure(row, source, verdict, unknown.reason());
         return new Result(row, Outcome.FAILED, unknown.reason() + "; a run tries again after "
                 + (settings.lease().toSeconds() + ErrorCode.backOff(row.failures() + 1)) + " s", ExitCode.RETRY);
+    }
+
+    /**
+     * A failure that goes on is told once. With an errcode that is what it is by: WeChat's message has a request id in it, or the
+     * address of the node that asked.
+     */
+    private void tellFailure(TokenRow row, Source source, Verdict verdict, String text) {
+        Optional<Integer> errcode = ErrorCode.codeIn(text);
+        boolean goesOn = row.failures() > 0 && (errcode.isPresent() ? ErrorCode.codeIn(row.lastError()).equals(errcode) : row.lastError().equals(text));
+        if (!goesOn) {
+            listener.accept(RefreshEvent.failed(source.appId(), row, verdict, text));
+        }
     }
 
     /** When it is not ours any more, an attempt of ours may have killed what another run published, for all we know. */

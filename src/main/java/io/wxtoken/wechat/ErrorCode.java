@@ -87,6 +87,8 @@ public enum ErrorCode {
 
     private static final Pattern TEXT = Pattern.compile("^errcode (-?\\d{1,9}),");
 
+    private static final Pattern ANYWHERE = Pattern.compile("\\berrcode (-?\\d{1,9}),");
+
     private static final Map<Integer, ErrorCode> BY_CODE = Arrays.stream(values())
         .collect(Collectors.toMap(error -> error.code, Function.identity()));
 
@@ -115,6 +117,12 @@ public enum ErrorCode {
     public static Optional<ErrorCode> in(String text) {
         Matcher matcher = TEXT.matcher(text);
         return matcher.find() ? Optional.of(of(Integer.parseInt(matcher.group(1)))) : Optional.empty();
+    }
+
+    /** The number of the code that a failure's text names, the text of a dead access_token among them. */
+    public static Optional<Integer> codeIn(String text) {
+        Matcher matcher = ANYWHERE.matcher(text);
+        return matcher.find() ? Optional.of(Integer.valueOf(matcher.group(1))) : Optional.empty();
     }
 
     public Kind kind() {

@@ -35,7 +35,8 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
         for (Duration pause : pauses(random, lease)) {
             all.add(List.of(new Strike(Kind.PAUSE, null, false, pause, null)));
         }
-        all.add(List.of(new Strike(Kind.PAUSE, Step.ID, true, pauses(random, lease).get(1), null)));
+        all.add(List.of(new Strike(Kind.PAUSE, Step.HISTORY, true, pauses(random, lease).get(1), null)));
+        all.add(List.of(new Strike(Kind.CUT, Step.HISTORY, random.nextBoolean(), null, null)));
         faults(lease).forEach(fault -> all.add(List.of(new Strike(Kind.WECHAT, Step.FETCH, false, null, fault))));
         for (boolean after : new boolean[] { false, true }) {
             for (Step step : List.of(Step.CLAIM, Step.FETCH, Step.PUBLISH)) {

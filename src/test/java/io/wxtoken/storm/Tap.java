@@ -23,15 +23,16 @@ final class Tap implements AutoCloseable {
     /** A step of the protocol, told by its statement or request. */
     enum Step {
 
-        /** Spring Batch takes an id, before the job begins. */
-        ID("LAST_INSERT_ID(ID"),
         CLAIM("claimed_until = UNIX_TIMESTAMP() +"),
         FETCH("GET /cgi-bin/token"),
         PUBLISH("SET probed_at = CASE"),
         REPORT("SET refresh_requested = 2"),
 
         /** The run gave up its request, and leaves its claim to lapse. */
-        GIVE_UP("UPDATE wx_token SET last_error =");
+        GIVE_UP("UPDATE wx_token SET last_error ="),
+
+        /** What the run did is told, after the row. */
+        HISTORY("INSERT INTO wx_token_history");
 
         private final String text;
 

@@ -34,7 +34,7 @@ class AccountRefresherIT extends RowTest {
     private List<Result> run(String node, Account account, boolean force, WxProperties.Refresh settings) {
         WxProperties wx = new WxProperties(null, null, List.of(), api(), settings, new WxProperties.Probe(Duration.ofMinutes(5)), null, null, null, null, List.of());
         Map<TokenRows.Key, TokenRow> known = rows.findOrAdd(rows.readAll(), List.of(account), AccountRefresher::types);
-        Refresher refresher = new Refresher(rows, settings, api().requestTimeout(), new Node(node, node), System::nanoTime, () -> false);
+        Refresher refresher = new Refresher(rows, settings, api().requestTimeout(), new Node(node, node), System::nanoTime, () -> false, events::add);
         return new AccountRefresher(rows, refresher, client(), wx).refresh(account, known, force);
     }
 

@@ -507,7 +507,7 @@ class InterleavingsIT extends RowTest {
 
         Outcome refresh(Occasion occasion) {
             // Its clock stands still: a run is never so slow as when it is paused right after it looked at the clock.
-            return new Refresher(this, SETTINGS, api().requestTimeout(), new Node(name, name), () -> nanos, () -> false)
+            return new Refresher(this, SETTINGS, api().requestTimeout(), new Node(name, name), () -> nanos, () -> false, events::add)
                 .refresh(read(1).orElseThrow(), this, occasion)
                 .outcome();
         }

@@ -271,7 +271,7 @@ class RowProtocolIT extends RowTest {
     void aRunThatWasPausedAfterItsClaimDoesNotFetch() {
         long[] time = { 0 };
         Refresher paused = new Refresher(rows, SETTINGS, api().requestTimeout(), new Node("a", "a"),
-                () -> time[0] += Duration.ofSeconds(31).toNanos(), () -> false);
+                () -> time[0] += Duration.ofSeconds(31).toNanos(), () -> false, events::add);
         assertThat(paused.refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
         assertThat(weChat.requests()).isZero();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
@@ -279,7 +279,7 @@ class RowProtocolIT extends RowTest {
 
     @Test
     void aRunThatIsToldToStopClaimsNothing() {
-        Refresher stopped = new Refresher(rows, SETTINGS, api().requestTimeout(), new Node("a", "a"), System::nanoTime, () -> true);
+        Refresher stopped = new Refresher(rows, SETTINGS, api().requestTimeout(), new Node("a", "a"), System::nanoTime, () -> true, events::add);
         assertThat(stopped.refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).exitCode()).isEqualTo(ExitCode.STOPPED);
         assertThat(row().claimedBy()).isNull();
     }

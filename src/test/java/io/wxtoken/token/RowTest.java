@@ -38,6 +38,9 @@ abstract class RowTest {
     @Parameter
     TestDatabase database;
 
+    /** What the nodes told. */
+    final List<RefreshEvent> events = Collections.synchronizedList(new ArrayList<>());
+
     TokenRows rows;
 
     StandIn weChat;
@@ -74,7 +77,7 @@ abstract class RowTest {
     }
 
     Refresher node(String name, TokenRows rows) {
-        return new Refresher(rows, SETTINGS, api().requestTimeout(), new Node(name, name), System::nanoTime, () -> false);
+        return new Refresher(rows, SETTINGS, api().requestTimeout(), new Node(name, name), System::nanoTime, () -> false, events::add);
     }
 
     Source token(Account account) {

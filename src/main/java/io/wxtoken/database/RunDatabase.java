@@ -1,0 +1,63 @@
+package io.wxtoken.database;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+
+import org.springframework.core.env.Environment;
+import org.springframework.jdbc.datasource.AbstractDataSource;
+
+/**
+ * A run's connections. The one that the run looked at the rows with becomes the pool's first: to connect costs a handshake and
+ * more statements than a refresh does, and a user may be allowed one connection only.
+ */
+public final class RunDatabase extends AbstractDataSource implements AutoCloseable {
+
+    private final Environment environment;
+
+    private Connection kept;
+
+    private int loginTimeout;
+
+    public RunDatabase(Environment environment) {
+        this.environment = environment;
+    }
+
+    /** The connection that was kept; without one, a new one, as {@link Database#connect} opens it. */
+    @Override
+    public synchronized Connection getConnection() throws SQLException {
+        Connection connection = kept == null ? Database.connect(environment) : kept;
+        kept = null;
+        return connection;
+    }
+
+    /** @throws UnsupportedOperationException always: the settings say who connects */
+    @Override
+    public Connection getConnection(String username, String password) {
+        throw new UnsupportedOperationException();
+    }
+
+    /** Seconds. A pool that is closed waits so long for a connection that is being opened, which nobody would close otherwise. */
+    @Override
+    public int getLoginTimeout() {
+        return loginTimeout;
+    }
+
+    @Override
+    public void setLoginTimeout(int seconds) {
+        loginTimeout = seconds;
+    }
+
+    /** The next who asks for a connection gets this one. */
+    public synchronized void keep(Connection connection) {
+        kept = connection;
+    }
+
+    /** Closes the connection that is kept, if there is one. */
+    @Override
+    public synchronized void close() throws SQLException {
+        if (kept != null) {
+            kept.close();
+            kept = null;
+        }
+    }
+}

@@ -1,0 +1,221 @@
+package io.wxtoken.database;
+
+import java.sql.Connection;
+import java.sql.DatabaseMetaData;
+import java.sql.ResultSet;
+import java.sql.ResultSetMetaData;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.sql.Types;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.MigrationInfoService;
+import org.flywaydb.core.api.MigrationVersion;
+import org.springframework.core.NestedExceptionUtils;
+import org.springframework.core.env.Environment;
+
+import io.wxtoken.settings.Settings;
+
+/**
+ * The schema and its version. It is a guest in an application's database: it makes {@code wx_token}, {@code wx_token_history}
+ * and Flyway's own {@value #HISTORY}, under these names whatever is configured, and looks at no other table. Flyway is loaded
+ * by the runs alone that find the schema incomplete.
+ */
+public final class Schema {
+
+    /** The newest migration in db/migration. A newer one must raise it, or is never run: SchemaTest holds the two together. */
+    static final String VERSION = "6";
+
+    /** Flyway's table. Its default name is an application's, whose migrations {@code repair} would take for ours. */
+    static final String HISTORY = "wx_token_schema_history";
+
+    /** Up to here a schema comes that was made before there was a {@value #HISTORY}: whoever kept that version has {@link #LAST_COLUMN}. */
+    private static final String VERSION_WITHOUT_HISTORY = "5";
+
+    private static final String LAST_COLUMN = "forced_count";
+
+    private static final Set<Integer> WHOLE_NUMBER = Set.of(Types.TINYINT, Types.SMALLINT, Types.INTEGER, Types.BIGINT);
+
+    private static final Set<Integer> TEXT = Set.of(Types.CHAR, Types.VARCHAR, Types.LONGVARCHAR, Types.CLOB);
+
+    private static final int ATTEMPTS = 5;
+
+    private Schema() {
+    }
+
+    /** All migrations were applied, and none failed: there is nothing for Flyway to do. */
+    public static boolean isComplete(Connection connection) throws SQLException {
+        try {
+            Map<String, Boolean> applied = applied(connection);
+            return Boolean.TRUE.equals(applied.get(VERSION)) && !applied.containsValue(false);
+        }
+        catch (SQLException e) {
+            if (Database.lacksSchema(e) || Database.denies(e)) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
+    /** Versions, and whether they were applied with success. Rows without a version are Flyway's own marks. */
+    private static Map<String, Boolean> applied(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery("SELECT version, success FROM " + HISTORY + " WHERE version IS NOT NULL")) {
+            Map<String, Boolean> applied = new HashMap<>();
+            while (row.next()) {
+                applied.merge(row.getString(1), row.getBoolean(2), Boolean::logicalAnd);
+            }
+            return applied;
+        }
+    }
+
+    /**
+     * Makes the schema, or brings it up to date. Nodes may start it together, and it may be killed anywhere: each migration can be
+     * run again.
+     *
+     * @return the version that the schema is then at
+     * @throws UnusableSchemaException when a table of that name is something else, which is left as it is, or when this user may
+     * not change tables
+     * @throws SQLException when the database can't be reached
+     * @throws FlywayException when a migration fails
+     */
+    public static String migrate(Environment environment) throws SQLException {
+        String url = Settings.databaseUrl(environment);
+        String version = versionBefore(environment);
+        Flyway flyway = Flyway.configure()
+            .dataSource(new RunDatabase(environment))
+            .table(HISTORY)
+            .locations("classpath:db/migration/" + (Database.isMySql(url) ? "mysql" : "h2"))
+            .baselineOnMigrate(true) // the schema is an application's, and so not empty
+            .baselineVersion(version)
+            // Of the session alone: the migrations and Flyway's repair have statements that name no key.
+            .initSql(Database.isMySql(url) ? "SET SESSION sql_safe_updates = 0" : null)
+            .load();
+        try {
+            migrate(flyway);
+            return flyway.info().current().getVersion().toString();
+        }
+        catch (FlywayException e) {
+            if (NestedExceptionUtils.getRootCause(e) instanceof SQLException cause && Database.denies(cause)) {
+                throw new UnusableSchemaException("the schema is " + (version.equals("0") ? "not there" : "at version " + version)
+                        + ", this program needs version " + VERSION + ": run wx-token migrate as a user that may change tables, and then"
+                        + " config/mysql/grants.sql if this user has only the rights that it gives (" + cause.getMessage().lines().findFirst().orElse("") + ")");
+            }
+            throw e;
+        }
+    }
+
+    /**
+     * What the schema is at, as far as this user may see. Where there is no {@value #HISTORY} yet, the baseline that it begins
+     * with: 5 when {@code wx_token} has all columns of that version, as V5 must not take a value that another program wrote since
+     * for one that was adopted; else 0, and V1 adopts a table that was made by hand.
+     */
+    private static String versionBefore(Environment environment) throws SQLException {
+        try (Connection connection = Database.connect(environment)) {
+            Map<String, Integer> columns = columns(connection, "wx_token"); // before the history, which a node that migrates makes first
+            Map<String, Integer> history = columns(connection, HISTORY);
+            if (!history.isEmpty()) {
+                if (!history.keySet().containsAll(Set.of("installed_rank", "version", "script", "checksum", "success"))) {
+                    throw somethingElse(HISTORY, "it is no schema history of Flyway's");
+                }
+                return applied(connection).entrySet().stream().filter(Map.Entry::getValue).map(Map.Entry::getKey)
+                    .max(Comparator.comparing(MigrationVersion::fromVersion)).orElse("0");
+            }
+            if (columns.isEmpty()) {
+                return "0";
+            }
+            String missing = Stream.of("id", "type", "expire", "value").filter(column -> !columns.containsKey(column)).collect(Collectors.joining(", "));
+            if (!missing.isEmpty()) {
+                throw somethingElse("wx_token", "it has no column " + missing);
+            }
+            if (!WHOLE_NUMBER.contains(columns.get("id")) || !TEXT.contains(columns.get("type")) || !TEXT.contains(columns.get("value"))
+                    || !TEXT.contains(columns.get("expire")) && !WHOLE_NUMBER.contains(columns.get("expire"))) {
+                throw somethingElse("wx_token", "its id, type, expire or value is of another type than int, varchar, varchar and varchar");
+            }
+            DatabaseMetaData metaData = connection.getMetaData();
+            try (ResultSet view = metaData.getTables(connection.getCatalog(), null, "wx_token", new String[] { "VIEW" })) {
+                if (view.next()) {
+                    throw somethingElse("wx_token", "it is a view");
+                }
+            }
+            return columns.containsKey(LAST_COLUMN) ? VERSION_WITHOUT_HISTORY : "0";
+        }
+    }
+
+    private static UnusableSchemaException somethingElse(String table, String how) {
+        return new UnusableSchemaException("the database has a table " + table + " that is not wx-token's: " + how + ". It is left as it is. Rename it,"
+                + " or name another database in spring.datasource.url");
+    }
+
+    /** The columns' names, in lower case, and their {@link Types}; none when there is no such table, or none for this user. */
+    private static Map<String, Integer> columns(Connection connection, String table) throws SQLException {
+        try (Statement statement = connection.createStatement(); ResultSet none = statement.executeQuery("SELECT * FROM " + table + " WHERE 1 = 0")) {
+            Map<String, Integer> columns = new HashMap<>();
+            ResultSetMetaData metaData = none.getMetaData();
+            for (int i = 1; i <= metaData.getColumnCount(); i++) {
+                columns.put(metaData.getColumnName(i).toLowerCase(Locale.ROOT), metaData.getColumnType(i));
+            }
+            return columns;
+        }
+        catch (SQLException e) {
+            if (Database.lacksSchema(e) || Database.denies(e)) {
+                return Map.of();
+            }
+            throw e;
+        }
+    }
+
+    /**
+     * Nodes that start together on an empty database: Flyway looks whether there is a schema history, and whether the
+     * schema is empty, before it locks, so it can take another node's half-made schema for one that needs a baseline, and
+     * then finds that it does not (flyway-core, Flyway.migrate and DbBaseline). A second look puts that right.
+     * <p>
+     * A migration that failed, on a full disk, say, is run again: every migration can be. Flyway alone would refuse all
+     * later runs until somebody calls "repair".
+     * <p>
+     * A complete schema is only checked: to migrate is to take Flyway's lock, even with nothing to do, and a node that is
+     * frozen while it holds the lock would keep all others from their tokens.
+     */
+    private static void migrate(Flyway flyway) {
+        for (int attempt = 1;; attempt++) {
+            try {
+                MigrationInfoService migrations = flyway.info();
+                boolean failed = Arrays.stream(migrations.applied()).anyMatch(migration -> migration.getState().isFailed());
+                if (failed) {
+                    flyway.repair();
+                }
+                if (failed || migrations.pending().length > 0) {
+                    flyway.migrate();
+                }
+                else {
+                    flyway.validate();
+                }
+                return;
+            }
+            catch (FlywayException e) {
+                if (attempt == ATTEMPTS || NestedExceptionUtils.getRootCause(e) instanceof SQLException) {
+                    throw e;
+                }
+                pause(attempt);
+            }
+        }
+    }
+
+    private static void pause(int attempt) {
+        try {
+            Thread.sleep(200L * attempt);
+        }
+        catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while another node migrates the schema", e);
+        }
+    }
+}

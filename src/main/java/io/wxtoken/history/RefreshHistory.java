@@ -1,0 +1,177 @@
+package io.wxtoken.history;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
+
+import javax.sql.DataSource;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.core.NestedExceptionUtils;
+import org.springframework.dao.DataAccessException;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+import io.wxtoken.token.RefreshEvent;
+
+/**
+ * Every statement on {@code wx_token_history}. Events are written when {@value #BATCH} have come, and at the end of the run, in
+ * one statement. What can't be written is a warning, once in a run, and the run goes on.
+ * <p>
+ * The table is bounded by what is written to it: a run that wrote n rows deletes, with a probability of n in {@value #EVERY}, up to
+ * 2 n of the oldest, or twice {@value #EVERY}, if they are older than {@code wx.history.keep}. So a backlog melts, whatever the number
+ * of accounts, and most runs have nothing to delete.
+ */
+public final class RefreshHistory implements Consumer<RefreshEvent> {
+
+    static final int EVERY = 20;
+
+    private static final int BATCH = 100;
+
+    /** Rows that one statement deletes at most: a cluster has to agree on each statement as a whole. */
+    private static final int BITE = 1000;
+
+    private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
+
+    private final JdbcClient jdbc;
+
+    private final String run;
+
+    private final Duration keep;
+
+    private final List<RefreshEvent> pending = new ArrayList<>();
+
+    private boolean broken;
+
+    private int written;
+
+    /** @param run the run that writes, as in {@code claimed_by} */
+    public RefreshHistory(DataSource dataSource, String run, Duration keep) {
+        this.jdbc = JdbcClient.create(dataSource);
+        this.run = run;
+        this.keep = keep;
+    }
+
+    @Override
+    public void accept(RefreshEvent event) {
+        List<RefreshEvent> full = List.of();
+        synchronized (this) {
+            pending.add(event);
+            if (pending.size() >= BATCH) {
+                full = taken();
+            }
+        }
+        write(full);
+    }
+
+    /** At the end of the run: writes what is left, and deletes what is too old, now and then. Never throws. */
+    public void finish() {
+        List<RefreshEvent> rest;
+        synchronized (this) {
+            rest = taken();
+        }
+        write(rest);
+        if (ThreadLocalRandom.current().nextInt(EVERY) < written) {
+            clean(2 * Math.max(EVERY, written));
+        }
+    }
+
+    private List<RefreshEvent> taken() {
+        List<RefreshEvent> taken = broken ? List.of() : List.copyOf(pending);
+        pending.clear();
+        return taken;
+    }
+
+    private void write(List<RefreshEvent> events) {
+        if (events.isEmpty()) {
+            return;
+        }
+        List<Object> values = new ArrayList<>();
+        for (RefreshEvent event : events) {
+            Collections.addAll(values, run, event.appId(), event.type(), event.kind().toString(), event.reason(), event.fingerprintBefore(),
+                    event.fingerprintAfter(), event.errcode(), fit(event.detail()));
+        }
+        try {
+            jdbc.sql("""
+                    INSERT INTO wx_token_history (recorded_at, run, app_id, type, outcome, reason, fingerprint_before, fingerprint_after, errcode, detail)
+                    VALUES\s""" + String.join(", ", Collections.nCopies(events.size(), "(UNIX_TIMESTAMP(), ?, ?, ?, ?, ?, ?, ?, ?, ?)")))
+                .params(values).update();
+            synchronized (this) {
+                written += events.size();
+            }
+        }
+        catch (DataAccessException e) {
+            log.debug("stack trace", e);
+            log.warn("wx_token_history can't be written ({}): what this run did is not recorded there, and no row is the worse for it. Run wx-token"
+                    + " migrate, and then config/mysql/grants.sql; if another program has a table of this name, it must be renamed",
+                    String.valueOf(NestedExceptionUtils.getMostSpecificCause(e).getMessage()).lines().findFirst().orElse(""));
+            synchronized (this) {
+                broken = true;
+            }
+        }
+    }
+
+    private static String fit(String detail) {
+        return detail.length() <= 255 ? detail : detail.substring(0, 254) + "…";
+    }
+
+    /** @param most rows */
+    void clean(int most) {
+        try {
+            for (int left = most; left > 0; left -= BITE) {
+                int bite = Math.min(left, BITE);
+                // The oldest by id, as there is no index on the time: so no more rows are read than deleted.
+                Long last = jdbc.sql("""
+                        SELECT MAX(id) FROM (SELECT id, recorded_at FROM wx_token_history ORDER BY id LIMIT :bite) oldest
+                         WHERE recorded_at < UNIX_TIMESTAMP() - :keep
+                        """).param("bite", bite).param("keep", keep.toSeconds()).query(Long.class).optional().orElse(null);
+                if (last == null) {
+                    return;
+                }
+                jdbc.sql("DELETE FROM wx_token_history WHERE id <= :last AND recorded_at < UNIX_TIMESTAMP() - :keep")
+                    .param("last", last).param("keep", keep.toSeconds()).update();
+            }
+        }
+        catch (DataAccessException e) { // another node deletes at this moment, or the database has other trouble, which is told elsewhere
+            log.debug("old history is left to a later run", e);
+        }
+    }
+
+    /** One row of {@code wx_token_history}; the columns' names. */
+    public record Entry(long id, Instant recordedAt, String run, String appId, String type, String outcome, String reason,
+            String fingerprintBefore, String fingerprintAfter, Integer errcode, String detail) {
+    }
+
+    /**
+     * The newest entries, the oldest of them first.
+     *
+     * @param appId only of this account; null for all
+     * @throws SQLException when there is no such table, this user may not read it, or the database can't be reached
+     */
+    public static List<Entry> read(Connection connection, String appId, int last) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement("SELECT * FROM wx_token_history" + (appId == null ? "" : " WHERE app_id = ?")
+                + " ORDER BY id DESC LIMIT " + last)) {
+            if (appId != null) {
+                statement.setString(1, appId);
+            }
+            List<Entry> entries = new ArrayList<>();
+            try (ResultSet row = statement.executeQuery()) {
+                while (row.next()) {
+                    entries.add(new Entry(row.getLong("id"), Instant.ofEpochSecond(row.getLong("recorded_at")), row.getString("run"), row.getString("app_id"),
+                            row.getString("type"), row.getString("outcome"), row.getString("reason"), row.getString("fingerprint_before"),
+                            row.getString("fingerprint_after"), row.getObject("errcode", Integer.class), row.getString("detail")));
+                }
+            }
+            Collections.reverse(entries);
+            return entries;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package io.wxtoken.token;
+
+import java.util.Locale;
+
+import io.wxtoken.wechat.ErrorCode;
+
+/**
+ * A refresh of a row, or a change of its failure. A failure that repeats is no event, and neither is a run that leaves the row
+ * as it is.
+ *
+ * @param reason why WeChat was asked, on one line
+ * @param fingerprintBefore of the value that the run found; empty when there was none
+ * @param fingerprintAfter of the value that the run left in the row; for {@link Kind#FENCED} and {@link Kind#FETCHED}, of the
+ * one that it fetched and that is not in the row
+ * @param errcode WeChat's, of a failure; null without one
+ * @param detail what a failure said, on one line, without secrets
+ */
+public record RefreshEvent(String appId, String type, Kind kind, String reason, String fingerprintBefore, String fingerprintAfter,
+        Integer errcode, String detail) {
+
+    /** What happened. */
+    public enum Kind {
+
+        /** A new value was fetched and published. */
+        REFRESHED,
+
+        /** WeChat gave no value, for another reason than the last time. */
+        FAILED,
+
+        /** WeChat answers again, with the value that the row already has. */
+        RECOVERED,
+
+        /** A value was fetched and not published, as another run or program had taken the row over; a refresh is requested. */
+        FENCED,
+
+        /** {@code wx-token fetch} fetched a value beside the row, which kills the row's; a refresh is requested. */
+        FETCHED;
+
+        /** As the table and people have it. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    static RefreshEvent of(String appId, TokenRow seen, Kind kind, Verdict why, String valueAfter) {
+        return new RefreshEvent(appId, seen.type(), kind, why.reason(), fingerprint(seen.value()), fingerprint(valueAfter), null, "");
+    }
+
+    /** @param value that was fetched beside the row */
+    public static RefreshEvent fetched(String appId, TokenRow seen, String value) {
+        return new RefreshEvent(appId, seen.type(), Kind.FETCHED, "wx-token fetch", fingerprint(seen.value()), fingerprint(value), null, "");
+    }
+
+    static RefreshEvent failed(String appId, TokenRow seen, Verdict why, String text) {
+        return new RefreshEvent(appId, seen.type(), Kind.FAILED, why.reason(), fingerprint(seen.value()), fingerprint(seen.value()),
+                ErrorCode.codeIn(text).orElse(null), text);
+    }
+
+    private static String fingerprint(String value) {
+        return value.isEmpty() ? "" : Fingerprint.of(value);
+    }
+}

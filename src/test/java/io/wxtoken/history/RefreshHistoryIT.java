@@ -1,0 +1,140 @@
+package io.wxtoken.history;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+
+import java.sql.Connection;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.token.RefreshEvent;
+
+/** What is written to {@code wx_token_history}, how it is bounded, and that it keeps nobody from anything. */
+@ParameterizedClass
+@MethodSource("databases")
+class RefreshHistoryIT {
+
+    private static final long DAY = 24 * 60 * 60;
+
+    @Parameter
+    TestDatabase database;
+
+    private RefreshHistory history;
+
+    static Stream<TestDatabase> databases() {
+        return TestDatabase.all().map(TestDatabase::migrated);
+    }
+
+    @BeforeEach
+    void empty() {
+        database.jdbc().sql("DELETE FROM wx_token_history").update();
+        history = history();
+    }
+
+    private RefreshHistory history() {
+        return new RefreshHistory(database.dataSource(), "node1-4711-0f3a9c21", Duration.ofDays(7));
+    }
+
+    private static RefreshEvent event(String appId, String detail) {
+        return new RefreshEvent(appId, "access_token", RefreshEvent.Kind.FAILED, "older than wx.refresh.after", "b".repeat(64), "a".repeat(64), 40164, detail);
+    }
+
+    private long rows() {
+        return database.jdbc().sql("SELECT COUNT(*) FROM wx_token_history").query(Long.class).single();
+    }
+
+    private List<RefreshHistory.Entry> read(String appId, int last) throws Exception {
+        try (Connection connection = database.dataSource().getConnection()) {
+            return RefreshHistory.read(connection, appId, last);
+        }
+    }
+
+    @Test
+    void whatIsToldIsReadAsItWas() throws Exception {
+        history.accept(event("wx1", "x".repeat(300)));
+        history.accept(new RefreshEvent("wx2", "jsapi_ticket", RefreshEvent.Kind.REFRESHED, "never obtained", "", "c".repeat(64), null, ""));
+        assertThat(rows()).as("in one statement at the end").isZero();
+        history.finish();
+        List<RefreshHistory.Entry> entries = read(null, 10);
+        assertThat(entries).extracting(RefreshHistory.Entry::appId).containsExactly("wx1", "wx2");
+        assertThat(entries.get(0)).satisfies(entry -> {
+            assertThat(entry.run()).isEqualTo("node1-4711-0f3a9c21");
+            assertThat(entry.outcome()).isEqualTo("failed");
+            assertThat(entry.reason()).isEqualTo("older than wx.refresh.after");
+            assertThat(entry.fingerprintBefore()).isEqualTo("b".repeat(64));
+            assertThat(entry.fingerprintAfter()).isEqualTo("a".repeat(64));
+            assertThat(entry.errcode()).isEqualTo(40164);
+            assertThat(entry.detail()).hasSize(255).endsWith("…");
+            assertThat(entry.recordedAt().getEpochSecond()).isCloseTo(System.currentTimeMillis() / 1000, org.assertj.core.data.Offset.offset(60L));
+        });
+        assertThat(entries.get(1).errcode()).isNull();
+        assertThat(read("wx2", 10)).hasSize(1);
+        assertThat(read(null, 1)).extracting(RefreshHistory.Entry::appId).containsExactly("wx2");
+    }
+
+    @Test
+    void manyAreWrittenWhileTheRunGoesOn() {
+        for (int i = 0; i < 250; i++) {
+            history.accept(event("wx" + i, ""));
+        }
+        assertThat(rows()).isEqualTo(200);
+        history.finish();
+        assertThat(rows()).isEqualTo(250);
+    }
+
+    /** A month of runs that each tell something, every twenty minutes, and then one that tells a lot at once. */
+    @Test
+    void itKeepsTheDaysThatAreAskedForAndNotManyMore() {
+        long kept = 7 * 72;
+        long most = 0;
+        for (int run = 0; run < 30 * 72; run++) {
+            database.jdbc().sql("UPDATE wx_token_history SET recorded_at = recorded_at - 1200").update();
+            RefreshHistory history = history();
+            history.accept(event("wx1", ""));
+            history.finish();
+            most = Math.max(most, rows());
+        }
+        System.out.printf("%s: %d entries in a month, at most %d at a time%n", database, 30 * 72, most);
+        assertThat(rows()).isBetween(kept, kept + 400);
+        assertThat(most).isLessThan(kept + 400);
+    }
+
+    @Test
+    void onlyWhatIsTooOldIsDeletedTheOldestFirstAndABoundedNumber() {
+        for (int i = 0; i < 30; i++) {
+            history.accept(event("wx" + i, ""));
+        }
+        history.finish();
+        database.jdbc().sql("UPDATE wx_token_history SET recorded_at = recorded_at - " + 8 * DAY + " WHERE app_id <> 'wx29'").update();
+        history.clean(10);
+        assertThat(database.jdbc().sql("SELECT app_id FROM wx_token_history ORDER BY id").query(String.class).list()).hasSize(20).startsWith("wx10");
+        history.clean(2500);
+        assertThat(database.jdbc().sql("SELECT app_id FROM wx_token_history").query(String.class).list()).containsExactly("wx29");
+    }
+
+    @Test
+    void aTableThatIsGoneIsAWarningAndNoMore() {
+        database.jdbc().sql("ALTER TABLE wx_token_history RENAME TO gone").update();
+        try {
+            assertThatCode(() -> {
+                for (int i = 0; i < 250; i++) {
+                    history.accept(event("wx" + i, ""));
+                }
+                history.finish();
+                history.clean(10);
+            }).doesNotThrowAnyException();
+        }
+        finally {
+            database.jdbc().sql("ALTER TABLE gone RENAME TO wx_token_history").update();
+        }
+        assertThat(rows()).isZero();
+    }
+}
