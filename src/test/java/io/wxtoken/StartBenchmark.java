@@ -117,14 +117,14 @@ class StartBenchmark {
         return Map.of("WX_MIRROR_MEMCACHED_SERVERS", memcached.server());
     }
 
-    /** Records the launcher's list of classes anew, of a run that looks, refreshes a ticket, and writes a file: with a JVM 24 or later. */
+    /** Records the launcher's list of classes anew, of a run that looks, refreshes a token, asks for a ticket, and writes a file: with a JVM 24 or later. */
     @Test
     @EnabledIfSystemProperty(named = "bench.record", matches = ".+")
     void recordClasses() throws Exception {
         String home = System.getProperty("bench.record");
         due();
         run(home, List.of(jar.resolveSibling("wx-token").toString())); // migrates, if need be
-        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE type = 'jsapi_ticket'").update();
+        due();
         List<String> command = java(home);
         command.addAll(List.of("-Xshare:off", "-XX:DumpLoadedClassList=" + Path.of("src/main/launcher/classes.lst").toAbsolutePath(), "-jar", "wx-token.jar"));
         run(home, command, toFile()); // the memcached client's classes are of Java 5, which no archive takes

@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Types;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.core.NestedExceptionUtils;
 import org.springframework.dao.DataAccessException;
+import org.springframework.jdbc.core.SqlParameterValue;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 import io.wxtoken.token.RefreshEvent;
@@ -97,7 +99,7 @@ public final class RefreshHistory implements Consumer<RefreshEvent> {
         List<Object> values = new ArrayList<>();
         for (RefreshEvent event : events) {
             Collections.addAll(values, run, event.appId(), event.type(), event.kind().toString(), event.reason(), event.fingerprintBefore(),
-                    event.fingerprintAfter(), event.errcode(), fit(event.detail()));
+                    event.fingerprintAfter(), new SqlParameterValue(Types.INTEGER, event.errcode()), fit(event.detail()));
         }
         try {
             jdbc.sql("""

@@ -2,16 +2,19 @@ package io.wxtoken.job;
 
 import javax.sql.DataSource;
 
-import org.springframework.batch.core.configuration.support.DefaultBatchConfiguration;
+import org.springframework.batch.core.configuration.support.MapJobRegistry;
 import org.springframework.batch.core.job.Job;
 import org.springframework.batch.core.job.builder.JobBuilder;
 import org.springframework.batch.core.launch.JobOperator;
+import org.springframework.batch.core.launch.support.TaskExecutorJobOperator;
 import org.springframework.batch.core.repository.JobRepository;
+import org.springframework.batch.core.repository.support.ResourcelessJobRepository;
 import org.springframework.batch.core.step.Step;
 import org.springframework.batch.core.step.builder.StepBuilder;
 import org.springframework.batch.infrastructure.support.transaction.ResourcelessTransactionManager;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.task.SyncTaskExecutor;
 
 import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.WxProperties;
@@ -27,7 +30,22 @@ import io.wxtoken.wechat.WeChatClient;
  * and in {@code wx_token_history}, and nothing that others own is needed for it.
  */
 @Configuration(proxyBeanMethods = false)
-public class RefreshJobConfiguration extends DefaultBatchConfiguration {
+public class RefreshJobConfiguration {
+
+    @Bean
+    JobRepository jobRepository() {
+        return new ResourcelessJobRepository();
+    }
+
+    /** Not as {@code DefaultBatchConfiguration} makes it, behind a proxy that begins a transaction: there is nothing to commit. */
+    @Bean
+    JobOperator jobOperator(JobRepository repository) {
+        TaskExecutorJobOperator operator = new TaskExecutorJobOperator();
+        operator.setJobRepository(repository);
+        operator.setJobRegistry(new MapJobRegistry());
+        operator.setTaskExecutor(new SyncTaskExecutor());
+        return operator;
+    }
 
     @Bean
     TokenRows tokenRows(DataSource dataSource) {
