@@ -12,7 +12,6 @@ import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.core.env.Environment;
 import org.springframework.dao.DataAccessException;
 import org.springframework.util.PlaceholderResolutionException;
-import org.springframework.transaction.TransactionException;
 import org.yaml.snakeyaml.error.MarkedYAMLException;
 
 import io.wxtoken.database.Database;
@@ -79,7 +78,7 @@ record Failure(ExitCode exitCode, List<String> lines) {
         return causes(failure).filter(SQLException.class::isInstance).map(SQLException.class::cast).reduce((outer, inner) -> inner)
             .map(e -> database(e, url))
             .or(() -> causes(failure)
-                .filter(e -> e instanceof DataAccessException || e instanceof TransactionException || e instanceof FlywayException)
+                .filter(e -> e instanceof DataAccessException || e instanceof FlywayException)
                 .findFirst()
                 .map(e -> new Failure(ExitCode.DATABASE, List.of("the database at " + url + " failed: " + firstLine(e)))))
             .orElseGet(() -> new Failure(ExitCode.RETRY, List.of("unexpected: " + last(failure).getClass().getName() + ": "

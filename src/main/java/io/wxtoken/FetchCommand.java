@@ -13,6 +13,7 @@ import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.jdbc.datasource.SingleConnectionDataSource;
 
 import io.wxtoken.database.Database;
+import io.wxtoken.database.Schema;
 import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.Account;
 import io.wxtoken.settings.Settings;
@@ -53,7 +54,7 @@ final class FetchCommand {
     private static ExitCode fetchAndRequest(ConfigurableEnvironment environment, WxProperties wx, Account account, WeChatClient weChat,
             PrintStream out) throws SQLException {
         try (Connection connection = Database.connect(environment)) {
-            TokenRow row = row(connection, account);
+            TokenRow row = row(environment, connection, account);
             if (row == null) {
                 WxToken.tell(environment, Level.ERROR, List.of("wx_token has no row for the access_token of " + account.appId()
                         + " yet, where its refresh could be requested: run wx-token first, or fetch without --endpoint=token"));
@@ -67,24 +68,28 @@ final class FetchCommand {
                         + " not asked: try again in a moment"));
                 return ExitCode.RETRY;
             }
-            if (answer.get() instanceof Answer.Issued issued) {
-                RefreshHistory history = new RefreshHistory(dataSource, me.run(), wx.history().keep());
-                history.accept(RefreshEvent.fetched(account.appId(), row, issued.value()));
-                history.finish();
+            if (answer.get() instanceof Answer.Issued) {
                 WxToken.tell(environment, Level.WARN, List.of("this kills the token in the table within 5 minutes, and the next run's fetch"
                         + " kills this one, as it refreshes the row. wx-token token prints the row's"));
             }
-            return print(environment, answer.get(), out);
+            ExitCode exitCode = print(environment, answer.get(), out);
+            if (answer.get() instanceof Answer.Issued issued) {
+                RefreshHistory history = new RefreshHistory(dataSource, me.run(), wx.history().keep(), true);
+                history.accept(RefreshEvent.fetched(account.appId(), row, issued.value()));
+                history.finish();
+            }
+            return exitCode;
         }
     }
 
-    private static TokenRow row(Connection connection, Account account) throws SQLException {
+    private static TokenRow row(ConfigurableEnvironment environment, Connection connection, Account account) throws SQLException {
         try {
             return TokenRows.find(TokenRows.readAll(connection), List.of(account), each -> List.of(AccountRefresher.ACCESS_TOKEN))
                 .get(new TokenRows.Key(account.appId(), AccountRefresher.ACCESS_TOKEN));
         }
         catch (SQLException e) {
             if (Database.lacksSchema(e)) {
+                Schema.check(environment);
                 return null;
             }
             throw e;

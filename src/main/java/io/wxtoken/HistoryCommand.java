@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
-import org.slf4j.event.Level;
 import org.springframework.core.env.ConfigurableEnvironment;
 
 import io.wxtoken.database.Database;
@@ -41,9 +40,7 @@ final class HistoryCommand {
             if (!Database.lacksSchema(e)) {
                 throw e;
             }
-            WxToken.tell(environment, Level.ERROR, List.of("there is no table wx_token_history at " + Failure.withoutSecrets(Settings.databaseUrl(environment))
-                    + " yet: run wx-token migrate"));
-            return ExitCode.RETRY;
+            return WxToken.notThere(environment, "wx_token_history", "run wx-token migrate; if that finds nothing to do, drop wx_token_schema_history before");
         }
     }
 

@@ -21,6 +21,7 @@ import org.springframework.core.env.MapPropertySource;
 import io.wxtoken.database.DatabaseConfiguration;
 import io.wxtoken.database.RunDatabase;
 import io.wxtoken.database.Schema;
+import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.job.Look;
 import io.wxtoken.job.RefreshJobConfiguration;
 import io.wxtoken.job.RefreshRun;
@@ -33,8 +34,7 @@ import io.wxtoken.token.TokenRow;
 import io.wxtoken.token.TokenRows;
 
 /**
- * A look at the rows; when something is due, Spring's context and the job in it; after either the mirrors, and when they are
- * wanted, metrics of all.
+ * Checks the rows, starts Spring and the job only if something is due, then updates the mirrors, the history and the metrics file.
  */
 final class RefreshCommand {
 
@@ -72,7 +72,7 @@ final class RefreshCommand {
         return run(environment, options, false).exitCode();
     }
 
-    /** @param rows of the configured accounts, as the run has left them; null when they could not be read again */
+    /** @param rows of the configured accounts, as the run has left them, if they were wanted; null when they could not be read again */
     record Ended(ExitCode exitCode, Map<TokenRows.Key, TokenRow> rows) {
     }
 
@@ -121,7 +121,7 @@ final class RefreshCommand {
         guard.limit(wx.run().timeout());
         Look look = Look.at(database, wx, options);
         ExitCode migrated = ExitCode.OK;
-        if (!look.schemaComplete()) {
+        if (look.schema() == Schema.State.UNREADY) {
             migrated = migrate(look);
             look = Look.at(database, wx, options); // a migration may have changed the rows
         }
@@ -143,6 +143,9 @@ final class RefreshCommand {
                 mirrored = mirror(wx, database); // the job could not even be started
             }
         }
+        if (look.schema() == Schema.State.BEHIND && !guard.stopping()) { // last: whatever a migration waits for must not keep the rows waiting
+            migrated = migrated.and(migrate(look));
+        }
         return exitCode.and(migrated).and(mirrored);
     }
 
@@ -158,7 +161,8 @@ final class RefreshCommand {
                 throw e;
             }
             Failure failure = Failure.of(e, environment);
-            WxToken.tell(environment, Level.ERROR, failure.lines());
+            WxToken.tell(environment, Level.ERROR,
+                    failure.lines().stream().map(line -> line + " (this alone makes exit code " + failure.exitCode().code() + ")").toList());
             return failure.exitCode();
         }
     }
@@ -179,7 +183,7 @@ final class RefreshCommand {
         }
     }
 
-    /** What fails here is said, and for the next run to mend: the rows are as they should be. */
+    /** A mirror's failure is reported and left to the next run; the table is already correct. */
     private ExitCode mirror(WxProperties wx, DataSource source) {
         if (!wx.mirror().wanted()) {
             return ExitCode.OK;
@@ -224,6 +228,7 @@ final class RefreshCommand {
                     lookAgain(wx, pool);
                 }
                 mirrored = mirror(wx, pool);
+                context.getBean(RefreshHistory.class).finish(); // last, as nobody waits for it
             }
         }
     }

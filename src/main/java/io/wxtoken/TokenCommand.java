@@ -1,7 +1,6 @@
 package io.wxtoken;
 
 import java.io.PrintStream;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
@@ -9,7 +8,8 @@ import java.util.Map;
 import org.slf4j.event.Level;
 import org.springframework.core.env.ConfigurableEnvironment;
 
-import io.wxtoken.database.Database;
+import io.wxtoken.database.RunDatabase;
+import io.wxtoken.database.UnusableSchemaException;
 import io.wxtoken.job.Look;
 import io.wxtoken.job.RefreshRun;
 import io.wxtoken.settings.Account;
@@ -45,7 +45,7 @@ final class TokenCommand {
             rows = run.rows();
             ended = true;
         }
-        catch (SQLException e) { // of its look: another will not do better
+        catch (SQLException | UnusableSchemaException e) { // of its look: another will not do better
             throw e;
         }
         catch (Exception e) { // the row may be as it should be all the same
@@ -54,8 +54,8 @@ final class TokenCommand {
             refreshed = failure.exitCode();
         }
         if (rows == null) {
-            try (Connection connection = Database.connect(environment)) {
-                rows = Look.rows(connection, wx);
+            try (RunDatabase database = new RunDatabase(environment)) {
+                rows = Look.at(database, wx, options).rows();
             }
         }
         TokenRow row = rows.get(new TokenRows.Key(account.appId(), AccountRefresher.ACCESS_TOKEN));
@@ -68,7 +68,7 @@ final class TokenCommand {
         return refreshed.and(ExitCode.RETRY);
     }
 
-    /** What could not be refreshed may be so before its time. */
+    /** A token whose refresh failed may already be dead: WeChat is asked before it is printed. */
     private static boolean dead(ConfigurableEnvironment environment, WxProperties wx, TokenRow row) {
         WxToken.setUpLogging(environment); // the JDK's client would write the token to a log of its own, if told to
         return new WeChatClient(wx.api()).probe(row.value()) == Life.DEAD;

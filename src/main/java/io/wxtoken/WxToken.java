@@ -4,11 +4,14 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 import org.springframework.boot.SpringApplication;
+import org.springframework.boot.context.properties.bind.Bindable;
+import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.boot.logging.LogLevel;
 import org.springframework.boot.logging.LoggerConfiguration;
 import org.springframework.boot.logging.LoggingInitializationContext;
@@ -89,6 +92,8 @@ public final class WxToken {
         LoggingSystem logging = LoggingSystem.get(WxToken.class.getClassLoader());
         logging.beforeInitialize(); // which takes the JDK's own logs in hand
         logging.initialize(new LoggingInitializationContext(environment), null, null);
+        Binder.get(environment).bind("logging.level", Bindable.mapOf(String.class, LogLevel.class)).orElse(Map.of())
+            .forEach((name, level) -> logging.setLogLevel(name.equals("root") ? LoggingSystem.ROOT_LOGGER_NAME : name, level));
         silenceSecretTellers(logging);
     }
 
@@ -115,10 +120,19 @@ public final class WxToken {
             if (!Database.lacksSchema(e)) {
                 throw e;
             }
-            tell(environment, Level.ERROR, List.of("there is no table wx_token at " + Failure.withoutSecrets(Settings.databaseUrl(environment))
-                    + " yet, or an old one: the job has not run there, or not this version of it"));
-            return ExitCode.RETRY;
+            return notThere(environment, "wx_token", "the job has not run there, or not this version of it");
         }
+    }
+
+    /**
+     * @param table of ours, which is missing or lacks a column
+     * @throws io.wxtoken.database.UnusableSchemaException when a table of ours is something else
+     */
+    static ExitCode notThere(ConfigurableEnvironment environment, String table, String advice) throws SQLException {
+        Schema.check(environment);
+        tell(environment, Level.ERROR, List.of("there is no table " + table + " at " + Failure.withoutSecrets(Settings.databaseUrl(environment))
+                + " yet, or an old one: " + advice));
+        return ExitCode.RETRY;
     }
 
     /** Flyway, and nothing else. */

@@ -137,8 +137,9 @@ class GrantsIT {
         database.jdbc().sql("DROP TABLE wx_token_history").update();
         database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version = '6'").update();
         database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1").update();
-        job().ended(ExitCode.ACT).saying("the schema is at version 5, this program needs version 6: run wx-token migrate as a user that may change tables",
-                "access_token refreshed", "wx_token_history can't be written");
+        Said behind = job().ended(ExitCode.ACT).saying("the schema is at version 5, this program needs version 6: run wx-token migrate as a user that may change tables",
+                "access_token refreshed");
+        assertThat(behind.text()).doesNotContain("WARN");
         assertThat(weChat.tokenCalls()).isEqualTo(2);
         job("migrate").ended(ExitCode.ACT).saying("run wx-token migrate as a user that may change tables").inOneLine();
         run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 6");

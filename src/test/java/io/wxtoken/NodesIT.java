@@ -97,7 +97,7 @@ class NodesIT extends OnEachDatabase {
     @Test
     void noSecretAndNoTokenIsInTheHistoryOrInLastError() {
         node().with("WX_REFRESH_AFTER", "1s").run();
-        weChat.always(new Fault.Refuse(40125, "invalid appsecret " + StandIn.SECRET));
+        weChat.next(new Fault.Refuse(40125, "invalid appsecret " + StandIn.SECRET));
         node().with("WX_REFRESH_AFTER", "1s").run();
         assertThat(query("SELECT last_error AS e FROM wx_token WHERE id = 1").get(0).get("e").toString()).contains("errcode 40125").doesNotContain(StandIn.SECRET);
         assertThat(query("SELECT outcome FROM wx_token_history WHERE type = 'access_token' ORDER BY id")).extracting(row -> row.get("outcome"))

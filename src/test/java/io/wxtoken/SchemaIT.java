@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 
 import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.BeforeEach;
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.token.Fingerprint;
 
 /** The schema as the program itself makes it, from nothing and from a table made by hand, on every database. */
 @ParameterizedClass
@@ -134,15 +136,32 @@ class SchemaIT extends OnEachDatabase {
         assertThat(query("SELECT id FROM wx_token")).hasSize(2);
     }
 
-    /** The schema of the version that had Spring Batch's tables, and Flyway's history in its default table. */
-    @Test
-    void anInstallationOfTheVersionBeforeIsUpgradedAndAForeignValueInItStaysOne() {
+    /** The version that had Spring Batch's tables had Flyway's history in its default table. */
+    private void installTheVersionBefore(String version) {
         Flyway.configure()
             .dataSource(database.dataSource())
             .locations("classpath:db/migration/" + (database.isH2() ? "h2" : "mysql"))
-            .target("5")
+            .baselineOnMigrate(true)
+            .baselineVersion("0")
+            .target(version)
             .load()
             .migrate();
+    }
+
+    /** Its V4 failed, where tables must have primary keys. */
+    @Test
+    void anInstallationThatGotStuckKeepsItsAdoptedToken() {
+        makeTableByHand(600);
+        installTheVersionBefore("3");
+        Said.by(arguments()).ended(ExitCode.OK).saying("2 rows: 1 refreshed, 1 fresh");
+        assertThat(weChat.tokenCalls()).isZero();
+        assertThat(row(1)).containsEntry("value", adopted);
+    }
+
+    @Test
+    void anInstallationOfTheVersionBeforeIsUpgradedAndAForeignValueInItStaysOne() {
+        installTheVersionBefore("5");
+        sql("UPDATE wx_token SET `value` = 'ours', fingerprint = '" + Fingerprint.of("ours") + "' WHERE id = 2");
         List<Map<String, Object>> before = query("SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`"));
         String foreign = weChat.issueElsewhere();
         sql("UPDATE wx_token SET `value` = '" + foreign + "', expire = '" + (System.currentTimeMillis() / 1000 - 60) + "' WHERE id = 1");
@@ -186,5 +205,31 @@ class SchemaIT extends OnEachDatabase {
         finally {
             frozen.shutdownNow();
         }
+    }
+
+    /** A run waits for the lock in the end, when the row is fresh. */
+    @Test
+    void norAnyTokenOfARunThatWouldMigrate() throws Exception {
+        assumeFalse(database.isH2(), "one process at a time");
+        run();
+        sql("DELETE FROM wx_token_schema_history WHERE version = '6'");
+        sql("UPDATE wx_token SET expire = expire - 3001, retry_after = 0 WHERE id = 1");
+        String table = "`" + database.url().replaceFirst(".*/([^?]*).*", "$1") + "`.`wx_token_schema_history`";
+        ExecutorService behind = Executors.newSingleThreadExecutor();
+        try (var frozen = database.dataSource().getConnection(); var statement = frozen.createStatement()) {
+            statement.execute("SELECT GET_LOCK('Flyway-" + table.hashCode() + "', 0)");
+            behind.submit(this::run);
+            assertTimeout(Duration.ofSeconds(15), () -> {
+                while (query("SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT GET_LOCK(''Flyway-%'").isEmpty()) {
+                    Thread.sleep(50);
+                }
+            });
+            assertThat(weChat.tokenCalls()).isEqualTo(2);
+            assertThat(row(1)).containsEntry("value", weChat.lastIssued());
+            statement.execute("SELECT RELEASE_LOCK('Flyway-" + table.hashCode() + "')");
+        }
+        behind.shutdown();
+        assertThat(behind.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version = '6'")).as("then it migrates").hasSize(1);
     }
 }

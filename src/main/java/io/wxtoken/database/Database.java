@@ -19,9 +19,8 @@ import io.wxtoken.settings.Settings;
 public final class Database {
 
     /**
-     * What Connector/J is told, unless the operator told it something else. It waits for ever by default (these are
-     * milliseconds); and it asks the server for what it knows itself, whenever a pool looks at a connection, and to send text in
-     * the encoding of each column, which is a statement more for each connection.
+     * Connector/J's defaults that are wrong here; the operator's own settings win. It would wait for ever (these are milliseconds),
+     * ask the server for session state that it knows, and send one more SET for the results' encoding on each connection.
      */
     private static final Map<String, String> DEFAULTS = Map.of("connectTimeout", "3000", "socketTimeout", "15000",
             "useLocalSessionState", "true", "characterSetResults", "UTF-8");

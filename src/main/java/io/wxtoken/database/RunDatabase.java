@@ -5,12 +5,16 @@ import java.sql.SQLException;
 
 import org.springframework.core.env.Environment;
 import org.springframework.jdbc.datasource.AbstractDataSource;
+import org.springframework.jdbc.support.JdbcUtils;
 
 /**
  * A run's connections. The one that the run looked at the rows with becomes the pool's first: to connect costs a handshake and
  * more statements than a refresh does, and a user may be allowed one connection only.
  */
 public final class RunDatabase extends AbstractDataSource implements AutoCloseable {
+
+    /** Seconds. */
+    private static final int VALID_WITHIN = 2;
 
     private final Environment environment;
 
@@ -25,9 +29,13 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
     /** The connection that was kept; without one, a new one, as {@link Database#connect} opens it. */
     @Override
     public synchronized Connection getConnection() throws SQLException {
-        Connection connection = kept == null ? Database.connect(environment) : kept;
+        Connection connection = kept;
         kept = null;
-        return connection;
+        if (connection != null && !connection.isValid(VALID_WITHIN)) { // it broke, or the server or a proxy closed it
+            JdbcUtils.closeConnection(connection);
+            connection = null;
+        }
+        return connection == null ? Database.connect(environment) : connection;
     }
 
     /** @throws UnsupportedOperationException always: the settings say who connects */
@@ -36,7 +44,7 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
         throw new UnsupportedOperationException();
     }
 
-    /** Seconds. A pool that is closed waits so long for a connection that is being opened, which nobody would close otherwise. */
+    /** In seconds. A pool that closes waits this long for a connection that is still being opened; otherwise nobody would close that one. */
     @Override
     public int getLoginTimeout() {
         return loginTimeout;

@@ -38,7 +38,7 @@ public final class Schema {
     /** Flyway's table. Its default name is an application's, whose migrations {@code repair} would take for ours. */
     static final String HISTORY = "wx_token_schema_history";
 
-    /** Up to here a schema comes that was made before there was a {@value #HISTORY}: whoever kept that version has {@link #LAST_COLUMN}. */
+    /** The version of a schema that is complete and was made before {@value #HISTORY} existed. */
     private static final String VERSION_WITHOUT_HISTORY = "5";
 
     private static final String LAST_COLUMN = "forced_count";
@@ -52,26 +52,54 @@ public final class Schema {
     private Schema() {
     }
 
-    /** All migrations were applied, and none failed: there is nothing for Flyway to do. */
-    public static boolean isComplete(Connection connection) throws SQLException {
+    /** How far the schema is. */
+    public enum State {
+
+        /** The rows are not as a run needs them. */
+        UNREADY,
+
+        /** The rows are, and migrations are missing that came later. */
+        BEHIND,
+
+        /** All migrations were applied, and none failed: there is nothing for Flyway to do. */
+        COMPLETE
+    }
+
+    /**
+     * The state of a schema whose {@code wx_token} has all columns. Whatever keeps this user from reading {@value #HISTORY} keeps
+     * no row from being refreshed.
+     */
+    public static State state(Connection connection) {
         try {
             Map<String, Boolean> applied = applied(connection);
-            return Boolean.TRUE.equals(applied.get(VERSION)) && !applied.containsValue(false);
+            return Boolean.TRUE.equals(applied.get(VERSION)) && !applied.containsValue(false) ? State.COMPLETE
+                    : Boolean.TRUE.equals(applied.get(VERSION_WITHOUT_HISTORY)) ? State.BEHIND : State.UNREADY;
         }
-        catch (SQLException e) {
-            if (Database.lacksSchema(e) || Database.denies(e)) {
-                return false;
+        catch (SQLException noHistory) {
+            try {
+                return valuesAreStillToBeAdopted(connection) ? State.UNREADY : State.BEHIND;
             }
-            throw e;
+            catch (SQLException e) {
+                return State.BEHIND;
+            }
+        }
+    }
+
+    /** V3 has run, and V5 has not: no value has a fingerprint yet. */
+    private static boolean valuesAreStillToBeAdopted(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery(
+                "SELECT COUNT(CASE WHEN `value` <> '' THEN 1 END), COUNT(CASE WHEN fingerprint <> '' THEN 1 END) FROM wx_token")) {
+            row.next();
+            return row.getInt(1) > 0 && row.getInt(2) == 0;
         }
     }
 
     /** Versions, and whether they were applied with success. Rows without a version are Flyway's own marks. */
     private static Map<String, Boolean> applied(Connection connection) throws SQLException {
-        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery("SELECT version, success FROM " + HISTORY + " WHERE version IS NOT NULL")) {
+        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery("SELECT version, CASE WHEN success THEN 1 ELSE 0 END FROM " + HISTORY + " WHERE version IS NOT NULL")) {
             Map<String, Boolean> applied = new HashMap<>();
             while (row.next()) {
-                applied.merge(row.getString(1), row.getBoolean(2), Boolean::logicalAnd);
+                applied.merge(row.getString(1), row.getInt(2) == 1, Boolean::logicalAnd);
             }
             return applied;
         }
@@ -89,14 +117,14 @@ public final class Schema {
      */
     public static String migrate(Environment environment) throws SQLException {
         String url = Settings.databaseUrl(environment);
-        String version = versionBefore(environment);
+        Before before = before(environment);
         Flyway flyway = Flyway.configure()
             .dataSource(new RunDatabase(environment))
             .table(HISTORY)
             .locations("classpath:db/migration/" + (Database.isMySql(url) ? "mysql" : "h2"))
             .baselineOnMigrate(true) // the schema is an application's, and so not empty
-            .baselineVersion(version)
-            // Of the session alone: the migrations and Flyway's repair have statements that name no key.
+            .baselineVersion(before.version())
+            // In Flyway's sessions alone: some migrations, and Flyway's repair, update without naming a key.
             .initSql(Database.isMySql(url) ? "SET SESSION sql_safe_updates = 0" : null)
             .load();
         try {
@@ -105,32 +133,49 @@ public final class Schema {
         }
         catch (FlywayException e) {
             if (NestedExceptionUtils.getRootCause(e) instanceof SQLException cause && Database.denies(cause)) {
-                throw new UnusableSchemaException("the schema is " + (version.equals("0") ? "not there" : "at version " + version)
-                        + ", this program needs version " + VERSION + ": run wx-token migrate as a user that may change tables, and then"
-                        + " config/mysql/grants.sql if this user has only the rights that it gives (" + cause.getMessage().lines().findFirst().orElse("") + ")");
+                throw new UnusableSchemaException("the schema is " + (before.version().equals("0") ? "not there" : "at version " + before.version())
+                        + (before.seen() ? "" : ", as far as this user may see") + ", this program needs version " + VERSION
+                        + ": run wx-token migrate as a user that may change tables, and then config/mysql/grants.sql if this user has only the"
+                        + " rights that it gives (" + cause.getMessage().lines().findFirst().orElse("") + ")");
             }
             throw e;
         }
     }
 
     /**
-     * What the schema is at, as far as this user may see. Where there is no {@value #HISTORY} yet, the baseline that it begins
-     * with: 5 when {@code wx_token} has all columns of that version, as V5 must not take a value that another program wrote since
-     * for one that was adopted; else 0, and V1 adopts a table that was made by hand.
+     * What the schema is at before a migration.
+     *
+     * @param version the newest that was applied; where there is no {@value #HISTORY} yet, the baseline that it begins with: 5 when
+     * {@code wx_token} has all that this version gave it, as V5 must not take a value that another program wrote since for one that
+     * was adopted; else 0, and V1 adopts a table that was made by hand
+     * @param seen there is a {@value #HISTORY}, and this user may read it
      */
-    private static String versionBefore(Environment environment) throws SQLException {
-        try (Connection connection = Database.connect(environment)) {
+    private record Before(String version, boolean seen) {
+    }
+
+    /**
+     * Looks whether the tables that have our names are ours.
+     *
+     * @throws UnusableSchemaException when one is something else
+     * @throws SQLException when the database can't be reached
+     */
+    public static void check(Environment environment) throws SQLException {
+        before(environment);
+    }
+
+    private static Before before(Environment environment) throws SQLException {
+        try (Connection connection = Database.connectToRead(environment)) {
             Map<String, Integer> columns = columns(connection, "wx_token"); // before the history, which a node that migrates makes first
             Map<String, Integer> history = columns(connection, HISTORY);
             if (!history.isEmpty()) {
                 if (!history.keySet().containsAll(Set.of("installed_rank", "version", "script", "checksum", "success"))) {
                     throw somethingElse(HISTORY, "it is no schema history of Flyway's");
                 }
-                return applied(connection).entrySet().stream().filter(Map.Entry::getValue).map(Map.Entry::getKey)
-                    .max(Comparator.comparing(MigrationVersion::fromVersion)).orElse("0");
+                return new Before(applied(connection).entrySet().stream().filter(Map.Entry::getValue).map(Map.Entry::getKey)
+                    .max(Comparator.comparing(MigrationVersion::fromVersion)).orElse("0"), true);
             }
             if (columns.isEmpty()) {
-                return "0";
+                return new Before("0", true);
             }
             String missing = Stream.of("id", "type", "expire", "value").filter(column -> !columns.containsKey(column)).collect(Collectors.joining(", "));
             if (!missing.isEmpty()) {
@@ -146,7 +191,13 @@ public final class Schema {
                     throw somethingElse("wx_token", "it is a view");
                 }
             }
-            return columns.containsKey(LAST_COLUMN) ? VERSION_WITHOUT_HISTORY : "0";
+            return columns.containsKey(LAST_COLUMN) && !valuesAreStillToBeAdopted(connection) ? new Before(VERSION_WITHOUT_HISTORY, false) : new Before("0", true);
+        }
+        catch (SQLException e) {
+            if (Database.lacksSchema(e)) { // a file of H2's that is not there yet
+                return new Before("0", true);
+            }
+            throw e;
         }
     }
 

@@ -22,11 +22,12 @@ import org.springframework.dao.DataAccessException;
 import org.springframework.jdbc.core.SqlParameterValue;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
+import io.wxtoken.database.Database;
 import io.wxtoken.token.RefreshEvent;
 
 /**
- * Every statement on {@code wx_token_history}. Events are written when {@value #BATCH} have come, and at the end of the run, in
- * one statement. What can't be written is a warning, once in a run, and the run goes on.
+ * Every statement on {@code wx_token_history}. Events are written when {@value #BATCH} have come, or when one has waited for a
+ * while, and at the end of the run, many in one statement. What can't be written is a warning, once in a run, and the run goes on.
  * <p>
  * The table is bounded by what is written to it: a run that wrote n rows deletes, with a probability of n in {@value #EVERY}, up to
  * 2 n of the oldest, or twice {@value #EVERY}, if they are older than {@code wx.history.keep}. So a backlog melts, whatever the number
@@ -38,8 +39,13 @@ public final class RefreshHistory implements Consumer<RefreshEvent> {
 
     private static final int BATCH = 100;
 
+    /** A run that is killed tells no more than this of what it did. */
+    private static final Duration LONGEST_WAIT = Duration.ofSeconds(2);
+
     /** Rows that one statement deletes at most: a cluster has to agree on each statement as a whole. */
     private static final int BITE = 1000;
+
+    private static final String COLUMNS = "run, app_id, type, outcome, reason, fingerprint_before, fingerprint_after, errcode, detail, recorded_at";
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
@@ -49,25 +55,37 @@ public final class RefreshHistory implements Consumer<RefreshEvent> {
 
     private final Duration keep;
 
-    private final List<RefreshEvent> pending = new ArrayList<>();
+    private final List<Pending> pending = new ArrayList<>();
 
-    private boolean broken;
+    private boolean off;
 
     private int written;
 
-    /** @param run the run that writes, as in {@code claimed_by} */
-    public RefreshHistory(DataSource dataSource, String run, Duration keep) {
+    /** @param since {@link System#nanoTime()} of the event */
+    private record Pending(RefreshEvent event, long since) {
+
+        Duration age() {
+            return Duration.ofNanos(System.nanoTime() - since);
+        }
+    }
+
+    /**
+     * @param run the run that writes, as in {@code claimed_by}
+     * @param there false when the table is still to be made: then nothing is written
+     */
+    public RefreshHistory(DataSource dataSource, String run, Duration keep, boolean there) {
         this.jdbc = JdbcClient.create(dataSource);
         this.run = run;
         this.keep = keep;
+        this.off = !there;
     }
 
     @Override
     public void accept(RefreshEvent event) {
-        List<RefreshEvent> full = List.of();
+        List<Pending> full = List.of();
         synchronized (this) {
-            pending.add(event);
-            if (pending.size() >= BATCH) {
+            pending.add(new Pending(event, System.nanoTime()));
+            if (pending.size() >= BATCH || pending.get(0).age().compareTo(LONGEST_WAIT) > 0) {
                 full = taken();
             }
         }
@@ -76,7 +94,7 @@ public final class RefreshHistory implements Consumer<RefreshEvent> {
 
     /** At the end of the run: writes what is left, and deletes what is too old, now and then. Never throws. */
     public void finish() {
-        List<RefreshEvent> rest;
+        List<Pending> rest;
         synchronized (this) {
             rest = taken();
         }
@@ -86,25 +104,25 @@ public final class RefreshHistory implements Consumer<RefreshEvent> {
         }
     }
 
-    private List<RefreshEvent> taken() {
-        List<RefreshEvent> taken = broken ? List.of() : List.copyOf(pending);
+    private List<Pending> taken() {
+        List<Pending> taken = off ? List.of() : List.copyOf(pending);
         pending.clear();
         return taken;
     }
 
-    private void write(List<RefreshEvent> events) {
+    private void write(List<Pending> events) {
         if (events.isEmpty()) {
             return;
         }
         List<Object> values = new ArrayList<>();
-        for (RefreshEvent event : events) {
+        for (Pending one : events) {
+            RefreshEvent event = one.event();
             Collections.addAll(values, run, event.appId(), event.type(), event.kind().toString(), event.reason(), event.fingerprintBefore(),
-                    event.fingerprintAfter(), new SqlParameterValue(Types.INTEGER, event.errcode()), fit(event.detail()));
+                    event.fingerprintAfter(), new SqlParameterValue(Types.INTEGER, event.errcode()), fit(event.detail()), one.age().toSeconds());
         }
         try {
-            jdbc.sql("""
-                    INSERT INTO wx_token_history (recorded_at, run, app_id, type, outcome, reason, fingerprint_before, fingerprint_after, errcode, detail)
-                    VALUES\s""" + String.join(", ", Collections.nCopies(events.size(), "(UNIX_TIMESTAMP(), ?, ?, ?, ?, ?, ?, ?, ?, ?)")))
+            jdbc.sql("INSERT INTO wx_token_history (" + COLUMNS + ") VALUES "
+                    + String.join(", ", Collections.nCopies(events.size(), "(?, ?, ?, ?, ?, ?, ?, ?, ?, UNIX_TIMESTAMP() - ?)")))
                 .params(values).update();
             synchronized (this) {
                 written += events.size();
@@ -112,13 +130,22 @@ public final class RefreshHistory implements Consumer<RefreshEvent> {
         }
         catch (DataAccessException e) {
             log.debug("stack trace", e);
-            log.warn("wx_token_history can't be written ({}): what this run did is not recorded there, and no row is the worse for it. Run wx-token"
-                    + " migrate, and then config/mysql/grants.sql; if another program has a table of this name, it must be renamed",
-                    String.valueOf(NestedExceptionUtils.getMostSpecificCause(e).getMessage()).lines().findFirst().orElse(""));
             synchronized (this) {
-                broken = true;
+                if (!off) {
+                    off = true;
+                    log.warn("wx_token_history can't be written: what this run did is not recorded there, and no row is the worse for it{}", advice(e));
+                }
             }
         }
+    }
+
+    private static String advice(DataAccessException e) {
+        if (!(NestedExceptionUtils.getMostSpecificCause(e) instanceof SQLException cause)) {
+            return "";
+        }
+        String said = " (" + String.valueOf(cause.getMessage()).lines().findFirst().orElse("").replace("; SQL statement:", "") + ")";
+        return said + (Database.denies(cause) ? ". Run config/mysql/grants.sql" : Database.lacksSchema(cause) ? ". If another program has a table of this"
+                + " name, rename that; then drop wx_token_schema_history, and the next run, or wx-token migrate, makes what is missing" : "");
     }
 
     private static String fit(String detail) {
@@ -159,7 +186,7 @@ public final class RefreshHistory implements Consumer<RefreshEvent> {
      * @throws SQLException when there is no such table, this user may not read it, or the database can't be reached
      */
     public static List<Entry> read(Connection connection, String appId, int last) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement("SELECT * FROM wx_token_history" + (appId == null ? "" : " WHERE app_id = ?")
+        try (PreparedStatement statement = connection.prepareStatement("SELECT id, " + COLUMNS + " FROM wx_token_history" + (appId == null ? "" : " WHERE app_id = ?")
                 + " ORDER BY id DESC LIMIT " + last)) {
             if (appId != null) {
                 statement.setString(1, appId);

@@ -20,12 +20,13 @@ import io.wxtoken.token.TokenRows;
  * Flyway and no job, and nothing is written. One connection and one statement, or two when something is due; the job then goes
  * on from these rows, over the same connection.
  *
+ * @param schema not looked at when nothing is due, and then taken for complete
  * @param readable the table was there, with all columns, and this user may read it; else there are no rows
  * @param all rows of the table, by id
  * @param rows of the configured accounts; a missing one is null
  * @param readAt {@link System#nanoTime()} before they were read
  */
-public record Look(boolean nothingDue, boolean schemaComplete, boolean readable, List<TokenRow> all, Map<TokenRows.Key, TokenRow> rows, long readAt) {
+public record Look(boolean nothingDue, Schema.State schema, boolean readable, List<TokenRow> all, Map<TokenRows.Key, TokenRow> rows, long readAt) {
 
     /** @throws SQLException when the database can't be reached, or refuses */
     public static Look at(RunDatabase database, WxProperties wx, RefreshRun.Options options) throws SQLException {
@@ -40,12 +41,12 @@ public record Look(boolean nothingDue, boolean schemaComplete, boolean readable,
             boolean nothingDue = !options.force() && accounts.stream()
                 .filter(account -> options.appId() == null || account.appId().equals(options.appId()))
                 .allMatch(account -> due.nothing(account, rows));
-            return new Look(nothingDue, nothingDue || Schema.isComplete(connection), true, all, rows, readAt);
+            return new Look(nothingDue, nothingDue ? Schema.State.COMPLETE : Schema.state(connection), true, all, rows, readAt);
         }
         catch (SQLException e) {
             database.close();
             if (Database.lacksSchema(e) || Database.denies(e)) { // Flyway has not been here, or not with this version
-                return new Look(false, false, false, List.of(), Map.of(), System.nanoTime());
+                return new Look(false, Schema.State.UNREADY, false, List.of(), Map.of(), System.nanoTime());
             }
             throw e;
         }

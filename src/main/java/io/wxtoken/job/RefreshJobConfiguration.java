@@ -16,6 +16,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.task.SyncTaskExecutor;
 
+import io.wxtoken.database.Schema;
 import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
@@ -53,8 +54,8 @@ public class RefreshJobConfiguration {
     }
 
     @Bean
-    RefreshHistory refreshHistory(DataSource dataSource, Node me, WxProperties wx) {
-        return new RefreshHistory(dataSource, me.run(), wx.history().keep());
+    RefreshHistory refreshHistory(DataSource dataSource, Node me, WxProperties wx, Look look) {
+        return new RefreshHistory(dataSource, me.run(), wx.history().keep(), look.schema() == Schema.State.COMPLETE);
     }
 
     @Bean
@@ -64,12 +65,10 @@ public class RefreshJobConfiguration {
     }
 
     /** The step's transaction is none: a transaction on the database, open while WeChat is asked, would break the protocol. */
-    /** The step's transaction is none: a transaction on the database, open while WeChat is asked, would break the protocol. */
     @Bean
-    Step refreshStep(JobRepository repository, WxProperties wx, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher,
-            RefreshHistory history) {
+    Step refreshStep(JobRepository repository, WxProperties wx, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher) {
         return new StepBuilder("refresh", repository)
-            .tasklet(new RefreshTasklet(wx.allAccounts(), wx.refresh().concurrency(), options, look, rows, refresher, history),
+            .tasklet(new RefreshTasklet(wx.allAccounts(), wx.refresh().concurrency(), options, look, rows, refresher),
                     new ResourcelessTransactionManager())
             .build();
     }
@@ -85,7 +84,7 @@ public class RefreshJobConfiguration {
     }
 
     @Bean
-    RefreshRun refreshRun(JobOperator operator, Job refreshJob, Node me) {
-        return new RefreshRun(operator, refreshJob, me);
+    RefreshRun refreshRun(JobOperator operator, Job refreshJob) {
+        return new RefreshRun(operator, refreshJob);
     }
 }

@@ -7,13 +7,12 @@ import org.springframework.batch.core.ExitStatus;
 import org.springframework.batch.core.job.Job;
 import org.springframework.batch.core.job.JobExecution;
 import org.springframework.batch.core.job.JobExecutionException;
-import org.springframework.batch.core.job.parameters.JobParametersBuilder;
+import org.springframework.batch.core.job.parameters.JobParameters;
 import org.springframework.batch.core.launch.JobOperator;
 
 import io.wxtoken.ExitCode;
-import io.wxtoken.token.Node;
 
-/** One run of the job, under a name that no other run has. */
+/** One run of the job. */
 public final class RefreshRun {
 
     /**
@@ -32,12 +31,9 @@ public final class RefreshRun {
 
     private final Job job;
 
-    private final Node me;
-
-    RefreshRun(JobOperator operator, Job job, Node me) {
+    RefreshRun(JobOperator operator, Job job) {
         this.operator = operator;
         this.job = job;
-        this.me = me;
     }
 
     /**
@@ -46,7 +42,7 @@ public final class RefreshRun {
      * @throws RuntimeException what made it fail as a whole, such as the database
      */
     public ExitCode run() throws JobExecutionException {
-        JobExecution execution = operator.start(job, new JobParametersBuilder().addString("run", me.run()).toJobParameters());
+        JobExecution execution = operator.start(job, new JobParameters());
         if (execution.getStatus() == BatchStatus.STOPPED) {
             return ExitCode.STOPPED;
         }

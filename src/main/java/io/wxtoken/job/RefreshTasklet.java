@@ -26,7 +26,6 @@ import org.springframework.core.NestedExceptionUtils;
 import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
-import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.Account;
 import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.Outcome;
@@ -57,17 +56,13 @@ final class RefreshTasklet implements Tasklet {
 
     private final AccountRefresher refresher;
 
-    private final RefreshHistory history;
-
-    RefreshTasklet(List<Account> accounts, int concurrency, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher,
-            RefreshHistory history) {
+    RefreshTasklet(List<Account> accounts, int concurrency, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher) {
         this.accounts = accounts;
         this.concurrency = concurrency;
         this.options = options;
         this.look = look;
         this.rows = rows;
         this.refresher = refresher;
-        this.history = history;
     }
 
     @Override
@@ -90,8 +85,8 @@ final class RefreshTasklet implements Tasklet {
     }
 
     /**
-     * All on the workers' threads: to the step's own thread Spring's JDBC gives a connection until the step's transaction, which is
-     * none here, ends, and the pool may have only that one.
+     * Everything runs on the workers' threads. On the step's own thread Spring's JDBC would hold a connection until the step ends,
+     * and the pool may have only that one.
      */
     private List<Result> refresh(List<Account> mine) throws InterruptedException {
         // Nodes that start together would else race for the same row, one after the other.
@@ -108,7 +103,6 @@ final class RefreshTasklet implements Tasklet {
             for (Future<List<Result>> future : futures) {
                 results.addAll(result(future));
             }
-            result(workers.submit(history::finish));
             return results;
         }
         finally {
@@ -130,7 +124,7 @@ final class RefreshTasklet implements Tasklet {
 
     /** The rows that the run looked at, if that was a moment ago (each claim checks them again); else as they are now. */
     private Known known(List<Account> mine) {
-        boolean current = look.readable() && System.nanoTime() - look.readAt() < STALE.toNanos();
+        boolean current = look.readable() && !options.force() && System.nanoTime() - look.readAt() < STALE.toNanos();
         long readAt = current ? look.readAt() : System.nanoTime();
         List<TokenRow> all = current ? look.all() : rows.readAll();
         Map<TokenRows.Key, TokenRow> known = rows.findOrAdd(all, mine, AccountRefresher::types);

@@ -22,10 +22,10 @@ public final class StatusText {
     private StatusText() {
     }
 
-    /** Names as in the table wx_token, times as ISO 8601 in UTC. */
-    public static String json(Object status) {
+    /** A status, or the history's entries: names as in the tables, times as ISO 8601 in UTC. */
+    public static String json(Object value) {
         return JsonMapper.builder().propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE).enable(SerializationFeature.INDENT_OUTPUT)
-            .build().writeValueAsString(status);
+            .build().writeValueAsString(value);
     }
 
     /** @param ansi whether, and how, to colour */

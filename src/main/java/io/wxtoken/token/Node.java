@@ -9,7 +9,7 @@ import java.util.UUID;
  *
  * @param host its name, at most 40 characters
  * @param run names this process and no other, at most 64 characters: host, process id, and 8 random digits, as process ids
- * come again. It stands in {@code claimed_by} and is the job's only parameter.
+ * come again. It stands in {@code claimed_by}, and in {@code wx_token_history}.
  */
 public record Node(String host, String run) {
 

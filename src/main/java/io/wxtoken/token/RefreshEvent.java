@@ -2,8 +2,6 @@ package io.wxtoken.token;
 
 import java.util.Locale;
 
-import io.wxtoken.wechat.ErrorCode;
-
 /**
  * A refresh of a row, or a change of its failure. A failure that repeats is no event, and neither is a run that leaves the row
  * as it is.
@@ -30,7 +28,10 @@ public record RefreshEvent(String appId, String type, Kind kind, String reason, 
         /** WeChat answers again, with the value that the row already has. */
         RECOVERED,
 
-        /** A value was fetched and not published, as another run or program had taken the row over; a refresh is requested. */
+        /**
+         * A value was fetched and not published, as another run or program had taken the row over, or nobody knows whether it was, as
+         * the database failed; a refresh is requested.
+         */
         FENCED,
 
         /** {@code wx-token fetch} fetched a value beside the row, which kills the row's; a refresh is requested. */
@@ -52,9 +53,8 @@ public record RefreshEvent(String appId, String type, Kind kind, String reason, 
         return new RefreshEvent(appId, seen.type(), Kind.FETCHED, "wx-token fetch", fingerprint(seen.value()), fingerprint(value), null, "");
     }
 
-    static RefreshEvent failed(String appId, TokenRow seen, Verdict why, String text) {
-        return new RefreshEvent(appId, seen.type(), Kind.FAILED, why.reason(), fingerprint(seen.value()), fingerprint(seen.value()),
-                ErrorCode.codeIn(text).orElse(null), text);
+    static RefreshEvent failed(String appId, TokenRow seen, Verdict why, Integer errcode, String text) {
+        return new RefreshEvent(appId, seen.type(), Kind.FAILED, why.reason(), fingerprint(seen.value()), fingerprint(seen.value()), errcode, text);
     }
 
     private static String fingerprint(String value) {

@@ -103,7 +103,7 @@ public final class Refresher {
             if (leaseLeft(begun).compareTo(requestTimeout) < 0) {
                 String text = "paused for too long after the claim";
                 giveBackUnasked(claim, text);
-                tellFailure(row, source, verdict, text);
+                tellFailure(row, source, verdict, null, text);
                 return new Result(row, Outcome.FAILED, "paused for " + since(begun).toSeconds()
                         + " s after the claim, too long to fetch within wx.refresh.lease; the next run goes on", ExitCode.RETRY);
             }
@@ -122,7 +122,7 @@ public final class Refresher {
             }
             Source.Times times = source.times(row, given);
             long age = since(asked).toSeconds();
-            if (publish(claim, source, given, times.obtainedAgo() + age, times.timeLeft() - age)) {
+            if (publish(claim, source, verdict, given, times.obtainedAgo() + age, times.timeLeft() - age)) {
                 return published(row, source, given, times.obtainedAgo() + age, times.timeLeft() - age, verdict);
             }
             Meters.fencedPublish(source.appId(), row.type());
@@ -164,9 +164,15 @@ public final class Refresher {
                         ErrorCode.in(row.lastError()).map(error -> error.kind().exitCode()).orElse(ExitCode.RETRY));
     }
 
-    private boolean publish(Claim claim, Source source, Answer.Issued given, long obtainedAgo, long timeLeft) {
+    private boolean publish(Claim claim, Source source, Verdict why, Answer.Issued given, long obtainedAgo, long timeLeft) {
         boolean more = given.value().equals(claim.seen().value()) || timeLeft <= settings.before().toSeconds();
-        return stillOurs(claim, () -> rows.publish(claim, source.appId(), given.value(), obtainedAgo, timeLeft, spacing(more)));
+        try {
+            return stillOurs(claim, () -> rows.publish(claim, source.appId(), given.value(), obtainedAgo, timeLeft, spacing(more)));
+        }
+        catch (DataAccessException e) {
+            listener.accept(RefreshEvent.of(source.appId(), claim.seen(), RefreshEvent.Kind.FENCED, why, given.value()));
+            throw e;
+        }
     }
 
     private boolean stillOurs(Claim claim, BooleanSupplier statement) {
@@ -223,38 +229,38 @@ public final class Refresher {
             String text = ErrorCode.text(refused);
             giveBack(claim, row.failures() + 1, error.holdFor(row.now(), row.failures() + 1),
                     error.concernsOneNode() ? me.as(source.appId()) : "", text);
-            tellFailure(row, source, verdict, text);
+            tellFailure(row, source, verdict, refused.errcode(), text);
             return new Result(row, Outcome.FAILED, text, error.kind().exitCode());
         }
         if (answer instanceof Answer.TokenDead dead) {
             String text = "the access_token is dead (errcode " + dead.errcode() + ", " + dead.errmsg() + ")";
             giveBackUnasked(claim, text);
-            tellFailure(row, source, verdict, text);
+            tellFailure(row, source, verdict, dead.errcode(), text);
             return new Result(row, Outcome.FAILED, text, ExitCode.RETRY);
         }
         Answer.Unknown unknown = (Answer.Unknown) answer;
         if (unknown.reach() == Reach.NOT_SENT) {
             giveBackUnasked(claim, unknown.reason());
-            tellFailure(row, source, verdict, unknown.reason());
+            tellFailure(row, source, verdict, null, unknown.reason());
             return new Result(row, Outcome.FAILED, unknown.reason() + "; the next run tries again", ExitCode.RETRY);
         }
         if (!stillOurs(claim, () -> rows.leaveToLapse(claim, unknown.reason()))) {
             rows.requestAfterFence(row.id());
         }
-        tellFailure(row, source, verdict, unknown.reason());
+        tellFailure(row, source, verdict, null, unknown.reason());
         return new Result(row, Outcome.FAILED, unknown.reason() + "; a run tries again after "
                 + (settings.lease().toSeconds() + ErrorCode.backOff(row.failures() + 1)) + " s", ExitCode.RETRY);
     }
 
     /**
-     * A failure that goes on is told once. With an errcode that is what it is by: WeChat's message has a request id in it, or the
-     * address of the node that asked.
+     * Tells a failure, unless it is the same as the one before. An errcode says what it is: WeChat's message has a request id in it,
+     * or the address of the node that asked.
      */
-    private void tellFailure(TokenRow row, Source source, Verdict verdict, String text) {
-        Optional<Integer> errcode = ErrorCode.codeIn(text);
-        boolean goesOn = row.failures() > 0 && (errcode.isPresent() ? ErrorCode.codeIn(row.lastError()).equals(errcode) : row.lastError().equals(text));
+    private void tellFailure(TokenRow row, Source source, Verdict verdict, Integer errcode, String text) {
+        boolean goesOn = row.failures() > 0 && (errcode == null ? row.lastError().equals(TokenRows.fit(text))
+                : ErrorCode.codeIn(row.lastError()).equals(Optional.of(errcode)));
         if (!goesOn) {
-            listener.accept(RefreshEvent.failed(source.appId(), row, verdict, text));
+            listener.accept(RefreshEvent.failed(source.appId(), row, verdict, errcode, text));
         }
     }
 

@@ -282,7 +282,8 @@ public class TokenRows {
             .update());
     }
 
-    private static String fit(String error) {
+    /** As much of it as {@code last_error} holds. */
+    static String fit(String error) {
         return error.length() <= 255 ? error : error.substring(0, 254) + "…";
     }
 

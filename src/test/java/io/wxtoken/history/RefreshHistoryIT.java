@@ -1,7 +1,7 @@
 package io.wxtoken.history;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.within;
 
 import java.sql.Connection;
 import java.time.Duration;
@@ -13,7 +13,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.slf4j.LoggerFactory;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.RefreshEvent;
 
@@ -40,7 +45,7 @@ class RefreshHistoryIT {
     }
 
     private RefreshHistory history() {
-        return new RefreshHistory(database.dataSource(), "node1-4711-0f3a9c21", Duration.ofDays(7));
+        return new RefreshHistory(database.dataSource(), "node1-4711-0f3a9c21", Duration.ofDays(7), true);
     }
 
     private static RefreshEvent event(String appId, String detail) {
@@ -73,7 +78,7 @@ class RefreshHistoryIT {
             assertThat(entry.fingerprintAfter()).isEqualTo("a".repeat(64));
             assertThat(entry.errcode()).isEqualTo(40164);
             assertThat(entry.detail()).hasSize(255).endsWith("…");
-            assertThat(entry.recordedAt().getEpochSecond()).isCloseTo(System.currentTimeMillis() / 1000, org.assertj.core.data.Offset.offset(60L));
+            assertThat(entry.recordedAt().getEpochSecond()).isCloseTo(System.currentTimeMillis() / 1000, within(60L));
         });
         assertThat(entries.get(1).errcode()).isNull();
         assertThat(read("wx2", 10)).hasSize(1);
@@ -123,18 +128,44 @@ class RefreshHistoryIT {
     @Test
     void aTableThatIsGoneIsAWarningAndNoMore() {
         database.jdbc().sql("ALTER TABLE wx_token_history RENAME TO gone").update();
+        Logger logger = (Logger) LoggerFactory.getLogger("io.wxtoken");
+        ListAppender<ILoggingEvent> said = new ListAppender<>();
+        said.start();
+        Level level = logger.getLevel();
+        logger.setLevel(Level.WARN);
+        logger.addAppender(said);
         try {
-            assertThatCode(() -> {
-                for (int i = 0; i < 250; i++) {
-                    history.accept(event("wx" + i, ""));
-                }
-                history.finish();
-                history.clean(10);
-            }).doesNotThrowAnyException();
+            for (int i = 0; i < 250; i++) {
+                history.accept(event("wx" + i, ""));
+            }
+            history.finish();
+            history.clean(10);
         }
         finally {
+            logger.detachAppender(said);
+            logger.setLevel(level);
             database.jdbc().sql("ALTER TABLE gone RENAME TO wx_token_history").update();
         }
+        assertThat(said.list).filteredOn(event -> event.getLevel() == Level.WARN).singleElement()
+            .satisfies(event -> assertThat(event.getFormattedMessage()).contains("wx_token_history can't be written", "drop wx_token_schema_history"));
+        assertThat(rows()).isZero();
+    }
+
+    @Test
+    void whatHasWaitedIsWrittenBeforeTheRunEndsAndWithItsOwnTime() throws Exception {
+        history.accept(event("wx1", ""));
+        Thread.sleep(2100);
+        history.accept(event("wx2", ""));
+        assertThat(rows()).isEqualTo(2);
+        List<RefreshHistory.Entry> entries = read(null, 2);
+        assertThat(entries.get(0).recordedAt()).isBefore(entries.get(1).recordedAt());
+    }
+
+    @Test
+    void nothingIsWrittenToATableThatIsStillToBeMade() {
+        RefreshHistory later = new RefreshHistory(database.dataSource(), "run", Duration.ofDays(7), false);
+        later.accept(event("wx1", ""));
+        later.finish();
         assertThat(rows()).isZero();
     }
 }

@@ -235,6 +235,7 @@ class RowProtocolIT extends RowTest {
         assertThat(weChat.tokenCalls()).isEqualTo(7);
         run("b");
         assertThat(weChat.tokenCalls()).isEqualTo(8);
+        assertTold(RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.FAILED); // which goes on
     }
 
     @Test
@@ -242,6 +243,8 @@ class RowProtocolIT extends RowTest {
         weChat.next(new Fault.CutAfter());
         run("a");
         assertThat(weChat.tokenCalls()).isEqualTo(1);
+        assertTold(RefreshEvent.Kind.FAILED);
+        assertThat(events.get(0).detail()).contains("broke");
     }
 
     @Test
@@ -275,6 +278,7 @@ class RowProtocolIT extends RowTest {
         assertThat(paused.refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
         assertThat(weChat.requests()).isZero();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
+        assertTold(RefreshEvent.Kind.FAILED, RefreshEvent.Kind.REFRESHED);
     }
 
     @Test
@@ -346,6 +350,8 @@ class RowProtocolIT extends RowTest {
         assertThat(result.outcome()).isEqualTo(Outcome.FAILED);
         assertThat(weChat.requests()).isEqualTo(4);
         assertThat(row().refreshRequested()).isPositive();
+        assertTold(RefreshEvent.Kind.FENCED, RefreshEvent.Kind.FENCED, RefreshEvent.Kind.FENCED, RefreshEvent.Kind.FENCED);
+        assertThat(events.get(3).fingerprintAfter()).as("of the one that was fetched").isNotEqualTo(Fingerprint.of(row().value()));
     }
 
     @Test
@@ -383,6 +389,7 @@ class RowProtocolIT extends RowTest {
             .isInstanceOf(DataAccessResourceFailureException.class);
         assertThat(run("c").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
+        assertTold(RefreshEvent.Kind.FENCED, RefreshEvent.Kind.REFRESHED);
     }
 
     /** Whether WeChat refused the last attempt or its answer was lost: an attempt may have killed what b published. */

@@ -142,6 +142,10 @@ abstract class RowTest {
         assertThat(weChat.alive(row.value())).isTrue();
     }
 
+    void assertTold(RefreshEvent.Kind... kinds) {
+        assertThat(events).extracting(RefreshEvent::kind).containsExactly(kinds);
+    }
+
     static <T> List<T> together(int nodes, Callable<T> work) throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(nodes);
         try {

@@ -1,0 +1,50 @@
+package io.wxtoken.database;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.api.Test;
+
+import io.wxtoken.settings.Settings;
+import io.wxtoken.testing.TestDatabase;
+
+/** A run goes on over the connection that it looked with; one that broke meanwhile is replaced. */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#servers")
+class RunDatabaseIT {
+
+    @Parameter
+    TestDatabase server;
+
+    private static long id(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery("SELECT CONNECTION_ID()")) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+
+    @Test
+    void theKeptConnectionIsHandedOutOnceAndNotIfItBroke() throws SQLException {
+        try (RunDatabase database = new RunDatabase(Settings.environment(server.arguments().toArray(String[]::new)))) {
+            Connection first = database.getConnection();
+            long id = id(first);
+            database.keep(first);
+            assertThat(id(database.getConnection())).isEqualTo(id);
+            try (Connection second = database.getConnection()) {
+                assertThat(id(second)).isNotEqualTo(id);
+            }
+            database.keep(first);
+            server.jdbc().sql("KILL " + id).update();
+            try (Connection another = database.getConnection()) {
+                assertThat(id(another)).isNotEqualTo(id);
+            }
+        }
+    }
+}
