@@ -224,11 +224,13 @@ class GuestIT extends OnEachDatabase {
                 // The source's, with a live token, so that each migration has something to do.
                 "CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL, value varchar(600) NOT NULL, PRIMARY KEY (id)) ENGINE=MyISAM DEFAULT CHARSET=utf8",
                 "INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + (System.currentTimeMillis() / 1000 - 600) + "', '" + weChat.issueElsewhere() + "')");
-        String strict = "autocommit=0,sql_safe_updates=1" + (mySql ? ",sql_require_primary_key=1,binlog_format=STATEMENT" : ",binlog_format=STATEMENT");
+        String strict = "autocommit=0,sql_safe_updates=1,default_storage_engine=MyISAM" + (mySql ? ",sql_require_primary_key=1,binlog_format=STATEMENT" : ",binlog_format=STATEMENT");
         String url = database.url() + "&sessionVariables=" + strict;
         at(url).ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
         at(url, "refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
         assertThat(database.jdbc().sql("SELECT COUNT(*) FROM wx_token_history").query(Long.class).single()).isEqualTo(2);
+        assertThat(database.jdbc().sql("SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'wx\\_token%'")
+            .query(String.class).list()).containsExactly("InnoDB");
     }
 
     @Test

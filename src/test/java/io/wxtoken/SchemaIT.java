@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -106,6 +107,25 @@ class SchemaIT extends OnEachDatabase {
         database.jdbc().sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3000) + "', retry_after = 0 WHERE id = 1").update();
         assertThat(run()).isEqualTo(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", weChat.lastIssued()).containsEntry("app_id", StandIn.APP_ID);
+    }
+
+    /** Without a primary key, and with NULL where there is no value yet. */
+    @Test
+    void aTableMadeCarelesslyIsAdoptedToo() throws SQLException {
+        assumeFalse(database.isH2(), "nobody made a table by hand there");
+        boolean mariaDb = server.toString().equals("MariaDB"); // there a key is forced on InnoDB's tables, and on no others
+        try (var connection = database.dataSource().getConnection(); var statement = connection.createStatement()) {
+            statement.execute(mariaDb ? "DO 0" : "SET SESSION sql_require_primary_key = 0");
+            statement.execute("CREATE TABLE wx_token (id int NOT NULL, type varchar(20), expire varchar(16), value varchar(600)) ENGINE=MyISAM DEFAULT CHARSET=utf8");
+            statement.execute(mariaDb ? "DO 0" : "SET SESSION sql_require_primary_key = DEFAULT");
+        }
+        sql("INSERT INTO wx_token VALUES (1, 'access_token', '" + (System.currentTimeMillis() / 1000 - 600) + "', '" + adopted + "'), (2, 'jsapi_ticket', NULL, NULL)");
+        assertThat(run()).isEqualTo(ExitCode.OK);
+        assertThat(row(1)).containsEntry("value", adopted);
+        assertThat(row(2)).containsEntry("value", weChat.ticket("jsapi"));
+        assertThat(query("SELECT column_name FROM information_schema.key_column_usage WHERE table_schema = DATABASE() AND table_name = 'wx_token'"
+                + " AND constraint_name = 'PRIMARY'")).hasSize(1);
+        assertEngineAndCollation();
     }
 
     @Test

@@ -49,7 +49,7 @@ public final class Database {
         try {
             Connection connection = openInTurn(url, properties);
             if (isMySql(url)) {
-                autocommit(connection);
+                setUp(connection);
             }
             return connection;
         }
@@ -79,10 +79,14 @@ public final class Database {
         }
     }
 
-    /** With {@code useLocalSessionState} the driver takes it for granted, also on a server whose default is autocommit=0. */
-    private static void autocommit(Connection connection) throws SQLException {
+    /**
+     * For this session alone, whatever the server's defaults are: autocommit, which the driver takes for granted with
+     * {@code useLocalSessionState}; and no {@code sql_safe_updates}, as some migrations, and Flyway's repair, update without naming
+     * a key.
+     */
+    private static void setUp(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement()) {
-            statement.execute("SET autocommit=1");
+            statement.execute("SET autocommit=1, sql_safe_updates=0");
         }
         catch (SQLException e) {
             connection.close();

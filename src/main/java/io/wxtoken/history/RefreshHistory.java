@@ -140,10 +140,11 @@ public final class RefreshHistory implements Consumer<RefreshEvent> {
     }
 
     private static String advice(DataAccessException e) {
-        if (!(NestedExceptionUtils.getMostSpecificCause(e) instanceof SQLException cause)) {
-            return "";
+        Throwable why = NestedExceptionUtils.getMostSpecificCause(e);
+        String said = " (" + String.valueOf(why.getMessage()).lines().findFirst().orElse("").replace("; SQL statement:", "") + ")";
+        if (!(why instanceof SQLException cause)) {
+            return said;
         }
-        String said = " (" + String.valueOf(cause.getMessage()).lines().findFirst().orElse("").replace("; SQL statement:", "") + ")";
         return said + (Database.denies(cause) ? ". Run config/mysql/grants.sql" : Database.lacksSchema(cause) ? ". If another program has a table of this"
                 + " name, rename that; then drop wx_token_schema_history, and the next run, or wx-token migrate, makes what is missing" : "");
     }
