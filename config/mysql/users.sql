@@ -4,11 +4,17 @@
 --     SPRING_DATASOURCE_USERNAME=wx_migrator SPRING_DATASOURCE_PASSWORD=... ./wx-token migrate
 -- and then grant the other two their rights to them:
 --     mysql < config/mysql/grants.sql
--- For MySQL 9 and MariaDB 11. REQUIRE SSL: without TLS these users are refused.
 
-CREATE USER wx_migrator@'%' IDENTIFIED BY 'change-me-1' REQUIRE SSL;
-CREATE USER wx_token@'%'    IDENTIFIED BY 'change-me-2' REQUIRE SSL;
-CREATE USER wx_reader@'%'   IDENTIFIED BY 'change-me-3' REQUIRE SSL;
+CREATE USER wx_migrator@'%' IDENTIFIED BY 'change-me-1';
+CREATE USER wx_token@'%'    IDENTIFIED BY 'change-me-2';
+CREATE USER wx_reader@'%'   IDENTIFIED BY 'change-me-3';
 
 -- Makes and changes the tables, when you install or upgrade.
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON wx.* TO wx_migrator@'%';
+
+-- Without TLS these users are refused, from MySQL 5.7.6 and MariaDB 10.2 on (the first comment is read by MySQL alone, the second by
+-- MariaDB). Delete these lines where the server has no TLS, or none newer than 1.1, which Java refuses (MySQL 5.6 and 5.7, MariaDB 10.1
+-- and 10.2, as they were distributed).
+/*!50706 ALTER USER wx_migrator@'%' REQUIRE SSL *//*M!100200 ALTER USER wx_migrator@'%' REQUIRE SSL */;
+/*!50706 ALTER USER wx_token@'%'    REQUIRE SSL *//*M!100200 ALTER USER wx_token@'%'    REQUIRE SSL */;
+/*!50706 ALTER USER wx_reader@'%'   REQUIRE SSL *//*M!100200 ALTER USER wx_reader@'%'   REQUIRE SSL */;

@@ -3,6 +3,7 @@ package io.wxtoken;
 import java.nio.charset.CharacterCodingException;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -88,14 +89,19 @@ record Failure(ExitCode exitCode, List<String> lines) {
     private static Failure database(SQLException e, String url) {
         String state = String.valueOf(e.getSQLState());
         String what;
-        if (e.getErrorCode() == H2_IN_USE) {
+        Optional<String> meaning = Database.meaning(e);
+        if (meaning.isPresent()) {
+            what = meaning.get();
+        }
+        else if (e.getErrorCode() == H2_IN_USE) {
             what = "another process has the H2 file of " + url + " open: wait for it, or use MySQL (spring.datasource.url), which several nodes can share";
         }
         else if (state.startsWith("08")) {
             what = "can't reach the database at " + url + ", or it does not answer: check spring.datasource.url, the server and the network (" + firstLine(e) + ")";
         }
         else if (state.startsWith("28") || Database.denies(e)) {
-            what = "the database at " + url + " refuses: check spring.datasource.username, .password and the user's grants (" + firstLine(e) + ")";
+            what = "the database at " + url + " refuses: check spring.datasource.username, .password and the user's grants (" + firstLine(e) + ")"
+                    + (state.startsWith("28") ? "; a user made with REQUIRE SSL needs TLS, too" : "");
         }
         else if (state.startsWith("42S")) {
             what = "the database at " + url + " lacks a table or a column (" + firstLine(e) + "): restore it from a backup; or, when wx_token as"
@@ -107,7 +113,7 @@ record Failure(ExitCode exitCode, List<String> lines) {
         else {
             what = "the database at " + url + " failed: " + firstLine(e) + " (SQLState " + state + ", code " + e.getErrorCode() + ")";
         }
-        return new Failure(ExitCode.DATABASE, List.of(what));
+        return new Failure(Database.lostAConflict(e) ? ExitCode.RETRY : ExitCode.DATABASE, List.of(what));
     }
 
     /** A JDBC URL may carry a user and a password, before the host or among its properties. */

@@ -114,6 +114,11 @@ public final class WxToken {
         try (Connection connection = Database.connectToRead(environment)) {
             Status status = Status.read(connection, wx, Node.unique());
             System.out.print(json ? StatusText.json(status) + System.lineSeparator() : StatusText.table(status, Ansi.AUTO));
+            if (connection.isReadOnly()) {
+                tell(environment, Level.ERROR, List.of("these rows are a read-only server's, and may be old: no run can refresh them there. Name the server that takes"
+                        + " writes in spring.datasource.url, or all of them, as in jdbc:mysql://db1,db2,db3/wx"));
+                return ExitCode.DATABASE;
+            }
             return status.usable() ? ExitCode.OK : ExitCode.RETRY;
         }
         catch (SQLException e) {

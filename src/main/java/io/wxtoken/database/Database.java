@@ -1,10 +1,9 @@
 package io.wxtoken.database;
 
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 
@@ -12,7 +11,6 @@ import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.core.env.Environment;
 
-import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 
 /** The configured database: how it is connected to, and what its errors mean. */
@@ -27,11 +25,17 @@ public final class Database {
 
     private static final int H2_NO_SUCH_FILE = 90146;
 
-    /** MySQL's codes for a user who has as many connections as are allowed: to this user, or to each. */
-    private static final Set<Integer> USER_CONNECTIONS = Set.of(1226, 1203);
+    /**
+     * Another statement won, on this server or, in a cluster, on another one, and this one changed nothing: a deadlock or Galera's
+     * certification (1213), Group Replication's (3101), a lock that was waited for (1205), MariaDB's snapshot isolation (1020).
+     */
+    private static final Set<Integer> CONFLICT = Set.of(1213, 3101, 1205, 1020);
 
-    /** 3 s in all. */
-    private static final int ATTEMPTS = 15;
+    /** The server takes no writes: it is read-only (1290, 1836), or the session is (1792). */
+    private static final Set<Integer> READ_ONLY = Set.of(1290, 1836, 1792);
+
+    /** The same of a server that is not part of the majority of its cluster: Galera 1047; Group Replication 3100, 3796. */
+    private static final Set<Integer> NOT_IN_THE_MAJORITY = Set.of(1047, 3100, 3796);
 
     /** MySQL's codes for a right that is missing to a database, a table, a column or an operation, and H2's. */
     private static final Set<Integer> DENIED = Set.of(1044, 1142, 1143, 1227, 90096, 90040);
@@ -39,69 +43,18 @@ public final class Database {
     private Database() {
     }
 
-    /** A connection in autocommit, with a bound on every wait. */
-    public static Connection connect(Environment environment) throws SQLException {
-        String url = Settings.databaseUrl(environment);
-        return open(url, properties(environment, url));
-    }
-
-    private static Connection open(String url, Properties properties) throws SQLException {
-        try {
-            Connection connection = openInTurn(url, properties);
-            if (isMySql(url)) {
-                setUp(connection);
-            }
-            return connection;
-        }
-        catch (IllegalArgumentException e) { // Connector/J's, of a wrong %-escape; its text quotes it
-            throw new InvalidSettingsException("spring.datasource.url can't be read: check what stands behind each % in it");
-        }
-    }
-
-    /** A user may be allowed so few connections (max_user_connections) that another node's, or this run's last, must end first. */
-    private static Connection openInTurn(String url, Properties properties) throws SQLException {
-        for (int attempt = 1;; attempt++) {
-            try {
-                return DriverManager.getConnection(url, properties);
-            }
-            catch (SQLException e) {
-                if (attempt == ATTEMPTS || !USER_CONNECTIONS.contains(e.getErrorCode()) || !String.valueOf(e.getMessage()).contains("max_user_connections")) {
-                    throw e;
-                }
-                try {
-                    Thread.sleep(200);
-                }
-                catch (InterruptedException interrupted) {
-                    Thread.currentThread().interrupt();
-                    throw e;
-                }
-            }
-        }
-    }
-
     /**
-     * For this session alone, whatever the server's defaults are: autocommit, which the driver takes for granted with
-     * {@code useLocalSessionState}; and no {@code sql_safe_updates}, as some migrations, and Flyway's repair, update without naming
-     * a key.
+     * A connection in autocommit, with a bound on every wait, to a server that takes writes.
+     *
+     * @throws UnusableServerException when none does
      */
-    private static void setUp(Connection connection) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute("SET autocommit=1, sql_safe_updates=0");
-        }
-        catch (SQLException e) {
-            connection.close();
-            throw e;
-        }
+    public static Connection connect(Environment environment) throws SQLException {
+        return new Servers(environment).connect();
     }
 
-    /** As {@link #connect}, but a file of H2's that is not there is not made. */
+    /** As {@link #connect}, but a file of H2's that is not there is not made, and a read-only server does where there is no other: then the connection is read-only. */
     public static Connection connectToRead(Environment environment) throws SQLException {
-        String url = Settings.databaseUrl(environment);
-        Properties properties = properties(environment, url);
-        if (!isMySql(url)) {
-            properties.put("IFEXISTS", "TRUE");
-        }
-        return open(url, properties);
+        return new Servers(environment).toRead().connectToRead();
     }
 
     /** What the driver is to know beside the URL: user, password, and what the operator set for the pool's connections. */
@@ -142,5 +95,49 @@ public final class Database {
     /** The user has no right to do that; on MySQL also for a table that is not there, as a user without rights to it is not told. */
     public static boolean denies(SQLException e) {
         return DENIED.contains(e.getErrorCode());
+    }
+
+    /** The statement changed nothing, as another one won: see {@link #CONFLICT}. */
+    public static boolean lostAConflict(Throwable e) {
+        return code(e, CONFLICT);
+    }
+
+    /** The server is read-only, or not part of the majority of its cluster. */
+    public static boolean takesNoWrites(Throwable e) {
+        return code(e, NOT_IN_THE_MAJORITY) || code(e, READ_ONLY) && String.valueOf(root(e).getMessage()).matches("(?is).*read.only.*"); // 1290 has other reasons, too
+    }
+
+    /** The connection broke, or could not be made. */
+    public static boolean broken(Throwable e) {
+        return root(e) instanceof SQLException cause && String.valueOf(cause.getSQLState()).startsWith("08");
+    }
+
+    /** What an error of a replicated server means, and what to do; empty for other errors. */
+    public static Optional<String> meaning(Throwable e) {
+        String said = " (" + String.valueOf(root(e).getMessage()).lines().findFirst().orElse("") + ")";
+        if (root(e) instanceof UnusableServerException) {
+            return Optional.of("no server of spring.datasource.url takes writes" + said + ": name the one that does, or all of them, as in jdbc:mysql://db1,db2,db3/wx");
+        }
+        if (lostAConflict(e)) {
+            return Optional.of("other statements on this row won each time" + said + ": the next run goes on");
+        }
+        if (code(e, NOT_IN_THE_MAJORITY)) {
+            return Optional.of("this server is not part of the majority of its cluster" + said + ": bring it back, or name all members, as in jdbc:mysql://db1,db2,db3/wx");
+        }
+        return takesNoWrites(e) ? Optional.of("this server is read-only" + said + ": name the one that takes writes in spring.datasource.url, or all of them, as in"
+                + " jdbc:mysql://db1,db2,db3/wx") : Optional.empty();
+    }
+
+    private static boolean code(Throwable e, Set<Integer> codes) {
+        return root(e) instanceof SQLException cause && codes.contains(cause.getErrorCode());
+    }
+
+    /** The driver's own: the innermost exception of SQL, as what it has below may be one of the network's. */
+    private static Throwable root(Throwable e) {
+        Throwable root = e;
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            root = cause instanceof SQLException ? cause : root;
+        }
+        return root;
     }
 }

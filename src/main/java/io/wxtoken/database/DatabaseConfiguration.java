@@ -1,5 +1,7 @@
 package io.wxtoken.database;
 
+import java.sql.SQLException;
+
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.context.annotation.Bean;
@@ -8,6 +10,7 @@ import org.springframework.context.annotation.Primary;
 import org.springframework.core.env.Environment;
 
 import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.SQLExceptionOverride;
 
 /**
  * A pool of the run's connections. By hand, since Spring Boot's auto-configuration looks at much that nobody has here, in each
@@ -16,6 +19,9 @@ import com.zaxxer.hikari.HikariDataSource;
 @Configuration(proxyBeanMethods = false)
 public class DatabaseConfiguration {
 
+    /** Milliseconds. */
+    private static final long TO_REACH_ANOTHER = 20_000;
+
     @Bean
     @Primary
     HikariDataSource dataSource(Environment environment, RunDatabase database) {
@@ -23,6 +29,23 @@ public class DatabaseConfiguration {
             .bindOrCreate("spring.datasource.hikari", Bindable.of(HikariDataSource.class));
         pool.setDataSource(database);
         pool.setAutoCommit(true); // the row protocol: each statement is committed at once
+        pool.setExceptionOverride(new AnotherServer(database));
+        if (database.severalServers()) { // one that hangs must not keep a worker from the next
+            pool.setConnectionTimeout(Math.max(pool.getConnectionTimeout(), TO_REACH_ANOTHER));
+        }
         return pool;
+    }
+
+    /** A connection whose server takes no writes any more is closed, and one that is made after it, or after one that broke, is to another server. */
+    private record AnotherServer(RunDatabase database) implements SQLExceptionOverride {
+
+        @java.lang.Override
+        public Override adjudicate(SQLException e) {
+            boolean takesNoWrites = Database.takesNoWrites(e);
+            if (takesNoWrites || Database.broken(e)) {
+                database.moveOn();
+            }
+            return takesNoWrites ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+        }
     }
 }

@@ -16,17 +16,17 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
     /** Seconds. */
     private static final int VALID_WITHIN = 2;
 
-    private final Environment environment;
+    private final Servers servers;
 
     private Connection kept;
 
     private int loginTimeout;
 
     public RunDatabase(Environment environment) {
-        this.environment = environment;
+        this.servers = new Servers(environment);
     }
 
-    /** The connection that was kept; without one, a new one, as {@link Database#connect} opens it. */
+    /** The connection that was kept; without one, a new one to the server in use. */
     @Override
     public synchronized Connection getConnection() throws SQLException {
         Connection connection = kept;
@@ -35,7 +35,7 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
             JdbcUtils.closeConnection(connection);
             connection = null;
         }
-        return connection == null ? Database.connect(environment) : connection;
+        return connection == null ? servers.connect() : connection;
     }
 
     /** @throws UnsupportedOperationException always: the settings say who connects */
@@ -53,6 +53,16 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
     @Override
     public void setLoginTimeout(int seconds) {
         loginTimeout = seconds;
+    }
+
+    /** The URL names another server that could be used. */
+    public boolean severalServers() {
+        return servers.several();
+    }
+
+    /** A connection broke, or its server takes no writes any more: later ones are to another server, if the URL names several. */
+    public void moveOn() {
+        servers.moveOn();
     }
 
     /** The next who asks for a connection gets this one. */

@@ -5,6 +5,7 @@ import java.sql.DatabaseMetaData;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
+import java.sql.SQLIntegrityConstraintViolationException;
 import java.sql.Statement;
 import java.sql.Types;
 import java.util.Arrays;
@@ -37,6 +38,14 @@ public final class Schema {
 
     /** Flyway's table. Its default name is an application's, whose migrations {@code repair} would take for ours. */
     static final String HISTORY = "wx_token_schema_history";
+
+    /**
+     * As Flyway makes it, but so that several nodes may, at once. Flyway's own statement has no engine, so that it gets a default that
+     * MySQL can't write with GTIDs on, and on MySQL 5.6 with GTIDs on it copies a row into the table, which is refused there.
+     */
+    private static final String MAKE_HISTORY = "CREATE TABLE IF NOT EXISTS " + HISTORY + " (installed_rank int NOT NULL PRIMARY KEY, version varchar(50),"
+            + " description varchar(200) NOT NULL, type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum int, installed_by varchar(100) NOT NULL,"
+            + " installed_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, execution_time int NOT NULL, success boolean NOT NULL)";
 
     /** The version of a schema that is complete and was made before {@value #HISTORY} existed. */
     private static final String VERSION_WITHOUT_HISTORY = "5";
@@ -116,23 +125,29 @@ public final class Schema {
      * @throws FlywayException when a migration fails
      */
     public static String migrate(Environment environment) throws SQLException {
-        String url = Settings.databaseUrl(environment);
-        Before before = before(environment);
-        Flyway flyway = Flyway.configure()
-            .dataSource(new RunDatabase(environment))
-            .table(HISTORY)
-            .locations("classpath:db/migration/" + (Database.isMySql(url) ? "mysql" : "h2"))
-            .baselineOnMigrate(true) // the schema is an application's, and so not empty
-            .baselineVersion(before.version())
-            // Flyway names no engine for its table, and where the default is MyISAM it can't write to that with GTIDs on.
-            .initSql(Database.isMySql(url) ? "SET SESSION default_storage_engine = InnoDB" : null)
-            .load();
+        RunDatabase database = new RunDatabase(environment); // one for all, as later connections are then to the server of the first
+        boolean mySql = Database.isMySql(Settings.databaseUrl(environment));
+        Before before = before(database);
         try {
-            migrate(flyway);
-            return flyway.info().current().getVersion().toString();
+            boolean cluster;
+            try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
+                cluster = mySql && ClusterLock.isNeeded(connection);
+                if (cluster) {
+                    refuseToAdoptOnACluster(connection);
+                }
+                if (!before.history()) {
+                    statement.execute(MAKE_HISTORY + (mySql ? " ENGINE = InnoDB" : ""));
+                }
+            }
+            if (!cluster) {
+                return migrate(database, mySql);
+            }
+            try (ClusterLock lock = ClusterLock.take(database)) {
+                return migrate(database, mySql);
+            }
         }
-        catch (FlywayException e) {
-            if (NestedExceptionUtils.getRootCause(e) instanceof SQLException cause && Database.denies(cause)) {
+        catch (SQLException | FlywayException e) {
+            if (NestedExceptionUtils.getMostSpecificCause(e) instanceof SQLException cause && Database.denies(cause)) {
                 throw new UnusableSchemaException("the schema is " + (before.version().equals("0") ? "not there" : "at version " + before.version())
                         + (before.seen() ? "" : ", as far as this user may see") + ", this program needs version " + VERSION
                         + ": run wx-token migrate as a user that may change tables, and then config/mysql/grants.sql if this user has only the"
@@ -142,15 +157,53 @@ public final class Schema {
         }
     }
 
+    private static String migrate(RunDatabase database, boolean mySql) throws SQLException {
+        Before before = before(database); // under the lock
+        if (!before.begun() && !before.version().equals("0")) {
+            try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
+                statement.executeUpdate("INSERT INTO " + HISTORY + " (installed_rank, version, description, type, script, installed_by, execution_time, success)"
+                        + " VALUES (1, '" + before.version() + "', '<< Flyway Baseline >>', 'BASELINE', '<< Flyway Baseline >>', '', 0, TRUE)");
+            }
+            catch (SQLIntegrityConstraintViolationException anotherNodeDidIt) {
+                // with the same row
+            }
+        }
+        Flyway flyway = Flyway.configure()
+            .dataSource(database)
+            .table(HISTORY)
+            .locations("classpath:db/migration/" + (mySql ? "mysql" : "h2"))
+            .load();
+        migrate(flyway);
+        return flyway.info().current().getVersion().toString();
+    }
+
+    /** Its rows are not replicated: converted there, the table would be another one on each member, and members that differ leave. */
+    private static void refuseToAdoptOnACluster(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement(); ResultSet engine = statement.executeQuery(
+                "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'wx_token' AND engine <> 'InnoDB'")) {
+            if (engine.next()) {
+                throw new UnusableSchemaException("wx_token is a table of " + engine.getString(1) + "'s, whose rows this cluster does not replicate, and is left as it is."
+                        + " On the member that has the live token, run these two statements, and then wx-token again: CREATE TABLE wx_token_new (PRIMARY KEY (id))"
+                        + " ENGINE = InnoDB SELECT * FROM wx_token; RENAME TABLE wx_token TO wx_token_old, wx_token_new TO wx_token;");
+            }
+        }
+    }
+
     /**
      * What the schema is at before a migration.
      *
      * @param version the newest that was applied; where there is no {@value #HISTORY} yet, the baseline that it begins with: 5 when
      * {@code wx_token} has all that this version gave it, as V5 must not take a value that another program wrote since for one that
      * was adopted; else 0, and V1 adopts a table that was made by hand
-     * @param seen there is a {@value #HISTORY}, and this user may read it
+     * @param history there is a {@value #HISTORY}, and this user may read it
+     * @param begun and something is in it
      */
-    private record Before(String version, boolean seen) {
+    private record Before(String version, boolean history, boolean begun) {
+
+        /** The version is known, and not concluded from what {@code wx_token} looks like. */
+        boolean seen() {
+            return begun || version.equals("0");
+        }
     }
 
     /**
@@ -160,45 +213,55 @@ public final class Schema {
      * @throws SQLException when the database can't be reached
      */
     public static void check(Environment environment) throws SQLException {
-        before(environment);
-    }
-
-    private static Before before(Environment environment) throws SQLException {
         try (Connection connection = Database.connectToRead(environment)) {
-            Map<String, Integer> columns = columns(connection, "wx_token"); // before the history, which a node that migrates makes first
-            Map<String, Integer> history = columns(connection, HISTORY);
-            if (!history.isEmpty()) {
-                if (!history.keySet().containsAll(Set.of("installed_rank", "version", "script", "checksum", "success"))) {
-                    throw somethingElse(HISTORY, "it is no schema history of Flyway's");
-                }
-                return new Before(applied(connection).entrySet().stream().filter(Map.Entry::getValue).map(Map.Entry::getKey)
-                    .max(Comparator.comparing(MigrationVersion::fromVersion)).orElse("0"), true);
-            }
-            if (columns.isEmpty()) {
-                return new Before("0", true);
-            }
-            String missing = Stream.of("id", "type", "expire", "value").filter(column -> !columns.containsKey(column)).collect(Collectors.joining(", "));
-            if (!missing.isEmpty()) {
-                throw somethingElse("wx_token", "it has no column " + missing);
-            }
-            if (!WHOLE_NUMBER.contains(columns.get("id")) || !TEXT.contains(columns.get("type")) || !TEXT.contains(columns.get("value"))
-                    || !TEXT.contains(columns.get("expire")) && !WHOLE_NUMBER.contains(columns.get("expire"))) {
-                throw somethingElse("wx_token", "its id, type, expire or value is of another type than int, varchar, varchar and varchar");
-            }
-            DatabaseMetaData metaData = connection.getMetaData();
-            try (ResultSet view = metaData.getTables(connection.getCatalog(), null, "wx_token", new String[] { "VIEW" })) {
-                if (view.next()) {
-                    throw somethingElse("wx_token", "it is a view");
-                }
-            }
-            return columns.containsKey(LAST_COLUMN) && !valuesAreStillToBeAdopted(connection) ? new Before(VERSION_WITHOUT_HISTORY, false) : new Before("0", true);
+            before(connection);
         }
         catch (SQLException e) {
-            if (Database.lacksSchema(e)) { // a file of H2's that is not there yet
-                return new Before("0", true);
+            if (!Database.lacksSchema(e)) { // a file of H2's that is not there yet
+                throw e;
             }
-            throw e;
         }
+    }
+
+    private static Before before(RunDatabase database) throws SQLException {
+        try (Connection connection = database.getConnection()) {
+            return before(connection);
+        }
+    }
+
+    private static Before before(Connection connection) throws SQLException {
+        Map<String, Integer> columns = columns(connection, "wx_token"); // before the history, which a node that migrates makes first
+        Map<String, Integer> history = columns(connection, HISTORY);
+        if (!history.isEmpty()) {
+            if (!history.keySet().containsAll(Set.of("installed_rank", "version", "script", "checksum", "success"))) {
+                throw somethingElse(HISTORY, "it is no schema history of Flyway's");
+            }
+            Map<String, Boolean> applied = applied(connection);
+            if (!applied.isEmpty()) {
+                return new Before(applied.entrySet().stream().filter(Map.Entry::getValue).map(Map.Entry::getKey)
+                    .max(Comparator.comparing(MigrationVersion::fromVersion)).orElse("0"), true, true);
+            }
+        }
+        boolean there = !history.isEmpty();
+        if (columns.isEmpty()) {
+            return new Before("0", there, false);
+        }
+        String missing = Stream.of("id", "type", "expire", "value").filter(column -> !columns.containsKey(column)).collect(Collectors.joining(", "));
+        if (!missing.isEmpty()) {
+            throw somethingElse("wx_token", "it has no column " + missing);
+        }
+        if (!WHOLE_NUMBER.contains(columns.get("id")) || !TEXT.contains(columns.get("type")) || !TEXT.contains(columns.get("value"))
+                || !TEXT.contains(columns.get("expire")) && !WHOLE_NUMBER.contains(columns.get("expire"))) {
+            throw somethingElse("wx_token", "its id, type, expire or value is of another type than int, varchar, varchar and varchar");
+        }
+        DatabaseMetaData metaData = connection.getMetaData();
+        try (ResultSet view = metaData.getTables(connection.getCatalog(), null, "wx_token", new String[] { "VIEW" })) {
+            if (view.next()) {
+                throw somethingElse("wx_token", "it is a view");
+            }
+        }
+        return columns.containsKey(LAST_COLUMN) && !valuesAreStillToBeAdopted(connection) ? new Before(VERSION_WITHOUT_HISTORY, there, false)
+                : new Before("0", there, false);
     }
 
     private static UnusableSchemaException somethingElse(String table, String how) {

@@ -30,6 +30,19 @@ public record Look(boolean nothingDue, Schema.State schema, boolean readable, Li
 
     /** @throws SQLException when the database can't be reached, or refuses */
     public static Look at(RunDatabase database, WxProperties wx, RefreshRun.Options options) throws SQLException {
+        try {
+            return once(database, wx, options);
+        }
+        catch (SQLException e) {
+            if (!database.severalServers() || !Database.broken(e) && !Database.takesNoWrites(e)) {
+                throw e;
+            }
+            database.moveOn();
+            return once(database, wx, options);
+        }
+    }
+
+    private static Look once(RunDatabase database, WxProperties wx, RefreshRun.Options options) throws SQLException {
         List<Account> accounts = wx.allAccounts();
         Connection connection = database.getConnection();
         database.keep(connection);

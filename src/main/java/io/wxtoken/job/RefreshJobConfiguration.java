@@ -16,6 +16,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.task.SyncTaskExecutor;
 
+import io.wxtoken.database.RunDatabase;
 import io.wxtoken.database.Schema;
 import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.WxProperties;
@@ -66,9 +67,11 @@ public class RefreshJobConfiguration {
 
     /** The step's transaction is none: a transaction on the database, open while WeChat is asked, would break the protocol. */
     @Bean
-    Step refreshStep(JobRepository repository, WxProperties wx, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher) {
+    Step refreshStep(JobRepository repository, WxProperties wx, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher,
+            RunDatabase database) {
         return new StepBuilder("refresh", repository)
-            .tasklet(new RefreshTasklet(wx.allAccounts(), wx.refresh().concurrency(), options, look, rows, refresher),
+            .tasklet(new RefreshTasklet(wx.allAccounts(), wx.refresh().concurrency(), options, look, rows, refresher,
+                    database.severalServers()),
                     new ResourcelessTransactionManager())
             .build();
     }

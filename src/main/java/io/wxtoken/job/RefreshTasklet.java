@@ -12,6 +12,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 import org.slf4j.Logger;
@@ -26,6 +27,7 @@ import org.springframework.core.NestedExceptionUtils;
 import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
+import io.wxtoken.database.Database;
 import io.wxtoken.settings.Account;
 import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.Outcome;
@@ -56,13 +58,18 @@ final class RefreshTasklet implements Tasklet {
 
     private final AccountRefresher refresher;
 
-    RefreshTasklet(List<Account> accounts, int concurrency, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher) {
+    private final boolean severalServers;
+
+    /** @param severalServers the URL names more than one */
+    RefreshTasklet(List<Account> accounts, int concurrency, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher,
+            boolean severalServers) {
         this.accounts = accounts;
         this.concurrency = concurrency;
         this.options = options;
         this.look = look;
         this.rows = rows;
         this.refresher = refresher;
+        this.severalServers = severalServers;
     }
 
     @Override
@@ -94,7 +101,7 @@ final class RefreshTasklet implements Tasklet {
         Collections.shuffle(order);
         ExecutorService workers = Executors.newFixedThreadPool(Math.max(1, Math.min(concurrency, order.size())));
         try {
-            Known known = result(workers.submit(() -> known(mine)));
+            Known known = result(workers.submit(() -> onAnotherServer(() -> known(mine), () -> known(mine))));
             List<Future<List<Result>>> futures = new ArrayList<>();
             for (Account account : order) {
                 futures.add(workers.submit(() -> refresh(account, rowsOf(account, known.rows()), known.readAt())));
@@ -142,16 +149,17 @@ final class RefreshTasklet implements Tasklet {
         try {
             // Behind many others in the queue the rows, and the time that was read with them, are no longer true.
             boolean old = System.nanoTime() - read > STALE.toNanos();
-            results = refresher.refresh(account, old ? rows.readAgain(seen) : seen, options.force());
+            results = onAnotherServer(() -> refresher.refresh(account, old ? rows.readAgain(seen) : seen, options.force()),
+                    () -> refresher.refresh(account, rows.readAgain(seen), options.force()));
         }
         catch (RuntimeException e) { // one account's trouble is not the others'
             log.debug("stack trace", e);
             boolean database = e instanceof DataAccessException;
             Throwable cause = NestedExceptionUtils.getMostSpecificCause(e);
-            String why = (database ? "the database failed: " : "unexpected: " + cause.getClass().getName() + ": ")
-                    + String.valueOf(cause.getMessage()).lines().findFirst().orElse("");
+            String why = Database.meaning(e).orElseGet(() -> (database ? "the database failed: " : "unexpected: " + cause.getClass().getName() + ": ")
+                    + String.valueOf(cause.getMessage()).lines().findFirst().orElse(""));
             results = seen.values().stream()
-                .map(row -> new Result(row, Outcome.FAILED, why, database ? ExitCode.DATABASE : ExitCode.RETRY))
+                .map(row -> new Result(row, Outcome.FAILED, why, database && !Database.lostAConflict(e) ? ExitCode.DATABASE : ExitCode.RETRY))
                 .toList();
         }
         for (Result result : results) {
@@ -159,6 +167,24 @@ final class RefreshTasklet implements Tasklet {
                 .log("{} {}", account.appId(), result);
         }
         return results;
+    }
+
+    /**
+     * When the server breaks, or is no longer the one that takes writes: once more, as another run would, on the next server that
+     * the URL names. Whatever the first attempt left is a claim, or a finished row.
+     */
+    private <T> T onAnotherServer(Supplier<T> work, Supplier<T> again) {
+        try {
+            return work.get();
+        }
+        catch (DataAccessException e) {
+            if (!severalServers || !Database.broken(e) && !Database.takesNoWrites(e)) {
+                throw e;
+            }
+            log.warn("going on with another server: {}", Database.meaning(e).orElseGet(() -> String.valueOf(NestedExceptionUtils.getMostSpecificCause(e).getMessage())
+                .lines().findFirst().orElse("")));
+            return again.get();
+        }
     }
 
     /** Not worth a line: under cron each one is a mail. */

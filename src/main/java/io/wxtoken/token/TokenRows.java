@@ -11,16 +11,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 
 import javax.sql.DataSource;
 
 import org.springframework.dao.DataAccessException;
+import org.springframework.dao.DataRetrievalFailureException;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.jdbc.CannotGetJdbcConnectionException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.core.simple.JdbcClient.StatementSpec;
 
+import io.wxtoken.database.Database;
 import io.wxtoken.settings.Account;
 import io.wxtoken.wechat.ErrorCode;
 
@@ -33,6 +37,8 @@ import io.wxtoken.wechat.ErrorCode;
 public class TokenRows {
 
     private static final int ATTEMPTS_TO_ADD = 20;
+
+    private static final int ATTEMPTS = 5;
 
     private static final String SELECT = """
             SELECT id, app_id, type, COALESCE(expire, '') AS expire, COALESCE(`value`, '') AS `value`, expires_at, version,
@@ -111,9 +117,13 @@ public class TokenRows {
                     break;
                 }
             }
+            if (attempt > 1) { // a cluster, or a replica that reads are sent to, may be behind
+                LockSupport.parkNanos(Duration.ofMillis(ThreadLocalRandom.current().nextLong(100, 400)).toNanos());
+            }
             known = readAll();
         }
-        throw new IllegalStateException("can't add rows to wx_token: others keep taking their ids");
+        throw new DataRetrievalFailureException("rows that were added to wx_token can't be read back: reads are answered by a replica that is behind."
+                + " Let the job read where it writes");
     }
 
     /** What a row is for. */
@@ -137,8 +147,7 @@ public class TokenRows {
             return one(jdbc.sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (:id, :type, '0', '', :appId)")
                 .param("id", id)
                 .param("type", key.type())
-                .param("appId", key.appId())
-                .update());
+                .param("appId", key.appId()));
         }
         catch (DuplicateKeyException e) {
             return false;
@@ -153,7 +162,7 @@ public class TokenRows {
      * @return empty when the row is no longer what was read: somebody else was faster
      */
     public Optional<Claim> claim(TokenRow seen, String run, Duration lease) {
-        boolean won = one(jdbc.sql("""
+        boolean won = won(jdbc.sql("""
                 UPDATE wx_token
                    SET version = version + 1, claimed_by = :run, claimed_until = UNIX_TIMESTAMP() + :lease, refresh_requested = 0,
                        failures = failures + 1, retry_after = UNIX_TIMESTAMP() + :lease + :backOff, failed_by = '',
@@ -168,8 +177,7 @@ public class TokenRows {
             .param("version", seen.version())
             .param("value", seen.value())
             .param("expire", seen.expire())
-            .param("appId", seen.appId())
-            .update());
+            .param("appId", seen.appId()));
         return won ? Optional.of(new Claim(seen, seen.version() + 1, run)) : Optional.empty();
     }
 
@@ -201,8 +209,7 @@ public class TokenRows {
             .param("id", claim.seen().id())
             .param("version", claim.version())
             .param("run", claim.run())
-            .param("seen", claim.seen().value())
-            .update());
+            .param("seen", claim.seen().value()));
     }
 
     /**
@@ -212,13 +219,13 @@ public class TokenRows {
     public void requestAfterFence(int id) {
         StatementSpec request = jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id);
         try {
-            one(request.update());
+            one(request);
         }
         catch (CannotGetJdbcConnectionException e) {
             throw e; // the pool has tried for long enough
         }
         catch (DataAccessException e) {
-            one(request.update());
+            one(request);
         }
     }
 
@@ -226,7 +233,7 @@ public class TokenRows {
     public boolean requestFor(int id, String deadValue) {
         return one(jdbc.sql("""
                 UPDATE wx_token SET refresh_requested = GREATEST(refresh_requested, 1) WHERE id = :id AND `value` = :value
-                """).param("id", id).param("value", deadValue).update());
+                """).param("id", id).param("value", deadValue));
     }
 
     /** Makes this run the one that probes the value now. */
@@ -236,15 +243,14 @@ public class TokenRows {
                 """)
             .param("id", seen.id())
             .param("value", seen.value())
-            .param("probedAt", seen.probedAt())
-            .update());
+            .param("probedAt", seen.probedAt()));
     }
 
     /** Counts a forced refresh, before it is asked for. */
     public boolean countForced(TokenRow seen, int count) {
         return one(jdbc.sql("""
                 UPDATE wx_token SET forced_at = UNIX_TIMESTAMP(), forced_count = :count WHERE id = :id AND forced_at = :forcedAt
-                """).param("count", count).param("id", seen.id()).param("forcedAt", seen.forcedAt()).update());
+                """).param("count", count).param("id", seen.id()).param("forcedAt", seen.forcedAt()));
     }
 
     /**
@@ -268,8 +274,7 @@ public class TokenRows {
             .param("error", fit(error))
             .param("id", claim.seen().id())
             .param("version", claim.version())
-            .param("run", claim.run())
-            .update());
+            .param("run", claim.run()));
     }
 
     /** Protocol step 6, an unknown outcome: leaves the claim to lapse, and remembers why. */
@@ -278,8 +283,7 @@ public class TokenRows {
             .param("error", fit(error))
             .param("id", claim.seen().id())
             .param("version", claim.version())
-            .param("run", claim.run())
-            .update());
+            .param("run", claim.run()));
     }
 
     /** As much of it as {@code last_error} holds. */
@@ -287,11 +291,39 @@ public class TokenRows {
         return error.length() <= 255 ? error : error.substring(0, 254) + "…";
     }
 
-    private static boolean one(int rows) {
-        if (rows > 1) {
-            throw new IllegalStateException("one statement changed " + rows + " rows of wx_token: its id is not unique");
+    /**
+     * One statement. Each may be made again: it compares what it saw, or changes nothing the second time. So one that lost a conflict,
+     * or met a server that takes no writes any more, is, and the pool has replaced that server's connection by then.
+     */
+    private static boolean one(StatementSpec statement) {
+        for (int attempt = 1;; attempt++) {
+            try {
+                int rows = statement.update();
+                if (rows > 1) {
+                    throw new IllegalStateException("one statement changed " + rows + " rows of wx_token: its id is not unique");
+                }
+                return rows == 1;
+            }
+            catch (DataAccessException e) {
+                if (attempt == ATTEMPTS || !Database.lostAConflict(e) && !Database.takesNoWrites(e)) {
+                    throw e;
+                }
+                LockSupport.parkNanos(Duration.ofMillis(ThreadLocalRandom.current().nextLong(20, 200)).toNanos());
+            }
         }
-        return rows == 1;
+    }
+
+    /** As {@link #one}; a conflict that goes on is lost. */
+    private static boolean won(StatementSpec claim) {
+        try {
+            return one(claim);
+        }
+        catch (DataAccessException e) {
+            if (Database.lostAConflict(e)) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     private static TokenRow map(ResultSet row, int number) throws SQLException {

@@ -2,6 +2,8 @@ package io.wxtoken.testing;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -69,6 +71,52 @@ public final class TestDatabase {
     /** A new schema on each database. */
     public static Stream<TestDatabase> all() {
         return Stream.concat(Stream.of(h2()), servers());
+    }
+
+    /**
+     * Each server that {@code WX_TEST_MATRIX} names, as {@code src/test/servers/server} has them, with a space between: with its
+     * defaults, and then with what must be set when it starts. Without that variable, the build's MariaDB. One server runs at a time.
+     */
+    public static Stream<TestDatabase> matrix() {
+        String names = System.getenv("WX_TEST_MATRIX");
+        if (names == null || names.isBlank()) {
+            return Stream.of(server("MariaDB", mariaDbUrl()));
+        }
+        List<String> started = new ArrayList<>();
+        return Stream.of(names.strip().split("\\s+")).flatMap(name -> Stream.of(List.of(name), Stream.concat(Stream.of(name), strict(name)).toList())).map(command -> {
+            started.forEach(port -> script("src/test/servers/server", "drop", port));
+            started.clear();
+            String port = command.size() == 1 ? "13400" : "13401";
+            List<String> start = new ArrayList<>(List.of("src/test/servers/server", "start", command.get(0), port));
+            start.addAll(command.subList(1, command.size()));
+            String url = script(start.toArray(String[]::new));
+            started.add(port);
+            return server(command.get(0) + (command.size() == 1 ? "" : ", strict"), url);
+        }).onClose(() -> started.forEach(port -> script("src/test/servers/server", "drop", port)));
+    }
+
+    private static Stream<String> strict(String name) {
+        Stream<String> gtid = name.startsWith("mariadb") ? Stream.of("--gtid-strict-mode=ON") : Stream.of("--gtid-mode=ON", "--enforce-gtid-consistency=ON",
+                name.equals("mysql5.6") ? "--log-slave-updates=ON" : "--port=13401");
+        return Stream.concat(Stream.of("--log-bin=binlog", "--server-id=1", "--lower-case-table-names=1"), gtid);
+    }
+
+    /** What it said on standard output. */
+    static String script(String... command) {
+        try {
+            Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+            String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+            if (process.waitFor() != 0) {
+                throw new IllegalStateException(String.join(" ", command) + " ended with " + process.exitValue());
+            }
+            return said;
+        }
+        catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** A new schema on each database that several processes can share. */

@@ -1,0 +1,116 @@
+package io.wxtoken.database;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.SQLIntegrityConstraintViolationException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.locks.LockSupport;
+
+import javax.sql.DataSource;
+
+import org.springframework.dao.CannotAcquireLockException;
+
+/**
+ * Lets one run at a time migrate a cluster whose members all take writes. Flyway's own lock, {@code GET_LOCK}, is one server's, and two
+ * members that change the schema at once break a group (in a multi-primary Group Replication each member's applier then fails, and all
+ * leave it). So the lock is a row of Flyway's table: whoever changes it is certified by the whole cluster, and a member that has seen the lock given back has
+ * seen all that was done under it, as members apply in one order. It lapses, as its holder may die; migrations take seconds.
+ */
+final class ClusterLock implements AutoCloseable {
+
+    /** Its {@code installed_rank}. Flyway reads those above -1. */
+    private static final int ROW = -100;
+
+    private static final Duration LEASE = Duration.ofMinutes(5);
+
+    private static final Duration LONGEST_WAIT = Duration.ofMinutes(1);
+
+    private final DataSource database;
+
+    private final String me = UUID.randomUUID().toString();
+
+    private ClusterLock(DataSource database) {
+        this.database = database;
+    }
+
+    /** Galera, or Group Replication. On a server alone the variables are missing, empty or OFF. */
+    static boolean isNeeded(Connection connection) {
+        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery(
+                "SHOW GLOBAL VARIABLES WHERE variable_name IN ('wsrep_on', 'group_replication_group_name')")) {
+            Map<String, String> variables = new HashMap<>();
+            while (row.next()) {
+                variables.put(row.getString(1).toLowerCase(Locale.ROOT), row.getString(2));
+            }
+            return variables.getOrDefault("wsrep_on", "OFF").equals("ON") || !variables.getOrDefault("group_replication_group_name", "").isEmpty();
+        }
+        catch (SQLException e) { // MySQL 5.7 whose system tables were not upgraded: that is no member
+            return false;
+        }
+    }
+
+    /**
+     * Waits for it for a minute at most.
+     *
+     * @throws CannotAcquireLockException when another run has it for longer
+     */
+    static ClusterLock take(DataSource database) throws SQLException {
+        ClusterLock lock = new ClusterLock(database);
+        long begun = System.nanoTime();
+        while (!lock.taken()) {
+            if (System.nanoTime() - begun > LONGEST_WAIT.toNanos()) {
+                throw new CannotAcquireLockException("another run migrates the schema, on this member of the cluster or another; if it died, another may begin "
+                        + LEASE.toMinutes() + " minutes after it began");
+            }
+            LockSupport.parkNanos(Duration.ofMillis(500).toNanos());
+        }
+        return lock;
+    }
+
+    private boolean taken() throws SQLException {
+        try (Connection connection = database.getConnection(); PreparedStatement take = connection.prepareStatement("UPDATE " + Schema.HISTORY
+                + " SET installed_by = ?, installed_on = NOW(), execution_time = 1 WHERE installed_rank = " + ROW
+                + " AND (execution_time = 0 OR installed_on < NOW() - INTERVAL ? SECOND)")) {
+            take.setString(1, me);
+            take.setLong(2, LEASE.toSeconds());
+            if (take.executeUpdate() == 1) {
+                return true;
+            }
+            makeRow(connection);
+        }
+        catch (SQLException e) {
+            if (!Database.lostAConflict(e)) {
+                throw e;
+            }
+        }
+        return false;
+    }
+
+    /** Of the members that do this at once, the cluster takes one's row. */
+    private static void makeRow(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.executeUpdate("INSERT INTO " + Schema.HISTORY + " (installed_rank, description, type, script, installed_by, execution_time, success)"
+                    + " VALUES (" + ROW + ", '<< one run at a time migrates a cluster >>', 'LOCK', '', '', 0, TRUE)");
+        }
+        catch (SQLIntegrityConstraintViolationException itIsThere) {
+            // as it is from the second time on
+        }
+    }
+
+    /** Gives it back; where that fails, it lapses. */
+    @Override
+    public void close() throws SQLException {
+        try (Connection connection = database.getConnection();
+                PreparedStatement giveBack = connection.prepareStatement("UPDATE " + Schema.HISTORY + " SET execution_time = 0 WHERE installed_rank = " + ROW
+                        + " AND installed_by = ?")) {
+            giveBack.setString(1, me);
+            giveBack.executeUpdate();
+        }
+    }
+}

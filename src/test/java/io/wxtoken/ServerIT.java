@@ -1,0 +1,155 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Program;
+import io.wxtoken.testing.Program.Ended;
+import io.wxtoken.testing.Program.Started;
+
+/** What must work on every server of the matrix: see {@code .ci/matrix}. */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#matrix")
+@Isolated
+class ServerIT extends OnEachDatabase {
+
+    private static final int NODES = 6;
+
+    private Said run(String... more) {
+        return Said.by(arguments(more));
+    }
+
+    private String variable(String name) {
+        return database.jdbc().sql("SHOW VARIABLES LIKE '" + name + "'").query((row, number) -> row.getString(2)).optional().orElse("");
+    }
+
+    /** The source's, and nothing else, with a token obtained ten minutes ago. */
+    private String makeTableByHand() {
+        String token = weChat.issueElsewhere();
+        database.jdbc().sql("CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL, value varchar(600) NOT NULL,"
+                + " PRIMARY KEY (id)) ENGINE=MyISAM DEFAULT CHARSET=utf8").update();
+        sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + (System.currentTimeMillis() / 1000 - 600) + "', '" + token + "')");
+        return token;
+    }
+
+    private String value() {
+        return database.jdbc().sql("SELECT value FROM wx_token WHERE type = 'access_token'").query(String.class).single();
+    }
+
+    @Test
+    void emptyDatabase() {
+        run().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
+        assertThat(run().ended(ExitCode.OK).text()).isEmpty();
+        run("status").ended(ExitCode.OK).saying("access_token", "fresh");
+        run("migrate").ended(ExitCode.OK).saying("is at version 6");
+        run("token").ended(ExitCode.OK).saying(weChat.lastIssued());
+        run("history").ended(ExitCode.OK).saying("access_token  refreshed");
+        run("refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
+        assertThat(value()).isEqualTo(weChat.lastIssued());
+        assertThat(weChat.tokenCalls()).isEqualTo(2);
+    }
+
+    @Test
+    void myIsamAdopted() {
+        String token = makeTableByHand();
+        run().ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
+        assertThat(value()).isEqualTo(token);
+        sql("UPDATE wx_token SET expire = expire - 3000 WHERE id = 1");
+        run().ended(ExitCode.OK).saying("access_token refreshed");
+        assertThat(value()).isEqualTo(weChat.lastIssued());
+    }
+
+    @Test
+    void sixAtOnce() {
+        run("migrate").ended(ExitCode.OK);
+        List<Started> started = Stream.generate(() -> Program.against(weChat, folder).on(database).start()).limit(NODES).toList();
+        for (Ended node : started.stream().map(Started::end).toList()) {
+            assertThat(node.exitCode()).as(node.text()).isIn(0, 1); // 1: the row is held, and there never was a token
+            assertThat(node.text()).doesNotContain("\tat ");
+        }
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+        assertThat(value()).isEqualTo(weChat.lastIssued());
+    }
+
+    @Test
+    void threeRoles() throws Exception {
+        String schema = database.url().replaceFirst(".*/([^?]*).*", "$1");
+        boolean tls = variable("have_ssl").equals("YES") && !variable("tls_version").matches("|TLSv1,TLSv1.1") || variable("have_ssl").isEmpty();
+        String users = Files.readString(Path.of("config/mysql/users.sql"));
+        administer(tls ? users : users.replaceAll(".*REQUIRE SSL.*", ""), schema);
+        try {
+            as("wx_migrator", "change-me-1", schema, tls, "migrate").ended(ExitCode.OK).saying("is at version 6");
+            administer(Files.readString(Path.of("config/mysql/grants.sql")), schema);
+            as("wx_token", "change-me-2", schema, tls).ended(ExitCode.OK).saying("2 rows: 2 refreshed");
+            as("wx_token", "change-me-2", schema, tls, "refresh", "--force").ended(ExitCode.OK);
+            as("wx_reader", "change-me-3", schema, tls, "status").ended(ExitCode.OK).saying("fresh");
+            if (tls) {
+                as("wx_token", "change-me-2", schema, false).ended(ExitCode.DATABASE).saying("REQUIRE SSL").inOneLine();
+            }
+        }
+        finally {
+            List.of("wx_migrator", "wx_token", "wx_reader").forEach(user -> database.jdbc().sql("DROP USER " + user.substring(0, 4) + schema.substring(2) + "@'%'").update());
+        }
+    }
+
+    private void administer(String script, String schema) {
+        for (String statement : script.replaceAll("(?m)--.*$", "").replace("wx.", schema + ".").replaceAll("(wx_\\w)\\w*@", "$1" + schema.substring(2) + "@").split(";")) {
+            if (!statement.isBlank()) {
+                database.jdbc().sql(statement).update();
+            }
+        }
+    }
+
+    private Said as(String user, String password, String schema, boolean tls, String... arguments) {
+        return Said.by(Stream.concat(Stream.of("--spring.datasource.url=" + database.url().replaceAll("\\?.*", tls ? "?sslMode=REQUIRED" : "?sslMode=DISABLED&allowPublicKeyRetrieval=true"),
+                "--spring.datasource.username=" + user.substring(0, 4) + schema.substring(2), "--spring.datasource.password=" + password, "--wx.app-id=" + StandIn.APP_ID,
+                "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()), Stream.of(arguments)).toList());
+    }
+
+    @Test
+    void settingsThatPeopleHave() {
+        Map<String, String> settings = new LinkedHashMap<>(Map.of("autocommit", "0", "default_storage_engine", "MyISAM", "sql_safe_updates", "1",
+                "character_set_server", "latin1", "collation_server", "latin1_swedish_ci", "binlog_format", "STATEMENT", "sql_require_primary_key", "1",
+                "innodb_force_primary_key", "1"));
+        settings.keySet().removeIf(name -> variable(name).isEmpty() || name.equals("binlog_format") && !variable("log_bin").equals("ON"));
+        for (String mode : List.of("", "ANSI_QUOTES,PIPES_AS_CONCAT", "TRADITIONAL,ONLY_FULL_GROUP_BY")) {
+            settings.put("sql_mode", mode);
+            Map<String, String> before = new LinkedHashMap<>();
+            settings.forEach((name, value) -> before.put(name, set(name, value)));
+            try {
+                database.close();
+                database = server.fresh();
+                String token = makeTableByHand();
+                run().ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
+                assertThat(value()).isEqualTo(token);
+                run("refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
+                assertThat(value()).isEqualTo(weChat.lastIssued());
+                assertThat(run("status").ended(ExitCode.OK).text()).contains("fresh");
+                assertThat(database.jdbc().sql("SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = DATABASE()").query(String.class).list())
+                    .containsExactly("InnoDB");
+            }
+            finally {
+                before.forEach(this::set);
+            }
+        }
+    }
+
+    /** @return what it was */
+    private String set(String name, String value) {
+        String before = database.jdbc().sql("SELECT @@GLOBAL." + name).query(String.class).single();
+        database.jdbc().sql("SET GLOBAL " + name + " = " + (value.matches("[0-9]+") ? value : "'" + value + "'")).update();
+        return before;
+    }
+}
