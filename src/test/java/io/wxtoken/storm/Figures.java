@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Map.Entry;
+import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /** What a storm came to. */
@@ -38,13 +39,13 @@ final class Figures {
 
     Figures(Storm storm, boolean recovered) throws IOException {
         this.counts = storm.counts();
-        this.emptyReads = storm.reader().emptyReads();
+        this.emptyReads = sum(storm, Reader::emptyReads);
         this.leaks = storm.leaks();
         this.brokenMirrorReads = storm.mirrors().broken();
         this.recovered = recovered;
         Reader.DeadTime first = null;
         Map<String, Long> longest = new LinkedHashMap<>(Map.of("foreign refresher", 0L, "late fetcher that died", 0L));
-        for (Reader.DeadTime dead : storm.reader().deadTimes()) {
+        for (Reader.DeadTime dead : storm.readers().stream().flatMap(reader -> reader.deadTimes().stream()).toList()) {
             String excuse = storm.onlyTheProbeSees(dead);
             String what = "%s, row %d, %s: dead for %d ms from %tT on".formatted(dead.appId, dead.rowId,
                     dead.cached ? "cached" : "read", dead.millis(), dead.from);
@@ -78,13 +79,19 @@ final class Figures {
         figures.put("reports of a doomed row", count("REPORT"));
         figures.put("faults", sum("fault: "));
         figures.put("strikes spared: the row was in danger already", count("spared"));
-        figures.put("reads", storm.reader().reads());
-        figures.put("reads that the database did not answer", storm.reader().unanswered());
+        figures.put("reads", sum(storm, Reader::reads));
+        figures.put("reads that the database did not answer", sum(storm, Reader::unanswered));
         figures.put("empty reads", emptyReads);
-        figures.put("dead reads", storm.reader().deadReads());
+        figures.put("dead reads", sum(storm, Reader::deadReads));
         figures.put("dead times that the protocol answers for", unexcused.size());
+        if (storm.readers().size() > 1) {
+            long[] out = storm.readers().stream().map(Reader::readsOut).reduce((a, b) -> new long[] { a[0] + b[0], a[1] + b[1], a[2] + b[2], Math.max(a[3], b[3]) }).orElseThrow();
+            figures.put("on members that were out: reads, dead ones, refused ones, longest dead time in ms", "%d, %d, %d, %d".formatted(out[0], out[1], out[2], out[3]));
+            figures.put("conflicts and other errors, by code", counts.entrySet().stream().filter(entry -> entry.getKey().startsWith("error "))
+                .map(entry -> entry.getKey().substring(6) + ": " + entry.getValue()).collect(Collectors.joining("; ")));
+        }
         longest.forEach((excuse, millis) -> figures.put("longest dead time, " + excuse + ", ms", millis));
-        figures.put("least that a busy account's token had left, ms", Storm.BUSY.stream().mapToLong(storm.reader()::leastLeft).min().orElseThrow());
+        figures.put("least that a busy account's token had left, ms", storm.readers().stream().flatMapToLong(reader -> Storm.BUSY.stream().mapToLong(reader::leastLeft)).min().orElseThrow());
         figures.put("the same may last, ms", storm.times().probed(storm.longestRun()).toMillis());
         figures.put("longest run, undisturbed, ms", storm.longestRun().toMillis());
         figures.put("calls for a token a day, at this rate, of the account with the most, of 2000", callsADay(storm));
@@ -99,6 +106,10 @@ final class Figures {
     private static long callsADay(Storm storm) {
         long day = storm.times().life().toMillis() * 12;
         return storm.weChat().mostCallsToday() * day / Math.max(1, storm.lasted().toMillis() % day);
+    }
+
+    private static long sum(Storm storm, ToLongFunction<Reader> figure) {
+        return storm.readers().stream().mapToLong(figure).sum();
     }
 
     int count(String what) {

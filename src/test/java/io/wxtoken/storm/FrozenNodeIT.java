@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTimeout;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 import org.junit.jupiter.api.io.TempDir;
@@ -55,7 +56,7 @@ class FrozenNodeIT {
         };
         try (StandIn weChat = StandIn.start(); Tap tap = new Tap(URI.create(database.url().substring("jdbc:".length())), watch)) {
             Program program = Program.against(weChat, folder);
-            process.complete(program.with("SPRING_DATASOURCE_URL", NodeRun.through(tap, database.url())).start().process());
+            process.complete(program.with("SPRING_DATASOURCE_URL", NodeRun.through(List.of(tap), database.url())).start().process());
             frozen.join();
             assertTimeout(Duration.ofSeconds(12), () -> {
                 if (step == Step.HISTORY) {

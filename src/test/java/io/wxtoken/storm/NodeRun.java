@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.EnumSet;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.storm.Tap.Step;
@@ -41,7 +43,7 @@ final class NodeRun implements Tap.Watch {
 
     private final Deque<Strike> strikes;
 
-    private final Tap toDatabase;
+    private final List<Tap> toDatabase = new ArrayList<>();
 
     private final Tap toWeChat;
 
@@ -70,20 +72,22 @@ final class NodeRun implements Tap.Watch {
 
     private volatile long endedAt = Long.MAX_VALUE;
 
-    NodeRun(Storm storm, int number, int node, StandIn weChat, URI database, List<Strike> strikes) throws IOException {
+    NodeRun(Storm storm, int number, int node, StandIn weChat, List<URI> servers, List<Strike> strikes) throws IOException {
         this.storm = storm;
         this.number = number;
         this.node = node;
         this.weChat = weChat;
         this.inStore = strikes;
         this.strikes = new ArrayDeque<>(strikes);
-        this.toDatabase = new Tap(database, this);
+        for (URI server : servers) {
+            toDatabase.add(new Tap(server, this));
+        }
         this.toWeChat = new Tap(URI.create(weChat.baseUrl()), this);
     }
 
-    /** The URL with the tap in the way, and without TLS, or the tap would see nothing. */
-    static String through(Tap tap, String url) {
-        return url.replaceFirst("//[^/]+/", "//" + tap.address() + "/") + "&sslMode=DISABLED&allowPublicKeyRetrieval=true";
+    /** The URL with the taps in the way, and without TLS, or they would see nothing. */
+    static String through(List<Tap> taps, String url) {
+        return url.replaceFirst("//[^/]+/", "//" + taps.stream().map(Tap::address).collect(Collectors.joining(",")) + "/") + "&sslMode=DISABLED&allowPublicKeyRetrieval=true";
     }
 
     /** @param url of the database itself, as JDBC has it */
@@ -99,7 +103,9 @@ final class NodeRun implements Tap.Watch {
     private void ended() {
         endedAt = System.currentTimeMillis();
         try {
-            toDatabase.close();
+            for (Tap tap : toDatabase) {
+                tap.close();
+            }
             toWeChat.close();
         }
         catch (IOException e) {
@@ -141,6 +147,9 @@ final class NodeRun implements Tap.Watch {
     @Override
     public boolean after(Step step, String message, byte[] answer) {
         note(about(step, message) + " is answered" + (step == Step.FETCH || answer.length < 6 ? "" : ": " + answer[5]));
+        if (step != Step.FETCH && answer.length > 6 && answer[4] == (byte) 0xff) { // an error packet: the code's two bytes follow
+            storm.count("error " + ((answer[5] & 0xff) | (answer[6] & 0xff) << 8) + " at " + step);
+        }
         if (step != Step.FETCH && answer.length > 5 && answer[4] == 0) {
             storm.count(step + (answer[5] == 0 ? ", none matched" : ""));
             if (answer[5] != 0 && TELLING.contains(step)) {

@@ -37,6 +37,16 @@ final class Reader implements AutoCloseable {
 
     private final Set<String> errors = ConcurrentHashMap.newKeySet();
 
+    private volatile boolean out;
+
+    private long readsOut;
+
+    private long deadReadsOut;
+
+    private long longestDeadOut;
+
+    private long refusedOut;
+
     private volatile boolean closed;
 
     private long reads;
@@ -67,6 +77,8 @@ final class Reader implements AutoCloseable {
         DeadTime dead;
 
         DeadTime cachedDead;
+
+        long deadOutSince;
     }
 
     /** A stretch in which a reader would have used a dead token. Times in Unix ms. */
@@ -134,6 +146,15 @@ final class Reader implements AutoCloseable {
     private synchronized void read(String appId, int rowId, String value, int failures) {
         Copy copy = copies.get(appId);
         long now = System.currentTimeMillis();
+        if (out) { // what an application would use that goes on asking this member
+            readsOut++;
+            boolean dead = value != null && !value.isEmpty() && !weChat.alive(appId, value);
+            deadReadsOut += dead ? 1 : 0;
+            copy.deadOutSince = !dead ? 0 : copy.deadOutSince == 0 ? now : copy.deadOutSince;
+            longestDeadOut = Math.max(longestDeadOut, dead ? now - copy.deadOutSince : 0);
+            return;
+        }
+        copy.deadOutSince = 0;
         boolean filled = !copy.value.isEmpty();
         if (value == null || value.isEmpty()) {
             emptyReads += filled ? 1 : 0;
@@ -172,6 +193,27 @@ final class Reader implements AutoCloseable {
 
     private synchronized void noAnswer() {
         unanswered++;
+        refusedOut += out ? 1 : 0;
+    }
+
+    /** Its server is not part of its cluster, until it is again: what is read there is counted apart. */
+    synchronized void out(boolean out) {
+        this.out = out;
+        copies.values().forEach(copy -> {
+            copy.dead = null;
+            copy.cachedDead = null;
+            copy.cachedAt = 0; // a reader that finds its server gone begins anew elsewhere
+            copy.readAt = 0;
+        });
+    }
+
+    boolean isOut() {
+        return out;
+    }
+
+    /** Reads, dead ones and refused ones of a server that was not part of its cluster, and the longest dead time, in ms. */
+    synchronized long[] readsOut() {
+        return new long[] { readsOut, deadReadsOut, refusedOut, longestDeadOut };
     }
 
     /**

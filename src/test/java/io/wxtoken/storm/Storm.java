@@ -7,11 +7,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
@@ -27,6 +27,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -67,6 +68,9 @@ final class Storm implements AutoCloseable {
     private static final String PASSWORD = "storm-password-0123456789";
 
     private static final int MOST_RUNS_OF_A_NODE = 2;
+
+    /** How long a member of a cluster is gone: long enough for the others to replace it. */
+    private static final Duration OUT = Duration.ofSeconds(20);
 
     /** How far each node's clock is off, in seconds. */
     private static final List<Integer> CLOCKS = List.of(3600, -3600, 0);
@@ -111,7 +115,8 @@ final class Storm implements AutoCloseable {
 
     private final StandIn weChat;
 
-    private final Reader reader;
+    /** One for each server. */
+    private final List<Reader> readers = new ArrayList<>();
 
     private final MirrorReader mirrors;
 
@@ -162,7 +167,9 @@ final class Storm implements AutoCloseable {
         Program.install();
         sql("CREATE USER IF NOT EXISTS storm@'%' IDENTIFIED BY '" + PASSWORD + "'");
         sql("GRANT ALL ON " + database.url().replaceFirst(".*/([^?]*).*", "$1") + ".* TO storm@'%'");
-        this.reader = new Reader(weChat, database.url(), times.cache(), ACCOUNTS);
+        for (TestDatabase server : database.members()) {
+            readers.add(new Reader(weChat, server.url(), times.cache(), ACCOUNTS));
+        }
         this.mirrors = new MirrorReader(weChat, folder.resolveSibling(folder.getFileName() + "-mirrors"), ACCOUNTS);
     }
 
@@ -194,8 +201,13 @@ final class Storm implements AutoCloseable {
             every(Duration.ofSeconds(80), 20000, () -> restartDatabase("database killed, and started again", true));
             every(Duration.ofSeconds(80), 60000, () -> restartDatabase("database stopped, and started again", false));
         }
+        if (database.isCluster()) {
+            AtomicInteger strikes = new AtomicInteger();
+            every(Duration.ofSeconds(60), 15000, () -> strikeMember(random, strikes.getAndIncrement() % 2 == 0));
+        }
         Thread.sleep(time.toMillis());
         calm = true;
+        await(() -> readers.stream().noneMatch(Reader::isOut), Duration.ofMinutes(2));
         boolean recovered = await(this::recovered, times.recovery(longestRun()).multipliedBy(3));
         end();
         return new Figures(this, recovered);
@@ -206,7 +218,7 @@ final class Storm implements AutoCloseable {
         merciless = true;
         Random random = new Random(seeds.nextLong());
         every(times.interval(), 0, () -> startNodes(random, strikes, process -> process.with(configuration)));
-        await(() -> reader.deadReads() > 0, Duration.ofMinutes(3));
+        await(() -> readers.get(0).deadReads() > 0, Duration.ofMinutes(3));
         end();
         return new Figures(this, false);
     }
@@ -236,13 +248,20 @@ final class Storm implements AutoCloseable {
         catch (SQLException e) {
             count("the storm's own failure: " + e); // beside one that tells why the database is not there
         }
-        searchForLeaks("last_error", String.join("\n", reader.errors()));
+        for (Reader reader : readers) {
+            searchForLeaks("last_error", String.join("\n", reader.errors()));
+        }
         searchFiles();
     }
 
     private boolean recovered() {
-        return reader.allLiveFor(Duration.ofSeconds(1)) && ACCOUNTS.stream()
-            .allMatch(appId -> reader.value(appId).equals(weChat.lastIssued(appId)) && mirrors.holds(appId, reader.value(appId)));
+        return readers.stream().allMatch(reader -> reader.allLiveFor(Duration.ofSeconds(1)) && ACCOUNTS.stream()
+            .allMatch(appId -> reader.value(appId).equals(weChat.lastIssued(appId)) && mirrors.holds(appId, reader.value(appId))));
+    }
+
+    /** On each server that is part of its cluster. */
+    private boolean allLiveFor(Duration time) {
+        return readers.stream().filter(reader -> !reader.isOut()).allMatch(reader -> reader.allLiveFor(time));
     }
 
     private interface Work {
@@ -285,7 +304,7 @@ final class Storm implements AutoCloseable {
                 note("node " + node + " has two runs already");
                 continue;
             }
-            NodeRun run = new NodeRun(this, runs.size(), node, weChat, URI.create(database.url().substring("jdbc:".length())), calm ? List.of() : strikes.apply(own));
+            NodeRun run = new NodeRun(this, runs.size(), node, weChat, servers(node), calm ? List.of() : strikes.apply(own));
             Program process = Program.against(weChat, folder)
                 .with("STORM_SECRET", SECRET)
                 .with("SPRING_DATASOURCE_USERNAME", "storm")
@@ -319,6 +338,13 @@ final class Storm implements AutoCloseable {
         }
     }
 
+    /** Each node has another one first. */
+    private List<URI> servers(int node) {
+        List<URI> servers = new ArrayList<>(database.members().stream().map(server -> URI.create(server.url().substring("jdbc:".length()))).toList());
+        Collections.rotate(servers, -node);
+        return servers;
+    }
+
     /** A process has ended, as it would or as it was made to. */
     void ended(NodeRun run, Started process, String how, Duration took) {
         alive.remove(run);
@@ -338,7 +364,7 @@ final class Storm implements AutoCloseable {
 
     /** Strikes if the rows can afford it: see above. */
     boolean affords(Strike strike) {
-        boolean affords = !calm && (merciless || reader.allLiveFor(times.recovery(longestRun())));
+        boolean affords = !calm && (merciless || allLiveFor(times.recovery(longestRun())));
         count(affords ? "fault: " + strike : "spared");
         return affords;
     }
@@ -350,8 +376,24 @@ final class Storm implements AutoCloseable {
         });
     }
 
+    /** Kills a member, which comes back some time later, or cuts it off the others, and then lets it come back. */
+    private void strikeMember(Random random, boolean kill) throws Exception {
+        int member = random.nextInt(readers.size());
+        String name = String.valueOf(member + 1);
+        whenAffordable("a member is " + (kill ? "killed" : "cut off"), () -> {
+            alive.forEach(NodeRun::losesDatabase);
+            readers.get(member).out(true);
+            TestDatabase.cluster(kill ? "kill" : "cut", name);
+            Thread.sleep(OUT.toMillis());
+            note("member " + name + " comes back");
+            TestDatabase.cluster(kill ? "start" : "rejoin", name);
+            note("member " + name + " is back");
+            readers.get(member).out(false);
+        });
+    }
+
     private void whenAffordable(String what, Work work) throws Exception {
-        if (await(() -> calm || reader.allLiveFor(times.recovery(longestRun()).plus(times.run())), times.grace()) && !calm) {
+        if (await(() -> calm || allLiveFor(times.recovery(longestRun()).plus(times.run())), times.grace()) && !calm) {
             count("fault: " + what);
             note(what);
             work.run();
@@ -398,7 +440,7 @@ final class Storm implements AutoCloseable {
     }
 
     private void sql(String statement) throws SQLException {
-        try (var connection = DriverManager.getConnection(database.url()); var sql = connection.createStatement()) {
+        try (var connection = database.connect(); var sql = connection.createStatement()) {
             sql.executeUpdate(statement);
         }
     }
@@ -415,7 +457,7 @@ final class Storm implements AutoCloseable {
 
     private String tables() throws SQLException {
         StringBuilder text = new StringBuilder();
-        try (var connection = DriverManager.getConnection(database.url()); var statement = connection.createStatement()) {
+        try (var connection = database.connect(); var statement = connection.createStatement()) {
             List<String> tables = new ArrayList<>();
             try (var names = statement.executeQuery("SHOW TABLES")) {
                 while (names.next()) {
@@ -458,8 +500,8 @@ final class Storm implements AutoCloseable {
         return weChat;
     }
 
-    Reader reader() {
-        return reader;
+    List<Reader> readers() {
+        return readers;
     }
 
     MirrorReader mirrors() {
@@ -515,7 +557,9 @@ final class Storm implements AutoCloseable {
         clock.shutdownNow();
         workers.shutdownNow();
         alive.forEach(NodeRun::end);
-        reader.close();
+        for (Reader reader : readers) {
+            reader.close();
+        }
         mirrors.close();
         weChat.close();
     }

@@ -52,7 +52,11 @@ class StormIT {
 
     @Test
     void noFaultThatTheProtocolCoversLetsAReaderSeeADeadOrAnEmptyToken() throws Exception {
-        Path folder = folder("Storm");
+        assertNoHarm(server);
+    }
+
+    static void assertNoHarm(TestDatabase server) throws Exception {
+        Path folder = folder("Storm", server);
         try (Storm storm = new Storm(server.fresh(), SEED, folder, TIMES)) {
             Figures figures = storm.blow(TIME);
             tell(figures, folder);
@@ -84,7 +88,7 @@ class StormIT {
     }
 
     private List<String> exposed(Class<?> brokenJob, Function<Random, List<Strike>> strikes) throws Exception {
-        Path folder = folder(brokenJob.getSimpleName());
+        Path folder = folder(brokenJob.getSimpleName(), server);
         try (Storm storm = new Storm(server.fresh(), SEED, folder, BROKEN)) {
             Figures figures = storm.expose(brokenJob, strikes);
             tell(figures, folder);
@@ -98,7 +102,7 @@ class StormIT {
         Files.writeString(folder.resolveSibling(folder.getFileName() + ".md"), table);
     }
 
-    private Path folder(String name) {
-        return Path.of("target", "storm", "%s-%s-seed-%d".formatted(name, server, SEED)).toAbsolutePath();
+    private static Path folder(String name, TestDatabase server) {
+        return Path.of("target", "storm", "%s-%s-seed-%d".formatted(name, server.toString().replaceAll("[^\\w.]+", "-"), SEED)).toAbsolutePath();
     }
 }

@@ -7,9 +7,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
+import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -60,12 +62,20 @@ public final class TestDatabase {
 
     private final String serverUrl;
 
+    private final List<TestDatabase> members;
+
     private HikariDataSource dataSource;
 
     private TestDatabase(String name, String url, String serverUrl) {
+        this(name, url, serverUrl, List.of());
+    }
+
+    /** @param members of a cluster; none for a server alone */
+    private TestDatabase(String name, String url, String serverUrl, List<TestDatabase> members) {
         this.name = name;
         this.url = url;
         this.serverUrl = serverUrl;
+        this.members = members;
     }
 
     /** A new schema on each database. */
@@ -93,6 +103,64 @@ public final class TestDatabase {
             started.add(port);
             return server(command.get(0) + (command.size() == 1 ? "" : ", strict"), url);
         }).onClose(() -> started.forEach(port -> script("src/test/servers/server", "drop", port)));
+    }
+
+    /**
+     * Each kind of cluster that {@code WX_TEST_CLUSTERS} names, as {@code src/test/servers/cluster} has them, with a space between, and
+     * flags of the members' after a comma; one is up at a time, with a new schema. Its URL names all members.
+     */
+    public static Stream<TestDatabase> clusters() {
+        String kinds = System.getenv("WX_TEST_CLUSTERS");
+        return kinds == null || kinds.isBlank() ? Stream.empty() : Stream.of(kinds.strip().split("\\s+")).map(kind -> {
+            String[] flags = kind.split(",");
+            String[] hosts = cluster(Stream.concat(Stream.of("up"), Stream.of(flags)).toArray(String[]::new)).split(" ");
+            List<TestDatabase> members = Stream.of(hosts).map(host -> new TestDatabase(host, memberUrl(host, "wx_test"), memberUrl(host, "wx_test"))).toList();
+            return new TestDatabase(kind, memberUrl(String.join(",", hosts), "wx_test"), null, members).fresh();
+        });
+    }
+
+    private static String memberUrl(String host, String schema) {
+        return "jdbc:mysql://" + host + "/" + schema + "?user=root&allowPublicKeyRetrieval=true&connectTimeout=2000&socketTimeout=8000";
+    }
+
+    /** Runs {@code src/test/servers/cluster}. */
+    public static String cluster(String... command) {
+        return script(Stream.concat(Stream.of("src/test/servers/cluster"), Stream.of(command)).toArray(String[]::new));
+    }
+
+    /** The members of a cluster, in their order; or this server itself. */
+    public List<TestDatabase> members() {
+        return members.isEmpty() ? List.of(this) : members;
+    }
+
+    public boolean isCluster() {
+        return !members.isEmpty();
+    }
+
+    /** A connection to a server that takes writes: to any such member of a cluster. */
+    public Connection connect() throws SQLException {
+        if (members.isEmpty()) {
+            return DriverManager.getConnection(url);
+        }
+        List<TestDatabase> shuffled = new ArrayList<>(members);
+        Collections.shuffle(shuffled);
+        SQLException refused = new SQLException("no member takes writes");
+        for (TestDatabase member : shuffled) {
+            try {
+                Connection connection = DriverManager.getConnection(member.url);
+                try (var statement = connection.createStatement(); var row = statement.executeQuery("SELECT @@global.read_only")) {
+                    row.next();
+                    if (row.getInt(1) == 0) {
+                        return connection;
+                    }
+                }
+                connection.close();
+            }
+            catch (SQLException e) {
+                refused.addSuppressed(e);
+            }
+        }
+        throw refused;
     }
 
     private static Stream<String> strict(String name) {
@@ -213,6 +281,17 @@ public final class TestDatabase {
 
     /** Another new schema on the same database. */
     public TestDatabase fresh() {
+        if (isCluster()) {
+            String schema = schemaName();
+            try (var connection = connect(); var statement = connection.createStatement()) {
+                statement.execute("CREATE DATABASE " + schema);
+            }
+            catch (SQLException e) {
+                throw new IllegalStateException(name + " can't make a database", e);
+            }
+            List<TestDatabase> there = members.stream().map(member -> new TestDatabase(member.name, memberUrl(member.name, schema), member.serverUrl)).toList();
+            return new TestDatabase(name, memberUrl(String.join(",", there.stream().map(member -> member.name).toList()), schema), null, there);
+        }
         return isH2() ? h2() : server(name, serverUrl);
     }
 
@@ -267,7 +346,7 @@ public final class TestDatabase {
     /** The schema as it is after all migrations, with the two rows that V1 makes. */
     public TestDatabase migrated() {
         Flyway.configure()
-            .dataSource(url, isH2() ? "sa" : null, isH2() ? "" : null)
+            .dataSource(members().get(0).url, isH2() ? "sa" : null, isH2() ? "" : null)
             .table("wx_token_schema_history")
             .locations("classpath:db/migration/" + (isH2() ? "h2" : "mysql"))
             .load()
@@ -286,7 +365,7 @@ public final class TestDatabase {
     public synchronized DataSource dataSource() {
         if (dataSource == null) {
             HikariConfig config = new HikariConfig();
-            config.setJdbcUrl(url);
+            config.setJdbcUrl(members().get(0).url);
             config.setMaximumPoolSize(40);
             config.setMinimumIdle(0);
             if (isH2()) {

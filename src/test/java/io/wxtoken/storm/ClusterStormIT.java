@@ -1,0 +1,31 @@
+package io.wxtoken.storm;
+
+import java.util.concurrent.TimeUnit;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Isolated;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.testing.TestDatabase;
+
+/**
+ * The storm on clusters of three: each node has all members in its URL and another one first, there is a reader on each member, and
+ * members are killed and cut off from the others, and come back.
+ */
+@ParameterizedClass(allowZeroInvocations = true)
+@MethodSource("io.wxtoken.testing.TestDatabase#clusters")
+@Timeout(value = 3, unit = TimeUnit.DAYS)
+@Isolated
+class ClusterStormIT {
+
+    @Parameter
+    TestDatabase cluster;
+
+    @Test
+    void noFaultOfAMembersLetsAReaderOnTheOthersSeeADeadToken() throws Exception {
+        StormIT.assertNoHarm(cluster);
+    }
+}
