@@ -96,6 +96,9 @@ record Failure(ExitCode exitCode, List<String> lines) {
         else if (e.getErrorCode() == H2_IN_USE) {
             what = "another process has the H2 file of " + url + " open: wait for it, or use MySQL (spring.datasource.url), which several nodes can share";
         }
+        else if (Database.tlsProblem(e).isPresent()) {
+            what = "can't reach the database at " + url + ": " + Database.tlsProblem(e).get();
+        }
         else if (state.startsWith("08")) {
             what = "can't reach the database at " + url + ", or it does not answer: check spring.datasource.url, the server and the network (" + firstLine(e) + ")";
         }

@@ -1,5 +1,6 @@
 package io.wxtoken.database;
 
+import java.security.GeneralSecurityException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Map;
@@ -7,8 +8,11 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 
+import javax.net.ssl.SSLException;
+
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.core.NestedExceptionUtils;
 import org.springframework.core.env.Environment;
 
 import io.wxtoken.settings.Settings;
@@ -126,6 +130,20 @@ public final class Database {
         }
         return takesNoWrites(e) ? Optional.of("this server is read-only" + said + ": name the one that takes writes in spring.datasource.url, or all of them, as in"
                 + " jdbc:mysql://db1,db2,db3/wx") : Optional.empty();
+    }
+
+    /** Why TLS with the server failed, and what to do, which the driver tells in the causes alone; empty when something else did. */
+    public static Optional<String> tlsProblem(Throwable e) {
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof SSLException) {
+                String said = String.valueOf(cause.getMessage()).replaceAll("([a-z]\\w*\\.)+\\w+Exception: ", "");
+                return Optional.of("TLS failed (" + said + "): " + (NestedExceptionUtils.getMostSpecificCause(cause) instanceof GeneralSecurityException
+                        ? "name the store of the certificate's authority, as the README's TLS to the database says"
+                        : "a server with no TLS newer than 1.1, as MySQL 5.7's and MariaDB 10.2's were, is refused by Java; upgrade it, or set sslMode=DISABLED on a network"
+                                + " that you trust"));
+            }
+        }
+        return Optional.empty();
     }
 
     private static boolean code(Throwable e, Set<Integer> codes) {

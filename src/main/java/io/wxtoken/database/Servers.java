@@ -121,7 +121,7 @@ final class Servers {
                     throw e; // it is the same on all servers of a cluster: the user, the database
                 }
                 problems.add(host.getHostPortPair() + (Database.broken(e) ? " can't be reached (" : " is not part of its cluster (")
-                        + e.getMessage().lines().findFirst().orElse("") + ")");
+                        + Database.tlsProblem(e).orElse(e.getMessage().lines().findFirst().orElse("")) + ")");
             }
         }
         throw new UnusableServerException(String.join("; ", problems));
