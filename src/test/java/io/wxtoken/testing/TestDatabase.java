@@ -113,7 +113,7 @@ public final class TestDatabase {
         String kinds = System.getenv("WX_TEST_CLUSTERS");
         return kinds == null || kinds.isBlank() ? Stream.empty() : Stream.of(kinds.strip().split("\\s+")).map(kind -> {
             String[] flags = kind.split(",");
-            String[] hosts = cluster(Stream.concat(Stream.of("up"), Stream.of(flags)).toArray(String[]::new)).split(" ");
+            String[] hosts = cluster(Stream.concat(Stream.of("up"), Stream.of(flags)).toArray(String[]::new)).replaceAll("(\\S+)", "$1:3306").split(" ");
             List<TestDatabase> members = Stream.of(hosts).map(host -> new TestDatabase(host, memberUrl(host, "wx_test"), memberUrl(host, "wx_test"))).toList();
             return new TestDatabase(kind, memberUrl(String.join(",", hosts), "wx_test"), null, members).fresh();
         });
