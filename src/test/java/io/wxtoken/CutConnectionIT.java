@@ -12,7 +12,6 @@ import java.net.URI;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -22,7 +21,6 @@ import io.wxtoken.testing.Program.Ended;
 /** A connection to the database that breaks at any moment of a run, as at a proxy's restart: told in a line or two, and never worse for the row. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
-@Isolated
 class CutConnectionIT extends OnEachDatabase {
 
     /** Passes everything on, and closes the connection instead of passing one message of the client's. */

@@ -2,13 +2,19 @@ package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDate;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -26,6 +32,25 @@ import io.wxtoken.testing.Program.Started;
 class ServerIT extends OnEachDatabase {
 
     private static final int NODES = 6;
+
+    /** What was seen, by server: for the README. */
+    private static final Map<String, Set<String>> SEEN = new LinkedHashMap<>();
+
+    private void seen(String what) {
+        String version = database.jdbc().sql("SELECT VERSION()").query(String.class).single().replaceFirst("-(log|MariaDB).*|-\\d.*", "");
+        SEEN.computeIfAbsent((database.jdbc().sql("SELECT @@version").query(String.class).single().contains("MariaDB") ? "MariaDB " : "MySQL ") + version
+                + (server.toString().endsWith(", strict") ? ", GTIDs, lower_case_table_names=1" : ""), server -> new TreeSet<>()).add(what);
+    }
+
+    @AfterAll
+    static void tell() throws IOException {
+        List<String> columns = List.of("empty database", "MyISAM adopted", "six at once", "three roles", "settings", "read-only");
+        StringBuilder table = new StringBuilder("Tried on " + LocalDate.now() + ".\n\n| server | " + String.join(" | ", columns) + " |\n|---|---|---|---|---|---|---|\n");
+        SEEN.forEach((server, seen) -> table.append("| ").append(server).append(" | ")
+            .append(columns.stream().map(column -> seen.contains(column) ? "yes" : "no").collect(Collectors.joining(" | "))).append(" |\n"));
+        Files.writeString(Path.of("target", "matrix.md"), table);
+        System.out.println(table);
+    }
 
     private Said run(String... more) {
         return Said.by(arguments(more));
@@ -59,6 +84,7 @@ class ServerIT extends OnEachDatabase {
         run("refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
         assertThat(value()).isEqualTo(weChat.lastIssued());
         assertThat(weChat.tokenCalls()).isEqualTo(2);
+        seen("empty database");
     }
 
     @Test
@@ -69,6 +95,7 @@ class ServerIT extends OnEachDatabase {
         sql("UPDATE wx_token SET expire = expire - 3000 WHERE id = 1");
         run().ended(ExitCode.OK).saying("access_token refreshed");
         assertThat(value()).isEqualTo(weChat.lastIssued());
+        seen("MyISAM adopted");
     }
 
     @Test
@@ -81,6 +108,7 @@ class ServerIT extends OnEachDatabase {
         }
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(value()).isEqualTo(weChat.lastIssued());
+        seen("six at once");
     }
 
     @Test
@@ -98,6 +126,7 @@ class ServerIT extends OnEachDatabase {
             if (tls) {
                 as("wx_token", "change-me-2", schema, false).ended(ExitCode.DATABASE).saying("REQUIRE SSL").inOneLine();
             }
+            seen("three roles");
         }
         finally {
             List.of("wx_migrator", "wx_token", "wx_reader").forEach(user -> database.jdbc().sql("DROP USER " + user.substring(0, 4) + schema.substring(2) + "@'%'").update());
@@ -144,6 +173,33 @@ class ServerIT extends OnEachDatabase {
                 before.forEach(this::set);
             }
         }
+        seen("settings");
+    }
+
+    /** A replica, or a primary that was replaced: nothing is written there, even by a user who could. */
+    @Test
+    void readOnly() {
+        run().ended(ExitCode.OK);
+        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        String user = "ro" + System.nanoTime() % 1_000_000_000;
+        database.jdbc().sql("CREATE USER " + user + "@'%' IDENTIFIED BY 'x'").update();
+        database.jdbc().sql("GRANT SELECT, UPDATE ON " + database.url().replaceFirst(".*/([^?]*).*", "$1") + ".* TO " + user + "@'%'").update();
+        String before = set("read_only", "1");
+        try {
+            for (String who : List.of("user=root", "user=" + user + "&password=x&allowPublicKeyRetrieval=true&sslMode=DISABLED")) {
+                String url = "--spring.datasource.url=" + database.url().replace("user=root", who);
+                run(url).ended(ExitCode.DATABASE).saying("no server of spring.datasource.url takes writes", "is read-only", "name the one that does").inOneLine();
+                run(url, "refresh", "--force").ended(ExitCode.DATABASE).inOneLine();
+                run(url, "status").ended(ExitCode.DATABASE).saying("access_token", "due", "these rows are a read-only server's");
+            }
+        }
+        finally {
+            set("read_only", before);
+            database.jdbc().sql("DROP USER " + user + "@'%'").update();
+        }
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+        run().ended(ExitCode.OK).saying("access_token refreshed");
+        seen("read-only");
     }
 
     /** @return what it was */

@@ -288,9 +288,8 @@ public final class Schema {
     }
 
     /**
-     * Nodes that start together on an empty database: Flyway looks whether there is a schema history, and whether the
-     * schema is empty, before it locks, so it can take another node's half-made schema for one that needs a baseline, and
-     * then finds that it does not (flyway-core, Flyway.migrate and DbBaseline). A second look puts that right.
+     * Another node may migrate or repair at the same moment, and Flyway looks at much before it locks: what it complains of may no
+     * longer be so, and a second look tells.
      * <p>
      * A migration that failed, on a full disk, say, is run again: every migration can be. Flyway alone would refuse all
      * later runs until somebody calls "repair".

@@ -42,6 +42,9 @@ public final class TestDatabase {
 
     private static final String MYSQL_URL = System.getenv("WX_TEST_MYSQL_URL");
 
+    /** H2 and MariaDB were tried before. */
+    private static final boolean MYSQL_ALONE = System.getenv("WX_TEST_MYSQL_ALONE") != null;
+
     static {
         // Until the program, run inside a test, sets up its own.
         LoggerContext loggers = (LoggerContext) LoggerFactory.getILoggerFactory();
@@ -49,8 +52,10 @@ public final class TestDatabase {
         loggers.getLogger("ch.vorburger").setLevel(Level.OFF); // what the server says, as errors; its failure is an exception
     }
 
-    /** The script that starts and stops that MySQL server: see {@code .ci/run}. */
-    private static final String MYSQL_START = System.getenv("WX_TEST_MYSQL_START");
+    private static final String SERVER = "src/test/servers/server";
+
+    /** That server was started by the script. */
+    private static final boolean MYSQL_RESTARTS = System.getenv("WX_TEST_MYSQL_RESTARTS") != null;
 
     private static DB mariaDb;
 
@@ -80,7 +85,7 @@ public final class TestDatabase {
 
     /** A new schema on each database. */
     public static Stream<TestDatabase> all() {
-        return Stream.concat(Stream.of(h2()), servers());
+        return MYSQL_ALONE ? servers() : Stream.concat(Stream.of(h2()), servers());
     }
 
     /**
@@ -94,15 +99,15 @@ public final class TestDatabase {
         }
         List<String> started = new ArrayList<>();
         return Stream.of(names.strip().split("\\s+")).flatMap(name -> Stream.of(List.of(name), Stream.concat(Stream.of(name), strict(name)).toList())).map(command -> {
-            started.forEach(port -> script("src/test/servers/server", "drop", port));
+            started.forEach(port -> script(SERVER, "drop", port));
             started.clear();
             String port = command.size() == 1 ? "13400" : "13401";
-            List<String> start = new ArrayList<>(List.of("src/test/servers/server", "start", command.get(0), port));
+            List<String> start = new ArrayList<>(List.of(SERVER, "start", command.get(0), port));
             start.addAll(command.subList(1, command.size()));
             String url = script(start.toArray(String[]::new));
             started.add(port);
             return server(command.get(0) + (command.size() == 1 ? "" : ", strict"), url);
-        }).onClose(() -> started.forEach(port -> script("src/test/servers/server", "drop", port)));
+        }).onClose(() -> started.forEach(port -> script(SERVER, "drop", port)));
     }
 
     /**
@@ -189,7 +194,10 @@ public final class TestDatabase {
 
     /** A new schema on each database that several processes can share. */
     public static Stream<TestDatabase> servers() {
-        List<TestDatabase> servers = new ArrayList<>(List.of(server("MariaDB", mariaDbUrl())));
+        List<TestDatabase> servers = new ArrayList<>();
+        if (!MYSQL_ALONE) {
+            servers.add(server("MariaDB", mariaDbUrl()));
+        }
         if (MYSQL_URL != null && !MYSQL_URL.isBlank()) {
             servers.add(server("MySQL", MYSQL_URL));
         }
@@ -303,9 +311,9 @@ public final class TestDatabase {
         return name.equals("H2");
     }
 
-    /** The server can be restarted: MySQL only with its script. */
+    /** The server can be restarted: MySQL only when the script started it. */
     public boolean restartable() {
-        return name.equals("MariaDB") || name.equals("MySQL") && MYSQL_START != null;
+        return name.equals("MariaDB") || name.equals("MySQL") && MYSQL_RESTARTS;
     }
 
     /**
@@ -335,11 +343,7 @@ public final class TestDatabase {
             startMariaDb();
         }
         else {
-            int exitCode = new ProcessBuilder(MYSQL_START, port).redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();
-            if (exitCode != 0) {
-                throw new IllegalStateException(MYSQL_START + " ended with " + exitCode);
-            }
+            script(SERVER, "restart", port);
         }
     }
 
