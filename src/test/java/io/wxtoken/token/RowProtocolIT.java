@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -334,6 +337,40 @@ class RowProtocolIT extends RowTest {
             new TokenRows(pool).requestAfterFence(1);
         }
         assertThat(row().refreshRequested()).isEqualTo(TokenRow.REQUESTED_BY_FENCED_RUN);
+    }
+
+    /** A lock that is waited for in vain (1205) is such a conflict on one server, as a certification that fails is in a cluster. */
+    @Test
+    void p1APublishThatLosesAConflictIsMadeAgainAndP2AClaimThatLosesEachIsLost() throws Exception {
+        assumeThat(database.isH2()).isFalse();
+        HikariConfig impatient = new HikariConfig();
+        impatient.setJdbcUrl(database.url() + "&sessionVariables=innodb_lock_wait_timeout=1");
+        try (HikariDataSource pool = new HikariDataSource(impatient); Connection other = database.dataSource().getConnection(); Statement statement = other.createStatement()) {
+            TokenRows those = new TokenRows(pool);
+            Claim claim = those.claim(row(), "a", SETTINGS.lease()).orElseThrow();
+            other.setAutoCommit(false);
+            statement.executeQuery("SELECT * FROM wx_token WHERE id = 1 FOR UPDATE");
+            Thread release = new Thread(() -> {
+                try {
+                    Thread.sleep(1500);
+                    other.rollback();
+                }
+                catch (InterruptedException | SQLException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            release.start();
+            assertThat(those.publish(claim, StandIn.APP_ID, "99_published", 0, 7200, 60)).isTrue();
+            release.join();
+            assertThat(row().value()).isEqualTo("99_published");
+
+            TokenRow seen = row();
+            statement.executeQuery("SELECT * FROM wx_token WHERE id = 1 FOR UPDATE");
+            assertThat(those.claim(seen, "b", SETTINGS.lease())).isEmpty();
+            other.rollback();
+            other.setAutoCommit(true);
+        }
+        assertThat(row().claimedBy()).isNull();
     }
 
     @Test
