@@ -56,6 +56,11 @@ class ServerIT extends OnEachDatabase {
         return Said.by(arguments(more));
     }
 
+    private Said at(String url, String... more) {
+        return Said.by(Stream.concat(Stream.of("--spring.datasource.url=" + url, "--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
+                "--wx.api.base-url=" + weChat.baseUrl()), Stream.of(more)).toList());
+    }
+
     private String variable(String name) {
         return database.jdbc().sql("SHOW VARIABLES LIKE '" + name + "'").query((row, number) -> row.getString(2)).optional().orElse("");
     }
@@ -142,9 +147,8 @@ class ServerIT extends OnEachDatabase {
     }
 
     private Said as(String user, String password, String schema, boolean tls, String... arguments) {
-        return Said.by(Stream.concat(Stream.of("--spring.datasource.url=" + database.url().replaceAll("\\?.*", tls ? "?sslMode=REQUIRED" : "?sslMode=DISABLED&allowPublicKeyRetrieval=true"),
-                "--spring.datasource.username=" + user.substring(0, 4) + schema.substring(2), "--spring.datasource.password=" + password, "--wx.app-id=" + StandIn.APP_ID,
-                "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()), Stream.of(arguments)).toList());
+        return at(database.url().replaceAll("\\?.*", tls ? "?sslMode=REQUIRED" : "?sslMode=DISABLED&allowPublicKeyRetrieval=true"), Stream.concat(Stream.of(arguments),
+                Stream.of("--spring.datasource.username=" + user.substring(0, 4) + schema.substring(2), "--spring.datasource.password=" + password)).toArray(String[]::new));
     }
 
     @Test
@@ -187,10 +191,10 @@ class ServerIT extends OnEachDatabase {
         String before = set("read_only", "1");
         try {
             for (String who : List.of("user=root", "user=" + user + "&password=x&allowPublicKeyRetrieval=true&sslMode=DISABLED")) {
-                String url = "--spring.datasource.url=" + database.url().replace("user=root", who);
-                run(url).ended(ExitCode.DATABASE).saying("no server of spring.datasource.url takes writes", "is read-only", "name the one that does").inOneLine();
-                run(url, "refresh", "--force").ended(ExitCode.DATABASE).inOneLine();
-                run(url, "status").ended(ExitCode.DATABASE).saying("access_token", "due", "these rows are a read-only server's");
+                String url = database.url().replace("user=root", who);
+                at(url).ended(ExitCode.DATABASE).saying("no server of spring.datasource.url takes writes", "is read-only", "name the one that does").inOneLine();
+                at(url, "refresh", "--force").ended(ExitCode.DATABASE).inOneLine();
+                at(url, "status").ended(ExitCode.DATABASE).saying("access_token", "due", "these rows are a read-only server's");
             }
         }
         finally {
