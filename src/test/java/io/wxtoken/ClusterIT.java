@@ -209,7 +209,7 @@ class ClusterIT extends OnEachDatabase {
             alone.ended(ExitCode.DATABASE);
         }
         finally {
-            TestDatabase.cluster("rejoin", "1");
+            TestDatabase.comesBack("1", false);
         }
         assertThat(value()).isEqualTo(weChat.lastIssued());
         assertAllThereAndAlike();

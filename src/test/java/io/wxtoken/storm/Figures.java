@@ -62,7 +62,9 @@ final class Figures {
             }
         }
         this.before = first == null ? "" : storm.before(first);
-        this.missing = new ArrayList<>(List.of("CLAIM", "PUBLISH", "takeover", "fault: SIGSTOP", "fault: row written"));
+        boolean cluster = storm.readers().size() > 1;
+        this.missing = new ArrayList<>(List.of("CLAIM", "PUBLISH", "fault: row written"));
+        missing.addAll(cluster ? List.of("fault: a member is killed") : List.of("takeover", "fault: SIGSTOP"));
         if (storm.lasted().toMinutes() >= 10) { // two minutes are too short to be sure of each
             missing.addAll(List.of("REPORT", "PUBLISH, none matched", "fault: kill -9", "fault: connection cut", "fault: WeChat",
                     "fault: foreign refresher", "probe said dead"));
@@ -84,7 +86,7 @@ final class Figures {
         figures.put("empty reads", emptyReads);
         figures.put("dead reads", sum(storm, Reader::deadReads));
         figures.put("dead times that the protocol answers for", unexcused.size());
-        if (storm.readers().size() > 1) {
+        if (cluster) {
             long[] out = storm.readers().stream().map(Reader::readsOut).reduce((a, b) -> new long[] { a[0] + b[0], a[1] + b[1], a[2] + b[2], Math.max(a[3], b[3]) }).orElseThrow();
             figures.put("on members that were out: reads, dead ones, refused ones, longest dead time in ms", "%d, %d, %d, %d".formatted(out[0], out[1], out[2], out[3]));
             figures.put("conflicts and other errors, by code", counts.entrySet().stream().filter(entry -> entry.getKey().startsWith("error "))

@@ -386,7 +386,7 @@ final class Storm implements AutoCloseable {
             TestDatabase.cluster(kill ? "kill" : "cut", name);
             Thread.sleep(OUT.toMillis());
             note("member " + name + " comes back");
-            TestDatabase.cluster(kill ? "start" : "rejoin", name);
+            TestDatabase.comesBack(name, kill);
             note("member " + name + " is back");
             readers.get(member).out(false);
         });

@@ -133,6 +133,16 @@ public final class TestDatabase {
         return script(Stream.concat(Stream.of("src/test/servers/cluster"), Stream.of(command)).toArray(String[]::new));
     }
 
+    /** A member that was killed or cut off comes back. A group that is busy with itself may not take it at the first attempt. */
+    public static void comesBack(String member, boolean killed) {
+        try {
+            cluster(killed ? "start" : "rejoin", member);
+        }
+        catch (IllegalStateException e) {
+            cluster("rejoin", member);
+        }
+    }
+
     /** The members of a cluster, in their order; or this server itself. */
     public List<TestDatabase> members() {
         return members.isEmpty() ? List.of(this) : members;
