@@ -25,8 +25,8 @@ import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 
-/** What must work on every server of the matrix: see {@code .ci/matrix}. */
-@ParameterizedClass
+/** What must work on every server of the matrix: see {@code .ci/run}. */
+@ParameterizedClass(allowZeroInvocations = true)
 @MethodSource("io.wxtoken.testing.TestDatabase#matrix")
 @Isolated
 class ServerIT extends OnEachDatabase {
@@ -44,6 +44,9 @@ class ServerIT extends OnEachDatabase {
 
     @AfterAll
     static void tell() throws IOException {
+        if (SEEN.isEmpty()) {
+            return;
+        }
         List<String> columns = List.of("empty database", "MyISAM adopted", "six at once", "three roles", "settings", "read-only");
         StringBuilder table = new StringBuilder("Tried on " + LocalDate.now() + ".\n\n| server | " + String.join(" | ", columns) + " |\n|---|---|---|---|---|---|---|\n");
         SEEN.forEach((server, seen) -> table.append("| ").append(server).append(" | ")
