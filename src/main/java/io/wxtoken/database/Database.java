@@ -38,8 +38,11 @@ public final class Database {
     /** The server takes no writes: it is read-only (1290, 1836), or the session is (1792). */
     private static final Set<Integer> READ_ONLY = Set.of(1290, 1836, 1792);
 
-    /** The same of a server that is not part of the majority of its cluster: Galera 1047; Group Replication 3100, 3796. */
-    private static final Set<Integer> NOT_IN_THE_MAJORITY = Set.of(1047, 3100, 3796);
+    /**
+     * The same of a server that is not part of the majority of its cluster: Galera 1047; Group Replication 3100, 3796, and where it is
+     * told to be in offline mode then 3032, or 6400 with a reason.
+     */
+    private static final Set<Integer> NOT_IN_THE_MAJORITY = Set.of(1047, 3100, 3796, 3032, 6400);
 
     /** MySQL's codes for a right that is missing to a database, a table, a column or an operation, and H2's. */
     private static final Set<Integer> DENIED = Set.of(1044, 1142, 1143, 1227, 90096, 90040);
