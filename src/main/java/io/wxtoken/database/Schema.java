@@ -40,12 +40,12 @@ public final class Schema {
     static final String HISTORY = "wx_token_schema_history";
 
     /**
-     * As Flyway makes it, but so that several nodes may, at once. Flyway's own statement has no engine, so that it gets a default that
+     * On MySQL. As Flyway makes it, but so that several nodes may, at once. Flyway's own statement has no engine, so that it gets a default that
      * MySQL can't write with GTIDs on, and on MySQL 5.6 with GTIDs on it copies a row into the table, which is refused there.
      */
     private static final String MAKE_HISTORY = "CREATE TABLE IF NOT EXISTS " + HISTORY + " (installed_rank int NOT NULL PRIMARY KEY, version varchar(50),"
             + " description varchar(200) NOT NULL, type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum int, installed_by varchar(100) NOT NULL,"
-            + " installed_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, execution_time int NOT NULL, success boolean NOT NULL)";
+            + " installed_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, execution_time int NOT NULL, success boolean NOT NULL) ENGINE = InnoDB";
 
     /** The version of a schema that is complete and was made before {@value #HISTORY} existed. */
     private static final String VERSION_WITHOUT_HISTORY = "5";
@@ -135,8 +135,8 @@ public final class Schema {
                 if (cluster) {
                     refuseToAdoptOnACluster(connection);
                 }
-                if (!before.history()) {
-                    statement.execute(MAKE_HISTORY + (mySql ? " ENGINE = InnoDB" : ""));
+                if (mySql && !before.history()) {
+                    statement.execute(MAKE_HISTORY);
                 }
             }
             if (!cluster) {
@@ -159,7 +159,7 @@ public final class Schema {
 
     private static String migrate(RunDatabase database, boolean mySql) throws SQLException {
         Before before = before(database); // under the lock
-        if (!before.begun() && !before.version().equals("0")) {
+        if (mySql && !before.begun() && !before.version().equals("0")) {
             try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
                 statement.executeUpdate("INSERT INTO " + HISTORY + " (installed_rank, version, description, type, script, installed_by, execution_time, success)"
                         + " VALUES (1, '" + before.version() + "', '<< Flyway Baseline >>', 'BASELINE', '<< Flyway Baseline >>', '', 0, TRUE)");
@@ -172,6 +172,8 @@ public final class Schema {
             .dataSource(database)
             .table(HISTORY)
             .locations("classpath:db/migration/" + (mySql ? "mysql" : "h2"))
+            .baselineOnMigrate(!mySql) // H2's schema may have other tables, too
+            .baselineVersion(before.version())
             .load();
         migrate(flyway);
         return flyway.info().current().getVersion().toString();
