@@ -20,8 +20,9 @@ import org.springframework.dao.CannotAcquireLockException;
 /**
  * Lets one run at a time migrate a cluster whose members all take writes. Flyway's own lock, {@code GET_LOCK}, is one server's, and two
  * members that change the schema at once break a group (in a multi-primary Group Replication each member's applier then fails, and all
- * leave it). So the lock is a row of Flyway's table: whoever changes it is certified by the whole cluster, and a member that has seen the lock given back has
- * seen all that was done under it, as members apply in one order. It lapses, as its holder may die; migrations take seconds.
+ * leave it). So the lock is a row of Flyway's table: whoever changes it is certified by the whole cluster, and a member that has seen
+ * the lock given back has seen all that was done under it, as members apply in one order. It lapses, as its holder may die; migrations
+ * take seconds.
  */
 final class ClusterLock implements AutoCloseable {
 
@@ -105,12 +106,15 @@ final class ClusterLock implements AutoCloseable {
 
     /** Gives it back; where that fails, it lapses. */
     @Override
-    public void close() throws SQLException {
+    public void close() {
         try (Connection connection = database.getConnection();
                 PreparedStatement giveBack = connection.prepareStatement("UPDATE " + Schema.HISTORY + " SET execution_time = 0 WHERE installed_rank = " + ROW
                         + " AND installed_by = ?")) {
             giveBack.setString(1, me);
             giveBack.executeUpdate();
+        }
+        catch (SQLException e) {
+            // then others wait for as long, and what was done under it is done
         }
     }
 }

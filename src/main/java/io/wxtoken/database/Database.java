@@ -115,7 +115,7 @@ public final class Database {
     }
 
     /** The connection broke, or could not be made. */
-    public static boolean broken(Throwable e) {
+    static boolean broken(Throwable e) {
         return root(e) instanceof SQLException cause && String.valueOf(cause.getSQLState()).startsWith("08");
     }
 
@@ -147,6 +147,11 @@ public final class Database {
             }
         }
         return Optional.empty();
+    }
+
+    /** This server can't be gone on with, and another one might: its connection broke, or it takes no writes. */
+    public static boolean isForAnotherServer(Throwable e) {
+        return broken(e) || takesNoWrites(e);
     }
 
     private static boolean code(Throwable e, Set<Integer> codes) {

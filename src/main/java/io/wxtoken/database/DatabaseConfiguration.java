@@ -41,11 +41,10 @@ public class DatabaseConfiguration {
 
         @java.lang.Override
         public Override adjudicate(SQLException e) {
-            boolean takesNoWrites = Database.takesNoWrites(e);
-            if (takesNoWrites || Database.broken(e)) {
+            if (Database.isForAnotherServer(e)) {
                 database.moveOn();
             }
-            return takesNoWrites ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+            return Database.takesNoWrites(e) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
         }
     }
 }

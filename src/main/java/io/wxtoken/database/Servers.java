@@ -117,7 +117,7 @@ final class Servers {
                 problems.add(host.getHostPortPair() + " " + problem);
             }
             catch (SQLException e) {
-                if (!Database.broken(e) && !Database.takesNoWrites(e)) {
+                if (!Database.isForAnotherServer(e)) {
                     throw e; // it is the same on all servers of a cluster: the user, the database
                 }
                 problems.add(host.getHostPortPair() + (Database.broken(e) ? " can't be reached (" : " is not part of its cluster (")

@@ -34,7 +34,7 @@ public record Look(boolean nothingDue, Schema.State schema, boolean readable, Li
             return once(database, wx, options);
         }
         catch (SQLException e) {
-            if (!database.severalServers() || !Database.broken(e) && !Database.takesNoWrites(e)) {
+            if (!database.severalServers() || !Database.isForAnotherServer(e)) {
                 throw e;
             }
             database.moveOn();

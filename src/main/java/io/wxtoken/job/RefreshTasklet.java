@@ -178,7 +178,7 @@ final class RefreshTasklet implements Tasklet {
             return work.get();
         }
         catch (DataAccessException e) {
-            if (!severalServers || !Database.broken(e) && !Database.takesNoWrites(e)) {
+            if (!severalServers || !Database.isForAnotherServer(e)) {
                 throw e;
             }
             log.warn("going on with another server: {}", Database.meaning(e).orElseGet(() -> String.valueOf(NestedExceptionUtils.getMostSpecificCause(e).getMessage())
