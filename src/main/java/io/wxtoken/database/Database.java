@@ -123,7 +123,8 @@ public final class Database {
     public static Optional<String> meaning(Throwable e) {
         String said = " (" + String.valueOf(root(e).getMessage()).lines().findFirst().orElse("") + ")";
         if (root(e) instanceof UnusableServerException) {
-            return Optional.of("no server of spring.datasource.url takes writes" + said + ": name the one that does, or all of them, as in jdbc:mysql://db1,db2,db3/wx");
+            return Optional.of("no server of spring.datasource.url takes writes" + said + ": " + (said.contains("can't be reached") ? "check the servers and the network, or " : "")
+                    + "name the one that does, or all of them, as in jdbc:mysql://db1,db2,db3/wx");
         }
         if (lostAConflict(e)) {
             return Optional.of("other statements on this row won each time" + said + ": the next run goes on");
