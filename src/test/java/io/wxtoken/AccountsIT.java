@@ -18,7 +18,6 @@ import io.wxtoken.standin.Fault;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
-import io.wxtoken.testing.TestDatabase;
 
 /** Many accounts in one table, by the built jar as processes. Counts are asserted, times are not. */
 @ParameterizedClass

@@ -16,7 +16,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
-import io.wxtoken.testing.TestDatabase;
 
 /** What each kind of run costs the database: connections, and statements as the server counts them. Nobody else may use it meanwhile. */
 @ParameterizedClass

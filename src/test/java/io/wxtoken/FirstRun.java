@@ -7,6 +7,7 @@ import java.sql.ResultSet;
 import java.util.ArrayList;
 import java.util.List;
 
+import io.wxtoken.cli.Main;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.token.Fingerprint;
 
@@ -19,21 +20,21 @@ public class FirstRun {
     private static final String DATABASE = "jdbc:h2:file:./data/first-run;MODE=MySQL;DB_CLOSE_ON_EXIT=FALSE;NON_KEYWORDS=VALUE";
 
     public static void main(String[] args) throws Exception {
-        ExitCode exitCode;
+        int exitCode;
         try (StandIn weChat = StandIn.start(Path.of("data/stand-in.txt"))) {
             // As arguments, so that they win over an environment or a config/application.yml made for production.
             List<String> arguments = new ArrayList<>(List.of("--wx.app-id=" + StandIn.APP_ID,
                     "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl(),
                     "--spring.datasource.url=" + DATABASE, "--spring.datasource.username=sa", "--spring.datasource.password="));
             arguments.addAll(List.of(args));
-            exitCode = WxToken.run(arguments.toArray(String[]::new));
+            exitCode = Main.run(arguments.toArray(String[]::new));
             System.out.println();
             System.out.println("WeChat (the stand-in) was asked " + weChat.tokenCalls() + " time(s) for a token, and " + weChat.ticketCalls() + " time(s) for a ticket.");
         }
-        if (exitCode == ExitCode.OK) {
+        if (exitCode == ExitCode.OK.code()) {
             printTable();
         }
-        System.exit(exitCode.code());
+        System.exit(exitCode);
     }
 
     private static void printTable() throws Exception {

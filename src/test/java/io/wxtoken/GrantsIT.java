@@ -87,7 +87,7 @@ class GrantsIT {
     }
 
     private void install() throws Exception {
-        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 6").inOneLine();
+        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 7").inOneLine();
         asAdministrator("grants.sql");
     }
 
@@ -95,7 +95,7 @@ class GrantsIT {
     void theJobRefreshesAndTellsAndAReaderReadsAndAsks() throws Exception {
         job().ended(ExitCode.DATABASE).saying("refuses: check spring.datasource.username, .password and the user's grants").inOneLine();
         database.jdbc().sql("GRANT SELECT ON " + schema + ".* TO " + ofThisTest("wx_token") + "@'%'").update();
-        job().ended(ExitCode.ACT).saying("the schema is not there, this program needs version 6: run wx-token migrate as a user that may change tables").inOneLine();
+        job().ended(ExitCode.ACT).saying("the schema is not there, this program needs version 7: run wx-token migrate as a user that may change tables").inOneLine();
         database.jdbc().sql("REVOKE SELECT ON " + schema + ".* FROM " + ofThisTest("wx_token") + "@'%'").update();
         install();
         job().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
@@ -135,14 +135,15 @@ class GrantsIT {
         install();
         job().ended(ExitCode.OK);
         database.jdbc().sql("DROP TABLE wx_token_history").update();
-        database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version = '6'").update();
+        database.jdbc().sql("ALTER TABLE wx_token DROP COLUMN errcode").update();
+        database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7')").update();
         database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1").update();
-        Said behind = job().ended(ExitCode.ACT).saying("the schema is at version 5, this program needs version 6: run wx-token migrate as a user that may change tables",
+        Said behind = job().ended(ExitCode.ACT).saying("the schema is at version 5, this program needs version 7: run wx-token migrate as a user that may change tables",
                 "access_token refreshed");
         assertThat(behind.text()).doesNotContain("WARN");
         assertThat(weChat.tokenCalls()).isEqualTo(2);
         job("migrate").ended(ExitCode.ACT).saying("run wx-token migrate as a user that may change tables").inOneLine();
-        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 6");
+        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 7");
         asAdministrator("grants.sql");
         job("refresh", "--force").ended(ExitCode.OK);
     }

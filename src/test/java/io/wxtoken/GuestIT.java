@@ -96,7 +96,7 @@ class GuestIT extends OnEachDatabase {
         run("refresh", "--force").ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
         sql("UPDATE wx_token SET expire = '1700000000', retry_after = 0");
         run().ended(ExitCode.OK).saying("access_token refreshed");
-        run("migrate").ended(ExitCode.OK).saying("is at version 6");
+        run("migrate").ended(ExitCode.OK).saying("is at version 7");
         assertThat(database.jdbc().sql("SELECT `value` FROM wx_token WHERE type = 'access_token'").query(String.class).single()).isEqualTo(weChat.lastIssued());
         assertThat(weChat.tokenCalls()).isEqualTo(3);
         assertThat(othersDump()).isEqualTo(before);

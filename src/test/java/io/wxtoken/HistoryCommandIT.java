@@ -7,12 +7,12 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.token.Fingerprint;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** Who replaced the token, when and why: what each kind of run leaves in wx_token_history, and how it is printed. */
 @ParameterizedClass

@@ -24,12 +24,11 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.json.JsonMapper;
 
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
-import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.Fingerprint;
-import tools.jackson.databind.json.JsonMapper;
 
 /** The mirrors follow the rows, in every run, and what happens to them does not happen to the rows. */
 @ParameterizedClass

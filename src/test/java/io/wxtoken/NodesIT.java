@@ -18,7 +18,6 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
-import io.wxtoken.testing.TestDatabase;
 
 /** Several nodes, each the built jar as a process, on one server. */
 @ParameterizedClass

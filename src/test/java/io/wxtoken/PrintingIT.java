@@ -13,11 +13,11 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.json.JsonMapper;
 
+import io.wxtoken.cli.Main;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.TestDatabase;
-import tools.jackson.databind.json.JsonMapper;
 
 /** {@code wx-token token} and {@code wx-token fetch}: standard output has what was asked for, and nothing else. */
 @ParameterizedClass
@@ -41,7 +41,7 @@ class PrintingIT extends OnEachDatabase {
         System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
         System.setErr(new PrintStream(told, true, StandardCharsets.UTF_8));
         try {
-            ExitCode exitCode = WxToken.run(arguments(more).toArray(String[]::new));
+            ExitCode exitCode = Said.exitCodeOf(arguments(more));
             Printed result = new Printed(exitCode, printed.toString(StandardCharsets.UTF_8), told.toString(StandardCharsets.UTF_8));
             weChat.issued().forEach(token -> assertThat(result.err()).doesNotContain(token));
             return result;
@@ -180,7 +180,7 @@ class PrintingIT extends OnEachDatabase {
         sql("UPDATE wx_token SET refresh_requested = 1, retry_after = 0 WHERE id = 1");
         Printed failing = run("token");
         assertThat(failing.out()).isEqualTo(token);
-        assertThat(failing.ended(ExitCode.OK).err()).contains("the database failed: ");
+        assertThat(failing.ended(ExitCode.OK).err()).contains("the database at ", " failed: ");
         assertThat(run("token").ended(ExitCode.DATABASE).out()).as("WeChat says that it is dead").isEmpty();
     }
 
@@ -196,7 +196,7 @@ class PrintingIT extends OnEachDatabase {
             }
         }));
         try {
-            assertThat(WxToken.run(arguments("token").toArray(String[]::new))).isEqualTo(ExitCode.RETRY);
+            assertThat(Said.exitCodeOf(arguments("token"))).isEqualTo(ExitCode.RETRY);
         }
         finally {
             System.setOut(out);

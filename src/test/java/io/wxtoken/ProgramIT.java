@@ -21,13 +21,13 @@ import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.json.JsonMapper;
 
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
-import tools.jackson.databind.json.JsonMapper;
 
 /** The built jar as an operator meets it: every exit code, and what it says, on its own H2 file. */
 @Execution(ExecutionMode.CONCURRENT)

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
+
+import io.wxtoken.cli.Main;
 
 /** A run of the program inside the test, and what it said on both streams. */
 record Said(ExitCode exitCode, String text) {
@@ -18,13 +21,18 @@ record Said(ExitCode exitCode, String text) {
         System.setOut(both);
         System.setErr(both);
         try {
-            ExitCode exitCode = WxToken.run(arguments.toArray(String[]::new));
-            return new Said(exitCode, said.toString(StandardCharsets.UTF_8));
+            return new Said(exitCodeOf(arguments), said.toString(StandardCharsets.UTF_8));
         }
         finally {
             System.setOut(out);
             System.setErr(err);
         }
+    }
+
+    /** Runs the program. */
+    static ExitCode exitCodeOf(List<String> arguments) {
+        int code = Main.run(arguments.toArray(String[]::new));
+        return Arrays.stream(ExitCode.values()).filter(exitCode -> exitCode.code() == code).findFirst().orElseThrow();
     }
 
     Said ended(ExitCode expected) {

@@ -22,7 +22,6 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.Fingerprint;
 
 /** The schema as the program itself makes it, from nothing and from a table made by hand, on every database. */
@@ -39,7 +38,7 @@ class SchemaIT extends OnEachDatabase {
     }
 
     private ExitCode run() {
-        return WxToken.run(arguments().toArray(String[]::new));
+        return Said.exitCodeOf(arguments());
     }
 
     private List<Map<String, Object>> query(String sql) {
@@ -188,7 +187,7 @@ class SchemaIT extends OnEachDatabase {
         Said said = Said.by(arguments());
         said.ended(ExitCode.OK).saying("another program wrote this row", "2 rows: 2 refreshed");
         assertThat(row(1)).containsEntry("value", weChat.lastIssued());
-        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version IS NOT NULL ORDER BY installed_rank")).extracting(row -> row.get("version")).containsExactly("5", "6");
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version IS NOT NULL ORDER BY installed_rank")).extracting(row -> row.get("version")).containsExactly("5", "6", "7");
         assertThat(query("SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`"))).isEqualTo(before);
     }
 

@@ -8,11 +8,10 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
-
-import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.TestDatabase;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+
+import io.wxtoken.standin.StandIn;
 
 /** What {@code wx-token status} says, of rows in each state. */
 @ParameterizedClass
@@ -58,7 +57,7 @@ class StatusIT extends OnEachDatabase {
         assertLines(status("--wx.app-id=" + StandIn.APP_ID).ended(ExitCode.RETRY), "wx0123456789abcdef +access_token +dead +- +- +next run +- +never obtained",
                 "wx0123456789abcdef +jsapi_ticket +dead +- +- +next run +- +never obtained");
         assertLines(status("--wx.app-id=" + StandIn.APP_ID, "--wx.accounts[0].app-id=wx2", "--wx.tickets=").ended(ExitCode.RETRY),
-                "wx0123456789abcdef +access_token .*", "wx2 +access_token +dead +- +- +- +- +no row yet", "\\(none\\) +jsapi_ticket +not configured .*row 2 is left alone");
+                "wx0123456789abcdef +access_token .*", "wx2 +access_token +dead +- +- +- +- +no row yet", "\\(none\\) +jsapi_ticket +not configured .*row 2 is left alone: it has no app_id");
         refresh();
         assertLines(status().ended(ExitCode.OK), "wx0123456789abcdef +access_token +fresh +\\d+ s +1(19|20) min +in (49|50) min +-",
                 "wx0123456789abcdef +jsapi_ticket +fresh +\\d+ s +1(19|20) min +in (49|50) min +-");

@@ -108,10 +108,10 @@ final class ClusterLock implements AutoCloseable {
     @Override
     public void close() {
         try (Connection connection = database.getConnection();
-                PreparedStatement giveBack = connection.prepareStatement("UPDATE " + Schema.HISTORY + " SET execution_time = 0 WHERE installed_rank = " + ROW
+                PreparedStatement release = connection.prepareStatement("UPDATE " + Schema.HISTORY + " SET execution_time = 0 WHERE installed_rank = " + ROW
                         + " AND installed_by = ?")) {
-            giveBack.setString(1, me);
-            giveBack.executeUpdate();
+            release.setString(1, me);
+            release.executeUpdate();
         }
         catch (SQLException e) {
             // then others wait for as long, and what was done under it is done

@@ -1,26 +1,17 @@
 package io.wxtoken.database;
 
 import java.sql.Connection;
-import java.sql.DatabaseMetaData;
 import java.sql.ResultSet;
-import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
 import java.sql.SQLIntegrityConstraintViolationException;
 import java.sql.Statement;
-import java.sql.Types;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.MigrationInfoService;
-import org.flywaydb.core.api.MigrationVersion;
 import org.springframework.core.NestedExceptionUtils;
 import org.springframework.core.env.Environment;
 
@@ -34,7 +25,7 @@ import io.wxtoken.settings.Settings;
 public final class Schema {
 
     /** The newest migration in db/migration. A newer one must raise it, or is never run: SchemaTest holds the two together. */
-    static final String VERSION = "6";
+    static final String VERSION = "7";
 
     /** Flyway's table. Its default name is an application's, whose migrations {@code repair} would take for ours. */
     static final String HISTORY = "wx_token_schema_history";
@@ -48,13 +39,7 @@ public final class Schema {
             + " installed_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, execution_time int NOT NULL, success boolean NOT NULL) ENGINE = InnoDB";
 
     /** The version of a schema that is complete and was made before {@value #HISTORY} existed. */
-    private static final String VERSION_WITHOUT_HISTORY = "5";
-
-    private static final String LAST_COLUMN = "forced_count";
-
-    private static final Set<Integer> WHOLE_NUMBER = Set.of(Types.TINYINT, Types.SMALLINT, Types.INTEGER, Types.BIGINT);
-
-    private static final Set<Integer> TEXT = Set.of(Types.CHAR, Types.VARCHAR, Types.LONGVARCHAR, Types.CLOB);
+    static final String VERSION_WITHOUT_HISTORY = "5";
 
     private static final int ATTEMPTS = 5;
 
@@ -95,7 +80,7 @@ public final class Schema {
     }
 
     /** V3 has run, and V5 has not: no value has a fingerprint yet. */
-    private static boolean valuesAreStillToBeAdopted(Connection connection) throws SQLException {
+    static boolean valuesAreStillToBeAdopted(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery(
                 "SELECT COUNT(CASE WHEN `value` <> '' THEN 1 END), COUNT(CASE WHEN fingerprint <> '' THEN 1 END) FROM wx_token")) {
             row.next();
@@ -104,7 +89,7 @@ public final class Schema {
     }
 
     /** Versions, and whether they were applied with success. Rows without a version are Flyway's own marks. */
-    private static Map<String, Boolean> applied(Connection connection) throws SQLException {
+    static Map<String, Boolean> applied(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery("SELECT version, CASE WHEN success THEN 1 ELSE 0 END FROM " + HISTORY + " WHERE version IS NOT NULL")) {
             Map<String, Boolean> applied = new HashMap<>();
             while (row.next()) {
@@ -127,7 +112,7 @@ public final class Schema {
     public static String migrate(Environment environment) throws SQLException {
         RunDatabase database = new RunDatabase(environment); // one for all, as later connections are then to the server of the first
         boolean mySql = Database.isMySql(Settings.databaseUrl(environment));
-        Before before = before(database);
+        SchemaInspection before = inspect(database);
         try {
             boolean cluster;
             try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
@@ -157,8 +142,14 @@ public final class Schema {
         }
     }
 
+    private static SchemaInspection inspect(RunDatabase database) throws SQLException {
+        try (Connection connection = database.getConnection()) {
+            return SchemaInspection.of(connection);
+        }
+    }
+
     private static String migrate(RunDatabase database, boolean mySql) throws SQLException {
-        Before before = before(database); // under the lock
+        SchemaInspection before = inspect(database); // under the lock
         if (mySql && !before.begun() && !before.version().equals("0")) {
             try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
                 statement.executeUpdate("INSERT INTO " + HISTORY + " (installed_rank, version, description, type, script, installed_by, execution_time, success)"
@@ -192,23 +183,6 @@ public final class Schema {
     }
 
     /**
-     * What the schema is at before a migration.
-     *
-     * @param version the newest that was applied; where there is no {@value #HISTORY} yet, the baseline that it begins with: 5 when
-     * {@code wx_token} has all that this version gave it, as V5 must not take a value that another program wrote since for one that
-     * was adopted; else 0, and V1 adopts a table that was made by hand
-     * @param history there is a {@value #HISTORY}, and this user may read it
-     * @param begun and something is in it
-     */
-    private record Before(String version, boolean history, boolean begun) {
-
-        /** The version is known, and not concluded from what {@code wx_token} looks like. */
-        boolean seen() {
-            return begun || version.equals("0");
-        }
-    }
-
-    /**
      * Looks whether the tables that have our names are ours.
      *
      * @throws UnusableSchemaException when one is something else
@@ -216,76 +190,12 @@ public final class Schema {
      */
     public static void check(Environment environment) throws SQLException {
         try (Connection connection = Database.connectToRead(environment)) {
-            before(connection);
+            SchemaInspection.of(connection);
         }
         catch (SQLException e) {
             if (!Database.lacksSchema(e)) { // a file of H2's that is not there yet
                 throw e;
             }
-        }
-    }
-
-    private static Before before(RunDatabase database) throws SQLException {
-        try (Connection connection = database.getConnection()) {
-            return before(connection);
-        }
-    }
-
-    private static Before before(Connection connection) throws SQLException {
-        Map<String, Integer> columns = columns(connection, "wx_token"); // before the history, which a node that migrates makes first
-        Map<String, Integer> history = columns(connection, HISTORY);
-        if (!history.isEmpty()) {
-            if (!history.keySet().containsAll(Set.of("installed_rank", "version", "script", "checksum", "success"))) {
-                throw somethingElse(HISTORY, "it is no schema history of Flyway's");
-            }
-            Map<String, Boolean> applied = applied(connection);
-            if (!applied.isEmpty()) {
-                return new Before(applied.entrySet().stream().filter(Map.Entry::getValue).map(Map.Entry::getKey)
-                    .max(Comparator.comparing(MigrationVersion::fromVersion)).orElse("0"), true, true);
-            }
-        }
-        boolean there = !history.isEmpty();
-        if (columns.isEmpty()) {
-            return new Before("0", there, false);
-        }
-        String missing = Stream.of("id", "type", "expire", "value").filter(column -> !columns.containsKey(column)).collect(Collectors.joining(", "));
-        if (!missing.isEmpty()) {
-            throw somethingElse("wx_token", "it has no column " + missing);
-        }
-        if (!WHOLE_NUMBER.contains(columns.get("id")) || !TEXT.contains(columns.get("type")) || !TEXT.contains(columns.get("value"))
-                || !TEXT.contains(columns.get("expire")) && !WHOLE_NUMBER.contains(columns.get("expire"))) {
-            throw somethingElse("wx_token", "its id, type, expire or value is of another type than int, varchar, varchar and varchar");
-        }
-        DatabaseMetaData metaData = connection.getMetaData();
-        try (ResultSet view = metaData.getTables(connection.getCatalog(), null, "wx_token", new String[] { "VIEW" })) {
-            if (view.next()) {
-                throw somethingElse("wx_token", "it is a view");
-            }
-        }
-        return columns.containsKey(LAST_COLUMN) && !valuesAreStillToBeAdopted(connection) ? new Before(VERSION_WITHOUT_HISTORY, there, false)
-                : new Before("0", there, false);
-    }
-
-    private static UnusableSchemaException somethingElse(String table, String how) {
-        return new UnusableSchemaException("the database has a table " + table + " that is not wx-token's: " + how + ". It is left as it is. Rename it,"
-                + " or name another database in spring.datasource.url");
-    }
-
-    /** The columns' names, in lower case, and their {@link Types}; none when there is no such table, or none for this user. */
-    private static Map<String, Integer> columns(Connection connection, String table) throws SQLException {
-        try (Statement statement = connection.createStatement(); ResultSet none = statement.executeQuery("SELECT * FROM " + table + " WHERE 1 = 0")) {
-            Map<String, Integer> columns = new HashMap<>();
-            ResultSetMetaData metaData = none.getMetaData();
-            for (int i = 1; i <= metaData.getColumnCount(); i++) {
-                columns.put(metaData.getColumnName(i).toLowerCase(Locale.ROOT), metaData.getColumnType(i));
-            }
-            return columns;
-        }
-        catch (SQLException e) {
-            if (Database.lacksSchema(e) || Database.denies(e)) {
-                return Map.of();
-            }
-            throw e;
         }
     }
 

@@ -12,13 +12,12 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-import org.springframework.core.env.Environment;
-
 import com.mysql.cj.conf.ConnectionUrl;
 import com.mysql.cj.conf.HostInfo;
 import com.mysql.cj.conf.HostsListView;
 import com.mysql.cj.exceptions.CJException;
 import com.mysql.cj.jdbc.ConnectionImpl;
+import org.springframework.core.env.Environment;
 
 import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;

@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.Consumer;
 
 import javax.sql.DataSource;
 
@@ -24,6 +23,7 @@ import org.springframework.jdbc.core.simple.JdbcClient;
 
 import io.wxtoken.database.Database;
 import io.wxtoken.token.RefreshEvent;
+import io.wxtoken.token.RefreshListener;
 
 /**
  * Every statement on {@code wx_token_history}. Events are written when {@value #BATCH} have come, or when one has waited for a
@@ -33,7 +33,7 @@ import io.wxtoken.token.RefreshEvent;
  * 2 n of the oldest, or twice {@value #EVERY}, if they are older than {@code wx.history.keep}. So a backlog melts, whatever the number
  * of accounts, and most runs have nothing to delete.
  */
-public final class RefreshHistory implements Consumer<RefreshEvent> {
+public final class RefreshHistory implements RefreshListener {
 
     static final int EVERY = 20;
 
@@ -81,7 +81,7 @@ public final class RefreshHistory implements Consumer<RefreshEvent> {
     }
 
     @Override
-    public void accept(RefreshEvent event) {
+    public void happened(RefreshEvent event) {
         List<Pending> full = List.of();
         synchronized (this) {
             pending.add(new Pending(event, System.nanoTime()));

@@ -1,5 +1,5 @@
 /**
- * {@code wx_token_history}: what happened to the rows, for people. It is written after the row, by whoever changed it, and
- * nothing here decides anything: a run whose history can't be written refreshes as ever.
+ * The table {@code wx_token_history}: what happened to the rows, for people. It is written after a row was changed, and nothing
+ * is ever decided by it: a run whose history can't be written refreshes as ever.
  */
 package io.wxtoken.history;

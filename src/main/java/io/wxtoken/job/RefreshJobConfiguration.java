@@ -11,19 +11,24 @@ import org.springframework.batch.core.repository.JobRepository;
 import org.springframework.batch.core.repository.support.ResourcelessJobRepository;
 import org.springframework.batch.core.step.Step;
 import org.springframework.batch.core.step.builder.StepBuilder;
+import org.springframework.batch.core.step.tasklet.Tasklet;
 import org.springframework.batch.infrastructure.support.transaction.ResourcelessTransactionManager;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.Environment;
 import org.springframework.core.task.SyncTaskExecutor;
 
 import io.wxtoken.database.RunDatabase;
 import io.wxtoken.database.Schema;
 import io.wxtoken.history.RefreshHistory;
+import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
-import io.wxtoken.token.Node;
+import io.wxtoken.token.RefreshListener;
+import io.wxtoken.token.RefreshPolicy;
 import io.wxtoken.token.Refresher;
-import io.wxtoken.token.TokenRows;
+import io.wxtoken.token.RunId;
+import io.wxtoken.token.TokenRepository;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
@@ -39,7 +44,7 @@ public class RefreshJobConfiguration {
         return new ResourcelessJobRepository();
     }
 
-    /** Not as {@code DefaultBatchConfiguration} makes it, behind a proxy that begins a transaction: there is nothing to commit. */
+    /** {@code DefaultBatchConfiguration} would put it behind a proxy that begins a transaction, and there is nothing to commit. */
     @Bean
     JobOperator jobOperator(JobRepository repository) {
         TaskExecutorJobOperator operator = new TaskExecutorJobOperator();
@@ -50,30 +55,38 @@ public class RefreshJobConfiguration {
     }
 
     @Bean
-    TokenRows tokenRows(DataSource dataSource) {
-        return new TokenRows(dataSource);
+    TokenRepository tokenRepository(DataSource dataSource, DueCheck check) {
+        return new TokenRepository(dataSource, check.schema() == Schema.State.COMPLETE);
     }
 
     @Bean
-    RefreshHistory refreshHistory(DataSource dataSource, Node me, WxProperties wx, Look look) {
-        return new RefreshHistory(dataSource, me.run(), wx.history().keep(), look.schema() == Schema.State.COMPLETE);
+    RefreshHistory refreshHistory(DataSource dataSource, RunId me, WxProperties wx, DueCheck check) {
+        return new RefreshHistory(dataSource, me.run(), wx.history().keep(), check.schema() == Schema.State.COMPLETE);
     }
 
     @Bean
-    AccountRefresher accountRefresher(WxProperties wx, TokenRows rows, Node me, RunGuard guard, RefreshHistory history) {
-        Refresher refresher = new Refresher(rows, wx.refresh(), wx.api().requestTimeout(), me, System::nanoTime, guard::stopping, history);
-        return new AccountRefresher(rows, refresher, new WeChatClient(wx.api()), wx);
+    AccountRefresher accountRefresher(WxProperties wx, TokenRepository rows, RunId me, RunGuard guard, RefreshHistory history,
+            RefreshListener metrics) {
+        RefreshListener listener = RefreshListener.all(history, metrics);
+        RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
+        WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
+        Refresher refresher = new Refresher(rows, policy, wx.refresh(), weChat.requestTimeout(), me, System::nanoTime, guard::stopping,
+                listener);
+        return new AccountRefresher(rows, refresher, policy, weChat, wx.refresh().before(), listener);
     }
 
-    /** The step's transaction is none: a transaction on the database, open while WeChat is asked, would break the protocol. */
     @Bean
-    Step refreshStep(JobRepository repository, WxProperties wx, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher,
-            RunDatabase database) {
-        return new StepBuilder("refresh", repository)
-            .tasklet(new RefreshTasklet(wx.allAccounts(), wx.refresh().concurrency(), options, look, rows, refresher,
-                    database.severalServers()),
-                    new ResourcelessTransactionManager())
-            .build();
+    RunReport runReport() {
+        return new RunReport();
+    }
+
+    /** The step has no transaction: one on the database, open while WeChat is asked, would break the protocol. */
+    @Bean
+    Step refreshStep(JobRepository repository, WxProperties wx, RefreshOptions options, DueCheck check, TokenRepository rows,
+            AccountRefresher refresher, RunReport report, RunDatabase database, Environment environment) {
+        Tasklet tasklet = new RefreshTasklet(wx, options, check, rows, refresher, report, Settings.databaseUrl(environment),
+                database.severalServers());
+        return new StepBuilder("refresh", repository).tasklet(tasklet, new ResourcelessTransactionManager()).build();
     }
 
     @Bean
@@ -82,12 +95,12 @@ public class RefreshJobConfiguration {
     }
 
     @Bean
-    Node node() {
-        return Node.unique();
+    RunId runId() {
+        return RunId.unique();
     }
 
     @Bean
-    RefreshRun refreshRun(JobOperator operator, Job refreshJob) {
-        return new RefreshRun(operator, refreshJob);
+    RefreshRun refreshRun(JobOperator operator, Job refreshJob, RunReport report) {
+        return new RefreshRun(operator, refreshJob, report);
     }
 }

@@ -5,9 +5,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -17,7 +14,6 @@ import java.util.stream.Collectors;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.slf4j.event.Level;
 import org.springframework.batch.core.ExitStatus;
 import org.springframework.batch.core.scope.context.ChunkContext;
 import org.springframework.batch.core.step.StepContribution;
@@ -28,17 +24,21 @@ import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.database.Database;
-import io.wxtoken.settings.Account;
+import io.wxtoken.database.DatabaseFailure;
+import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.Outcome;
 import io.wxtoken.token.Result;
+import io.wxtoken.token.RowKey;
+import io.wxtoken.token.RowSet;
+import io.wxtoken.token.TokenRepository;
 import io.wxtoken.token.TokenRow;
-import io.wxtoken.token.TokenRows;
+import io.wxtoken.wechat.Account;
 
 /**
- * The step over the rows: lets each account refresh what is due, several at a time, each for itself. A tasklet, not a chunk:
- * what was fetched is published at once by whoever fetched it, never by a later writer, and no account waits for another. The
- * step's exit status is the gravest {@link ExitCode} by name.
+ * The step over the rows: lets each account refresh what is due, several at a time, each for itself. It is a tasklet, not a chunk,
+ * because a fetched value is published at once by the worker that fetched it, never by a later writer, and no account waits for
+ * another.
  */
 final class RefreshTasklet implements Tasklet {
 
@@ -46,48 +46,47 @@ final class RefreshTasklet implements Tasklet {
 
     private static final Duration STALE = Duration.ofSeconds(5);
 
-    private final List<Account> accounts;
+    private final WxProperties wx;
 
-    private final int concurrency;
+    private final RefreshOptions options;
 
-    private final RefreshRun.Options options;
+    private final DueCheck check;
 
-    private final Look look;
-
-    private final TokenRows rows;
+    private final TokenRepository rows;
 
     private final AccountRefresher refresher;
 
+    private final RunReport report;
+
+    private final String databaseUrl;
+
     private final boolean severalServers;
 
-    /** @param severalServers the URL names more than one */
-    RefreshTasklet(List<Account> accounts, int concurrency, RefreshRun.Options options, Look look, TokenRows rows, AccountRefresher refresher,
-            boolean severalServers) {
-        this.accounts = accounts;
-        this.concurrency = concurrency;
+    /**
+     * @param databaseUrl for messages
+     * @param severalServers whether the URL names more than one
+     */
+    RefreshTasklet(WxProperties wx, RefreshOptions options, DueCheck check, TokenRepository rows, AccountRefresher refresher,
+            RunReport report, String databaseUrl, boolean severalServers) {
+        this.wx = wx;
         this.options = options;
-        this.look = look;
+        this.check = check;
         this.rows = rows;
         this.refresher = refresher;
+        this.report = report;
+        this.databaseUrl = databaseUrl;
         this.severalServers = severalServers;
     }
 
     @Override
     public RepeatStatus execute(StepContribution contribution, ChunkContext context) throws InterruptedException {
-        List<Account> mine = accounts.stream().filter(account -> options.appId() == null || account.appId().equals(options.appId())).toList();
-        List<Result> results = refresh(mine);
-        ExitCode exitCode = results.stream().map(Result::exitCode).reduce(ExitCode.OK, ExitCode::and);
-        if (exitCode == ExitCode.STOPPED) {
+        report.summary(refresh(options.accounts(wx)));
+        if (report.exitCode() == ExitCode.STOPPED) {
             contribution.getStepExecution().setTerminateOnly();
         }
-        else if (exitCode != ExitCode.OK) {
-            contribution.setExitStatus(new ExitStatus(exitCode.name()));
+        else if (report.exitCode() != ExitCode.OK) {
+            contribution.setExitStatus(ExitStatus.FAILED);
         }
-        boolean didNothing = results.stream().allMatch(RefreshTasklet::nothing);
-        log.atLevel(didNothing && System.console() == null ? Level.DEBUG : Level.INFO).log("{}: {}; exit code {}", results.size() == 1 ? "1 row" : results.size() + " rows",
-                results.stream().collect(Collectors.groupingBy(Result::outcome, TreeMap::new, Collectors.counting()))
-                    .entrySet().stream().map(entry -> entry.getValue() + " " + entry.getKey()).collect(Collectors.joining(", ")),
-                exitCode.code());
         return RepeatStatus.FINISHED;
     }
 
@@ -95,13 +94,13 @@ final class RefreshTasklet implements Tasklet {
      * Everything runs on the workers' threads. On the step's own thread Spring's JDBC would hold a connection until the step ends,
      * and the pool may have only that one.
      */
-    private List<Result> refresh(List<Account> mine) throws InterruptedException {
-        // Nodes that start together would else race for the same row, one after the other.
-        List<Account> order = new ArrayList<>(mine);
+    private List<Result> refresh(List<Account> accounts) throws InterruptedException {
+        // Nodes that start together would otherwise race for the same row, one after the other.
+        List<Account> order = new ArrayList<>(accounts);
         Collections.shuffle(order);
-        ExecutorService workers = Executors.newFixedThreadPool(Math.max(1, Math.min(concurrency, order.size())));
+        ExecutorService workers = Executors.newFixedThreadPool(Math.max(1, Math.min(wx.refresh().concurrency(), order.size())));
         try {
-            Known known = result(workers.submit(() -> onAnotherServer(() -> known(mine), () -> known(mine))));
+            Rows known = result(workers.submit(() -> onAnotherServer(() -> rows(accounts), () -> rows(accounts))));
             List<Future<List<Result>>> futures = new ArrayList<>();
             for (Account account : order) {
                 futures.add(workers.submit(() -> refresh(account, rowsOf(account, known.rows()), known.readAt())));
@@ -126,52 +125,53 @@ final class RefreshTasklet implements Tasklet {
         }
     }
 
-    private record Known(Map<TokenRows.Key, TokenRow> rows, long readAt) {
+    /** @param readAt {@link System#nanoTime()} before they were read */
+    private record Rows(RowSet rows, long readAt) {
     }
 
-    /** The rows that the run looked at, if that was a moment ago (each claim checks them again); else as they are now. */
-    private Known known(List<Account> mine) {
-        boolean current = look.readable() && !options.force() && System.nanoTime() - look.readAt() < STALE.toNanos();
-        long readAt = current ? look.readAt() : System.nanoTime();
-        List<TokenRow> all = current ? look.all() : rows.readAll();
-        Map<TokenRows.Key, TokenRow> known = rows.findOrAdd(all, mine, AccountRefresher::types);
-        warnOfOthers(all, known);
-        return new Known(known, readAt);
+    /** The rows of the due check if they were read a moment ago (each claim checks them again); otherwise as they are now. */
+    private Rows rows(List<Account> accounts) {
+        boolean current = check.readable() && !options.force() && !isStale(check.readAt());
+        long readAt = current ? check.readAt() : System.nanoTime();
+        RowSet found = rows.findOrAdd(current ? check.rows().all() : rows.readAll(), accounts);
+        report.unusedRows(RowSet.of(found.all(), wx.allAccounts()), wx.allAccounts());
+        return new Rows(found, readAt);
     }
 
-    private static Map<TokenRows.Key, TokenRow> rowsOf(Account account, Map<TokenRows.Key, TokenRow> known) {
-        return AccountRefresher.types(account).stream().map(type -> new TokenRows.Key(account.appId(), type))
-            .collect(Collectors.toMap(key -> key, known::get));
+    private static boolean isStale(long readAt) {
+        return System.nanoTime() - readAt > STALE.toNanos();
     }
 
-    private List<Result> refresh(Account account, Map<TokenRows.Key, TokenRow> seen, long read) {
+    private static Map<RowKey, TokenRow> rowsOf(Account account, RowSet rows) {
+        return RowKey.of(account).stream().collect(Collectors.toMap(key -> key, rows.configured()::get));
+    }
+
+    private List<Result> refresh(Account account, Map<RowKey, TokenRow> seen, long readAt) {
         List<Result> results;
         try {
-            // Behind many others in the queue the rows, and the time that was read with them, are no longer true.
-            boolean old = System.nanoTime() - read > STALE.toNanos();
-            results = onAnotherServer(() -> refresher.refresh(account, old ? rows.readAgain(seen) : seen, options.force()),
+            // An account that waited behind many others must not go by old rows, nor by the time that was read with them.
+            boolean stale = isStale(readAt);
+            results = onAnotherServer(() -> refresher.refresh(account, stale ? rows.readAgain(seen) : seen, options.force()),
                     () -> refresher.refresh(account, rows.readAgain(seen), options.force()));
         }
-        catch (RuntimeException e) { // one account's trouble is not the others'
+        catch (RuntimeException e) { // the other accounts go on
             log.debug("stack trace", e);
-            boolean database = e instanceof DataAccessException;
-            Throwable cause = NestedExceptionUtils.getMostSpecificCause(e);
-            String why = Database.meaning(e).orElseGet(() -> (database ? "the database failed: " : "unexpected: " + cause.getClass().getName() + ": ")
-                    + String.valueOf(cause.getMessage()).lines().findFirst().orElse(""));
-            results = seen.values().stream()
-                .map(row -> new Result(row, Outcome.FAILED, why, database && !Database.lostAConflict(e) ? ExitCode.DATABASE : ExitCode.RETRY))
-                .toList();
+            results = failed(seen, e);
         }
-        for (Result result : results) {
-            log.atLevel(nothing(result) ? Level.DEBUG : result.exitCode() == ExitCode.OK || result.exitCode() == ExitCode.STOPPED ? Level.INFO : Level.ERROR)
-                .log("{} {}", account.appId(), result);
-        }
+        report.results(account, results);
         return results;
     }
 
+    private List<Result> failed(Map<RowKey, TokenRow> seen, RuntimeException e) {
+        Throwable cause = NestedExceptionUtils.getMostSpecificCause(e);
+        DatabaseFailure failure = DatabaseFailure.of(e, databaseUrl).orElseGet(() -> new DatabaseFailure(ExitCode.RETRY,
+                "unexpected: " + cause.getClass().getName() + ": " + DatabaseFailure.firstLine(cause)));
+        return seen.values().stream().map(row -> new Result(row, Outcome.FAILED, failure.text(), failure.exitCode())).toList();
+    }
+
     /**
-     * When the server breaks, or is no longer the one that takes writes: once more, as another run would, on the next server that
-     * the URL names. Whatever the first attempt left is a claim, or a finished row.
+     * When the server breaks, or no longer takes writes: does the work once more, as another run would, on the next server that
+     * the URL names. The first attempt leaves a claim, or a finished row.
      */
     private <T> T onAnotherServer(Supplier<T> work, Supplier<T> again) {
         try {
@@ -181,35 +181,8 @@ final class RefreshTasklet implements Tasklet {
             if (!severalServers || !Database.isForAnotherServer(e)) {
                 throw e;
             }
-            log.warn("going on with another server: {}", Database.meaning(e).orElseGet(() -> String.valueOf(NestedExceptionUtils.getMostSpecificCause(e).getMessage())
-                .lines().findFirst().orElse("")));
+            log.warn("going on with another server: {}", DatabaseFailure.of(e, databaseUrl).orElseThrow().text());
             return again.get();
-        }
-    }
-
-    /** Not worth a line: under cron each one is a mail. */
-    private static boolean nothing(Result result) {
-        return result.exitCode() == ExitCode.OK && (result.outcome() == Outcome.FRESH || result.outcome() == Outcome.HELD || result.outcome() == Outcome.LOST);
-    }
-
-    private void warnOfOthers(List<TokenRow> all, Map<TokenRows.Key, TokenRow> ours) {
-        Set<Integer> ourIds = ours.values().stream().map(TokenRow::id).collect(Collectors.toSet());
-        all.stream().filter(row -> ours.containsKey(new TokenRows.Key(row.appId(), row.type())) && !ourIds.contains(row.id()))
-            .limit(10)
-            .forEach(row -> log.warn("{} {} is in wx_token twice: row {} is kept fresh, row {} is not, and an application may read either."
-                    + " Delete row {}", row.appId(), row.type(), ours.get(new TokenRows.Key(row.appId(), row.type())).id(), row.id(), row.id()));
-        String nobodys = all.stream().filter(row -> row.appId().isEmpty() && !row.value().isEmpty() && !ourIds.contains(row.id()))
-            .map(row -> String.valueOf(row.id())).limit(10).collect(Collectors.joining(", "));
-        if (!nobodys.isEmpty() && options.appId() == null) {
-            log.warn("wx_token has rows with a value and without an app_id, and they are left alone: id {}. (REPLACE INTO resets"
-                    + " app_id; let that program only read.) Set their app_id, or delete them", nobodys);
-        }
-        Set<String> configured = accounts.stream().map(Account::appId).collect(Collectors.toSet());
-        Set<String> others = all.stream().map(TokenRow::appId).filter(appId -> !appId.isEmpty() && !configured.contains(appId))
-            .collect(Collectors.toCollection(TreeSet::new));
-        if (!others.isEmpty()) {
-            log.warn("wx_token has rows of {} app id(s) that are not configured, and they are left alone: {}. Configure them, or delete"
-                    + " their rows", others.size(), others.stream().limit(10).collect(Collectors.joining(", ")));
         }
     }
 }

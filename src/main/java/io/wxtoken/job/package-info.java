@@ -1,4 +1,5 @@
 /**
- * The Spring Batch job: its wiring, its one step over the rows, and how a run is started, stopped and bounded.
+ * One run: the check whether anything is due, the Spring Batch job over the accounts, what it reports, and how it ends when it is
+ * told to stop or takes too long. No SQL lives here, and no rule about a row.
  */
 package io.wxtoken.job;

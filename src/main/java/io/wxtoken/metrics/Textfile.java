@@ -9,20 +9,21 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import io.micrometer.core.instrument.Gauge;
-import io.micrometer.core.instrument.Metrics;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.wxtoken.AtomicFile;
+
 import io.wxtoken.ExitCode;
+import io.wxtoken.file.AtomicFile;
+import io.wxtoken.token.RefreshListener;
+import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
-import io.wxtoken.token.TokenRows;
 
 /**
  * The metrics of one run, in a file for node_exporter's textfile collector. Gauges are as of this run; counters go on from
  * what the file said before, so that they count over all runs of this node.
  */
-public final class Textfile implements AutoCloseable {
+public final class Textfile {
 
     private static final Pattern COUNTER = Pattern.compile("(?m)^(wx_token_\\w+)_total\\{([^}]*)} ([0-9.]+(?:E[0-9]+)?)$");
 
@@ -34,10 +35,15 @@ public final class Textfile implements AutoCloseable {
 
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
 
-    /** From here on {@link Meters} count. */
+    private final RefreshMetrics metrics = new RefreshMetrics(registry);
+
     public Textfile(String file) {
         this.file = Path.of(file);
-        Metrics.addRegistry(registry);
+    }
+
+    /** Counts what happens to rows in this run. */
+    public RefreshListener listener() {
+        return metrics;
     }
 
     /**
@@ -45,34 +51,37 @@ public final class Textfile implements AutoCloseable {
      *
      * @param rows of the configured accounts; none if they could not be read
      */
-    public void write(Map<TokenRows.Key, TokenRow> rows, ExitCode exitCode) throws IOException {
+    public void write(Map<RowKey, TokenRow> rows, ExitCode exitCode) throws IOException {
         carryOn();
-        for (Map.Entry<TokenRows.Key, TokenRow> entry : rows.entrySet()) {
-            TokenRow row = entry.getValue();
-            if (row == null) {
-                continue;
-            }
-            Tags tags = Tags.of("app_id", entry.getKey().appId(), "type", row.type());
-            Meters.startAtZero(entry.getKey().appId(), entry.getKey().type());
-            gauge("wx.token.life.left", "seconds", "Seconds that the value has left, as of the last run", tags, row.value().isEmpty() ? 0 : row.timeLeft());
-            if (!row.value().isEmpty()) {
-                gauge("wx.token.age", "seconds", "Seconds since the value was obtained, as of the last run", tags, row.age());
-                gauge("wx.token.last.success.timestamp", "seconds", "When the value was obtained", tags, row.obtainedAt());
-            }
-            gauge("wx.token.failures.in.a.row", null, "Refreshes in a row that failed or did not finish", tags, row.failures());
-        }
+        rows.forEach(this::row);
         gauge("wx.token.run.duration", "seconds", "How long the last run took, without the JVM's start", Tags.empty(),
                 Duration.ofNanos(System.nanoTime() - begun).toMillis() / 1000.0);
-        gauge("wx.token.run.exit.code", null, "0 well, 1 the next run may mend it, 2 a person must act, 3 the database, 143 stopped", Tags.empty(), exitCode.code());
+        gauge("wx.token.run.exit.code", null, "0 well, 1 the next run may mend it, 2 a person must act, 3 the database, 143 stopped",
+                Tags.empty(), exitCode.code());
         gauge("wx.token.last.run.timestamp", "seconds", "When the last run ended", Tags.empty(), System.currentTimeMillis() / 1000);
         AtomicFile.replace(file, registry.scrape(), null);
+    }
+
+    private void row(RowKey key, TokenRow row) {
+        Tags tags = RefreshMetrics.tags(key);
+        boolean empty = row.value().isEmpty();
+        metrics.startAtZero(key);
+        gauge("wx.token.life.left", "seconds", "Seconds that the value has left, as of the last run", tags, empty ? 0 : row.timeLeft());
+        if (!empty) {
+            gauge("wx.token.age", "seconds", "Seconds since the value was obtained, as of the last run", tags, row.age());
+            gauge("wx.token.last.success.timestamp", "seconds", "When the value was obtained", tags, row.obtainedAt());
+        }
+        gauge("wx.token.failures.in.a.row", null, "Refreshes in a row that failed or did not finish", tags, row.lastRefresh().failures());
     }
 
     private void gauge(String name, String unit, String description, Tags tags, double value) {
         Gauge.builder(name, () -> value).baseUnit(unit).description(description).tags(tags).register(registry);
     }
 
-    /** A file that can't be read, or that is somebody else's, is as good as none: counters then start again at 0. */
+    /**
+     * Adds what the counters in the file say. Counters start again at 0 when the file can't be read or is somebody else's. The
+     * library writes this format but has no reader for it.
+     */
     private void carryOn() {
         String before;
         try {
@@ -89,10 +98,5 @@ public final class Textfile implements AutoCloseable {
             }
             registry.counter(counter.group(1).replace('_', '.'), tags).increment(Double.parseDouble(counter.group(3)));
         }
-    }
-
-    @Override
-    public void close() {
-        Metrics.removeRegistry(registry);
     }
 }

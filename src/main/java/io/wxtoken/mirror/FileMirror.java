@@ -12,15 +12,15 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 
-import io.wxtoken.AtomicFile;
-import io.wxtoken.settings.WxProperties;
-import io.wxtoken.token.AccountRefresher;
-import io.wxtoken.token.TokenRow;
-import io.wxtoken.token.TokenRows;
 import tools.jackson.core.io.JsonStringEncoder;
 
+import io.wxtoken.file.AtomicFile;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.RowKey;
+import io.wxtoken.token.TokenRow;
+
 /**
- * The source's file of an access_token, {@code {"access_token": "…", "expires_time": …}}, where the time is when the token
+ * The 2015 class's file of an access_token, {@code {"access_token": "…", "expires_time": …}}, where the time is when the token
  * was obtained. Its readers call it stale an hour later. Its owner and its group may read it, and nobody else.
  */
 final class FileMirror implements Mirror {
@@ -34,11 +34,11 @@ final class FileMirror implements Mirror {
     }
 
     @Override
-    public boolean bringTo(Map<TokenRows.Key, TokenRow> rows, Set<String> failures) {
+    public boolean sync(Map<RowKey, TokenRow> rows, Set<String> failures) {
         Set<Path> foldersWritten = new HashSet<>();
-        for (Map.Entry<TokenRows.Key, TokenRow> entry : rows.entrySet()) {
+        for (Map.Entry<RowKey, TokenRow> entry : rows.entrySet()) {
             TokenRow row = entry.getValue();
-            if (row != null && row.live() && row.type().equals(AccountRefresher.ACCESS_TOKEN)) {
+            if (row.live() && row.type().equals(RowKey.ACCESS_TOKEN)) {
                 String name = settings.fileOf(entry.getKey().appId());
                 try {
                     Path file = Path.of(name);

@@ -11,10 +11,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeoutException;
 
-import io.wxtoken.settings.WxProperties;
-import io.wxtoken.token.AccountRefresher;
-import io.wxtoken.token.TokenRow;
-import io.wxtoken.token.TokenRows;
 import net.rubyeye.xmemcached.GetsResponse;
 import net.rubyeye.xmemcached.XMemcachedClient;
 import net.rubyeye.xmemcached.XMemcachedClientBuilder;
@@ -23,25 +19,34 @@ import net.rubyeye.xmemcached.transcoders.CachedData;
 import net.rubyeye.xmemcached.transcoders.StringTranscoder;
 import net.rubyeye.xmemcached.transcoders.Transcoder;
 
+import io.wxtoken.settings.HostAndPort;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.RowKey;
+import io.wxtoken.token.TokenRow;
+import io.wxtoken.wechat.Lifetimes;
+
 /**
- * The source's memcached: under an account's app id its bare access_token, under app id, colon and type its tickets. One
+ * The 2015 class's memcached: under an account's app id its bare access_token, under app id, colon and type its tickets. One
  * server, which gets all of them: so it does not matter how its readers spread keys over several.
  */
 final class MemcachedMirror implements Mirror {
 
-    /** Of the source's class. */
+    /** The 2015 class writes its entries for an hour. */
     private static final long LONGEST_EXPIRY = Duration.ofHours(1).toSeconds();
 
-    /** What was written for a value has half an hour left until that is this old, in seconds; a ticket that goes on looks young, but has less left. */
-    private static final long PROLONGED_FROM = LONGEST_EXPIRY / 2;
+    /**
+     * Age in seconds from which an entry is extended: it was written for at most an hour, so it then has half an hour left. A repeated
+     * ticket looks young, so its remaining life is checked as well.
+     */
+    private static final long EXTENDED_FROM = LONGEST_EXPIRY / 2;
 
-    /** Their answer is to be there within the timeout, over a slow line, too. */
+    /** So few that the answer arrives within the timeout even over a slow line. */
     private static final int KEYS_AT_ONCE = 100;
 
     /** For each answer. */
     private static final Duration TIMEOUT = Duration.ofSeconds(1);
 
-    /** A value that PHP has serialized or compressed is none of ours: it has flags. (The client would have it unserialized.) */
+    /** A value with flags was serialized or compressed by PHP, and is not one of the job's. (The client would deserialize it.) */
     private static final Transcoder<String> BARE = new StringTranscoder() {
 
         @Override
@@ -50,19 +55,21 @@ final class MemcachedMirror implements Mirror {
         }
     };
 
+    private static final int DEFAULT_PORT = 11211;
+
     private final String server;
 
-    /** @param server as {@link WxProperties.Memcached#servers()} has it */
+    /** @param server one of {@link WxProperties.Memcached#servers()} */
     MemcachedMirror(String server) {
         this.server = server;
     }
 
     @Override
-    public boolean bringTo(Map<TokenRows.Key, TokenRow> rows, Set<String> failures) throws InterruptedException {
+    public boolean sync(Map<RowKey, TokenRow> rows, Set<String> failures) throws InterruptedException {
         Map<String, TokenRow> wanted = new LinkedHashMap<>();
         rows.forEach((key, row) -> {
-            if (row != null && row.live()) {
-                wanted.put(row.type().equals(AccountRefresher.ACCESS_TOKEN) ? key.appId() : key.appId() + ":" + key.type(), row);
+            if (row.live()) {
+                wanted.put(row.type().equals(RowKey.ACCESS_TOKEN) ? key.appId() : key.appId() + ":" + key.type(), row);
             }
         });
         if (wanted.isEmpty()) {
@@ -71,7 +78,7 @@ final class MemcachedMirror implements Mirror {
         XMemcachedClient memcached = null;
         try {
             memcached = connect();
-            return bringTo(memcached, wanted);
+            return sync(memcached, wanted);
         }
         catch (TimeoutException e) {
             failures.add(failed("no answer within " + TIMEOUT.toSeconds() + " s"));
@@ -86,10 +93,10 @@ final class MemcachedMirror implements Mirror {
     }
 
     /**
-     * Only over what was there when it was looked at: a command that is late, or a run that was paused, undoes nobody's work. Who
-     * is faster at prolonging prolonged it, too, or wrote a newer value.
+     * Each entry is replaced only if it still is what was just read, so a late command, or a run that was paused, overwrites nothing
+     * newer. If another run extends an entry first, that is enough.
      */
-    private static boolean bringTo(XMemcachedClient memcached, Map<String, TokenRow> wanted)
+    private static boolean sync(XMemcachedClient memcached, Map<String, TokenRow> wanted)
             throws TimeoutException, InterruptedException, MemcachedException {
         boolean written = false;
         Map<String, GetsResponse<String>> there = new HashMap<>();
@@ -97,7 +104,7 @@ final class MemcachedMirror implements Mirror {
         for (int from = 0; from < keys.size(); from += KEYS_AT_ONCE) {
             there.putAll(memcached.gets(keys.subList(from, Math.min(keys.size(), from + KEYS_AT_ONCE)), BARE));
         }
-        List<String> toProlong = new ArrayList<>();
+        List<String> toExtend = new ArrayList<>();
         for (String key : keys) {
             TokenRow row = wanted.get(key);
             GetsResponse<String> found = there.get(key);
@@ -109,11 +116,11 @@ final class MemcachedMirror implements Mirror {
                 memcached.cas(key, expiry(row), row.value(), BARE, TIMEOUT.toMillis(), found.getCas());
                 written = true;
             }
-            else if (row.age() >= PROLONGED_FROM || row.timeLeft() <= WxProperties.TOKEN_LIFE.toSeconds() - PROLONGED_FROM) {
-                toProlong.add(key);
+            else if (row.age() >= EXTENDED_FROM || row.timeLeft() <= Lifetimes.TOKEN.toSeconds() - EXTENDED_FROM) {
+                toExtend.add(key);
             }
         }
-        for (String key : toProlong) {
+        for (String key : toExtend) {
             memcached.cas(key, expiry(wanted.get(key)), wanted.get(key).value(), BARE, TIMEOUT.toMillis(), there.get(key).getCas());
         }
         return written;
@@ -124,22 +131,17 @@ final class MemcachedMirror implements Mirror {
     }
 
     private XMemcachedClient connect() throws IOException {
-        // The process ends by itself: the client's hook would wait for the server once more.
+        // The process ends anyway, and the client's shutdown hook would wait for the server once more.
         System.setProperty("xmemcached.shutdown.hook.enable", "false");
-        XMemcachedClientBuilder builder = new XMemcachedClientBuilder(List.of(address()));
+        HostAndPort address = HostAndPort.parse(server, DEFAULT_PORT).orElseThrow();
+        XMemcachedClientBuilder builder = new XMemcachedClientBuilder(List.of(new InetSocketAddress(address.host(), address.port())));
         builder.setConnectTimeout(TIMEOUT.toMillis());
         builder.setOpTimeout(TIMEOUT.toMillis());
         builder.setEnableHealSession(false);
         return (XMemcachedClient) builder.build();
     }
 
-    private InetSocketAddress address() {
-        int colon = server.endsWith("]") ? -1 : server.lastIndexOf(':');
-        return colon < 0 ? new InetSocketAddress(server, 11211)
-                : new InetSocketAddress(server.substring(0, colon), Integer.parseInt(server.substring(colon + 1)));
-    }
-
-    /** By itself shutdown says goodbye, and waits until a server that hangs has answered. */
+    /** The sessions are closed first, because shutdown would otherwise wait for a server that hangs. */
     private static void close(XMemcachedClient memcached) {
         if (memcached == null) {
             return;

@@ -17,20 +17,20 @@ import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
-import io.wxtoken.token.TokenRows;
 
 /**
- * All mirrors of the rows. Every run brings them to the rows, after what it published, so that a memcached that was
- * restarted or a file that was deleted is whole again one run later.
+ * All mirrors of the rows. Every run copies the rows to them, after it has published, so that a memcached that was
+ * restarted or a file that was deleted is complete again one run later.
  * <p>
- * Two runs may do so at the same time, and a slow one would leave an older value behind: so whoever wrote reads the rows
- * again, and goes on until a mirror holds what a row holds that was read after the last write. The run that published
- * last ends that way, and so does each slower one; one that dies before that leaves it to the next run.
+ * Two runs may do so at the same time, and the slower one could leave an older value behind. So a run that wrote reads the rows
+ * again, and goes on until the mirror holds what it read after its last write. A run that dies before that leaves the mirror to
+ * the next run.
  */
 public final class Mirrors {
 
-    /** Each but the first means that a row moved on, or that somebody else wrote the mirror, within milliseconds. */
+    /** Each round after the first means that a row changed, or that somebody else wrote the mirror, within milliseconds. */
     private static final int ROUNDS = 5;
 
     /** A disk on a network may hang for ever, and a run's length counts against WeChat's grace. */
@@ -59,27 +59,27 @@ public final class Mirrors {
     /** Reads the rows. */
     public interface RowReader {
 
-        Map<TokenRows.Key, TokenRow> read() throws SQLException;
+        Map<RowKey, TokenRow> read() throws SQLException;
     }
 
     /**
-     * Brings each mirror to the rows, all at the same time, within 20 s; one that fails does not keep the others from it.
+     * Copies the rows to all mirrors at the same time, within 20 s. A mirror that fails does not affect the others.
      *
      * @param rows of the configured accounts, as just read
      * @param again may be called by several threads
-     * @return what failed, a line for each, for the operator
+     * @return a line for the operator for each failure
      */
-    public List<String> follow(Map<TokenRows.Key, TokenRow> rows, RowReader again) {
+    public List<String> syncAll(Map<RowKey, TokenRow> rows, RowReader again) {
         ExecutorService threads = Executors.newCachedThreadPool(work -> {
             Thread thread = new Thread(work, "mirror");
             thread.setDaemon(true); // one that hangs is left behind
             return thread;
         });
         long end = System.nanoTime() + longest.toNanos();
-        Map<Mirror, Future<Set<String>>> following = new LinkedHashMap<>();
-        mirrors.forEach(mirror -> following.put(mirror, threads.submit(() -> follow(mirror, rows, again))));
+        Map<Mirror, Future<Set<String>>> syncing = new LinkedHashMap<>();
+        mirrors.forEach(mirror -> syncing.put(mirror, threads.submit(() -> sync(mirror, rows, again))));
         List<String> failures = new ArrayList<>();
-        following.forEach((mirror, result) -> failures.addAll(failures(mirror, result, end - System.nanoTime())));
+        syncing.forEach((mirror, result) -> failures.addAll(failures(mirror, result, end - System.nanoTime())));
         threads.shutdownNow();
         int more = failures.size() - LINES;
         return more <= 1 ? failures : Stream.concat(failures.stream().limit(LINES), Stream.of("and " + more + " more of the kind")).toList();
@@ -101,10 +101,10 @@ public final class Mirrors {
         }
     }
 
-    private static Set<String> follow(Mirror mirror, Map<TokenRows.Key, TokenRow> rows, RowReader again) throws InterruptedException {
+    private static Set<String> sync(Mirror mirror, Map<RowKey, TokenRow> rows, RowReader again) throws InterruptedException {
         Set<String> failures = new LinkedHashSet<>();
-        Map<TokenRows.Key, TokenRow> now = rows;
-        for (int round = 1; mirror.bringTo(now, failures); round++) {
+        Map<RowKey, TokenRow> now = rows;
+        for (int round = 1; mirror.sync(now, failures); round++) {
             if (round == ROUNDS) {
                 failures.add(mirror + " does not keep what is written into it: another program writes it, too (let that only read), or it is full");
                 break;

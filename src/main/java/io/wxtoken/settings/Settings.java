@@ -3,17 +3,13 @@ package io.wxtoken.settings;
 import static org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_ENVIRONMENT_VARIABLE;
 import static org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_PROPERTY;
 
-import java.lang.reflect.RecordComponent;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 import org.springframework.boot.context.config.ConfigDataEnvironmentPostProcessor;
@@ -51,18 +47,7 @@ public final class Settings {
     private static final PropertySource<?> PLACES = new MapPropertySource("places of configuration",
             Map.of("spring.config.location", "classpath:/application.yml,optional:file:./;optional:file:./config/"));
 
-    private static final Pattern OUR_GROUP = Pattern.compile("WX_(API|REFRESH|PROBE|RUN|METRICS|HISTORY|MIRROR)_");
-
-    /** Kubernetes sets such variables for a service named wx-api, say. */
-    private static final Pattern OF_KUBERNETES = Pattern.compile(".*_(PORT|SERVICE_HOST|SERVICE_PORT|PORT_\\d+_.*)");
-
-    private static final Map<String, String> DRIVERS = Map.of("mysql", "com.mysql.cj.jdbc.Driver", "h2", "org.h2.Driver");
-
-    /** What would make the pool's connections others than the look's. */
-    private static final List<String> OF_THE_URL = List.of("jdbc-url", "username", "password", "catalog", "schema", "connection-init-sql",
-            "driver-class-name", "data-source-class-name", "data-source-jndi");
-
-    private static final String FORMAT = "logging.structured.format.console";
+    static final String LOG_FORMAT = "logging.structured.format.console";
 
     private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run", "wx.metrics", "wx.history",
             "wx.mirror", "wx.mirror.memcached");
@@ -113,30 +98,9 @@ public final class Settings {
         catch (BindException e) {
             throw new InvalidSettingsException(problems(e));
         }
-        List<String> problems = properties.problems(toRefresh);
-        problems.addAll(misspeltVariables());
-        String url = databaseUrl(environment);
-        if (url.contains("${")) {
-            problems.add("spring.datasource.url names a placeholder that nothing fills: set that variable, or write the URL itself");
-        }
-        else if (!url.startsWith("jdbc:mysql:") && !url.startsWith("jdbc:h2:")) {
-            problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins with '%s'"
-                .formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
-        }
-        else if (!environment.getProperty("spring.datasource.driver-class-name", DRIVERS.get(url.split(":")[1])).equals(DRIVERS.get(url.split(":")[1]))) {
-            problems.add("spring.datasource.url does not fit its driver: leave out spring.datasource.driver-class-name");
-        }
-        if (text(environment, "spring.datasource.password").matches("\\$\\{[^}]*}")) {
-            problems.add("spring.datasource.password names a placeholder that nothing fills: set that variable, or add that file to the secrets");
-        }
-        for (String name : OF_THE_URL) {
-            if (environment.containsProperty("spring.datasource.hikari." + name)) {
-                problems.add("spring.datasource.hikari." + name + " is no setting of wx-token: set spring.datasource.url, .username and .password");
-            }
-        }
-        if (environment.containsProperty(FORMAT) && !logsAreForMachines(environment) && !text(environment, FORMAT).isEmpty()) {
-            problems.add("logging.structured.format.console must be one of: ecs, gelf, logstash, or empty");
-        }
+        List<String> problems = new SettingsRules(properties).problems(toRefresh);
+        problems.addAll(EnvironmentSpelling.problems());
+        problems.addAll(SettingsRules.problems(environment));
         if (!problems.isEmpty()) {
             throw new InvalidSettingsException(problems);
         }
@@ -159,7 +123,7 @@ public final class Settings {
 
     /** {@code logging.structured.format.console} is set, and right. */
     public static boolean logsAreForMachines(Environment environment) {
-        return environment.containsProperty(FORMAT) && Set.of("ecs", "gelf", "logstash").contains(text(environment, FORMAT));
+        return environment.containsProperty(LOG_FORMAT) && Set.of("ecs", "gelf", "logstash").contains(text(environment, LOG_FORMAT));
     }
 
     private static long placesOfAccounts(Environment environment) {
@@ -168,43 +132,6 @@ public final class Settings {
             places += source.containsDescendantOf(ACCOUNTS) == ConfigurationPropertyState.PRESENT ? 1 : 0;
         }
         return places;
-    }
-
-    /**
-     * Spring reads wx.api.base-url from WX_API_BASEURL, and from no other spelling; WX_API_BASE_URL would be left out
-     * without a word.
-     */
-    private static List<String> misspeltVariables() {
-        Set<String> known = new HashSet<>(Set.of("WX_SECRETS", "WX_CACHE"));
-        Set<String> lists = new HashSet<>();
-        variables(WxProperties.class, "WX_", known, lists);
-        List<String> problems = new ArrayList<>();
-        for (String variable : new TreeSet<>(System.getenv().keySet())) {
-            boolean inOurGroup = OUR_GROUP.matcher(variable).lookingAt() && !OF_KUBERNETES.matcher(variable).matches();
-            String meant = known.stream().filter(name -> name.replace("_", "").equals(variable.replace("_", ""))).findFirst().orElse(null);
-            boolean inList = lists.contains(variable.replaceFirst("_\\d+$", ""));
-            if (!known.contains(variable) && !inList && (inOurGroup || meant != null)) {
-                problems.add("the environment's " + variable + " is no setting of wx-token"
-                        + (meant == null ? ": see config/application.yml" : ": write it " + meant));
-            }
-        }
-        return problems;
-    }
-
-    /** @param lists those that may be followed by an index */
-    private static void variables(Class<?> type, String prefix, Set<String> names, Set<String> lists) {
-        for (RecordComponent component : type.getRecordComponents()) {
-            String name = prefix + component.getName().toUpperCase(Locale.ROOT);
-            if (component.getType().isRecord()) {
-                variables(component.getType(), name + "_", names, lists);
-            }
-            else {
-                names.add(name);
-                if (component.getType() == List.class) {
-                    lists.add(name);
-                }
-            }
-        }
     }
 
     /** A group whose settings are all commented out ("refresh:" alone on its line) is an empty text to Boot, and a group of defaults here. */

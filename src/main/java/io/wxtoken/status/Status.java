@@ -6,20 +6,21 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 
 import com.fasterxml.jackson.annotation.JsonValue;
 
-import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
-import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.Fingerprint;
-import io.wxtoken.token.Node;
-import io.wxtoken.token.Occasion;
 import io.wxtoken.token.RefreshPolicy;
+import io.wxtoken.token.RowKey;
+import io.wxtoken.token.RowSet;
+import io.wxtoken.token.RunId;
+import io.wxtoken.token.TokenRepository;
 import io.wxtoken.token.TokenRow;
-import io.wxtoken.token.TokenRows;
+import io.wxtoken.token.Trigger;
 import io.wxtoken.token.Verdict;
+import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.Endpoint;
 
 /**
  * How the rows are, by the rules that a run goes by.
@@ -75,48 +76,44 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
      * @param wx without accounts, all rows are looked at
      * @throws SQLException when the database can't be reached, or refuses
      */
-    public static Status read(Connection connection, WxProperties wx, Node me) throws SQLException {
-        List<TokenRow> all = TokenRows.readAll(connection);
+    public static Status read(Connection connection, WxProperties wx, RunId me) throws SQLException {
         List<Account> accounts = wx.allAccounts();
-        RefreshPolicy policy = new RefreshPolicy(wx.refresh());
+        RowSet read = RowSet.of(TokenRepository.readAll(connection), accounts);
+        RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
         List<Row> rows = new ArrayList<>();
-        Map<TokenRows.Key, TokenRow> configured = TokenRows.find(all, accounts, AccountRefresher::types);
         for (Account account : accounts) {
-            for (String type : AccountRefresher.types(account)) {
-                TokenRow row = configured.get(new TokenRows.Key(account.appId(), type));
-                rows.add(row == null ? new Row(account.appId(), type, State.DEAD, false, null, null, null, null, 0, "no row yet", null)
-                        : of(row, account.appId(), policy, account.ageCounts(type), me));
+            for (RowKey key : RowKey.of(account)) {
+                TokenRow row = read.configured().get(key);
+                rows.add(row == null ? missing(key) : of(row, account, policy, me));
             }
         }
-        for (TokenRow row : all) {
-            if (accounts.isEmpty()) {
-                rows.add(of(row, row.appId(), policy, true, me));
-            }
-            else if (!configured.containsValue(row)) {
-                rows.add(notConfigured(row));
-            }
+        for (RowSet.Unused unused : read.unused(accounts)) {
+            TokenRow row = unused.row();
+            rows.add(accounts.isEmpty() ? of(row, new Account(row.appId(), null, Endpoint.TOKEN, List.of(), false), policy, me)
+                    : row(row, row.appId(), State.NOT_CONFIGURED, null, null, "row " + row.id() + " is left alone: " + unused.reason()));
         }
         boolean usable = rows.stream().allMatch(row -> row.usable() || row.state() == State.NOT_CONFIGURED);
-        Instant readAt = all.isEmpty() ? Instant.now() : Instant.ofEpochSecond(all.get(0).now());
+        Instant readAt = read.all().isEmpty() ? Instant.now() : Instant.ofEpochSecond(read.all().get(0).now());
         return new Status(usable && !rows.isEmpty(), readAt, rows);
     }
 
-    private static Row of(TokenRow row, String appId, RefreshPolicy policy, boolean ageCounts, Node me) {
-        Verdict verdict = policy.judge(row, ageCounts, Occasion.SCHEDULE, me, appId);
-        boolean held = verdict == Verdict.HELD;
-        State state = !row.live() ? State.DEAD : held ? State.HELD : row.failures() > 0 ? State.FAILING : verdict.due() ? State.DUE : State.FRESH;
-        String note = row.failures() > 0 && !held ? row.lastError() : verdict.due() ? verdict.reason()
-                : verdict == Verdict.ON_HOLD ? "asked for again, and waits for wx.refresh.request-interval" : "";
-        return row(row, appId, state, Instant.ofEpochSecond(policy.dueAt(row, ageCounts, me, appId)), held ? row.claimedBy() : null, note);
+    private static Row missing(RowKey key) {
+        return new Row(key.appId(), key.type(), State.DEAD, false, null, null, null, null, 0, "no row yet", null);
     }
 
-    private static Row notConfigured(TokenRow row) {
-        return row(row, row.appId(), State.NOT_CONFIGURED, null, null, "row " + row.id() + " is left alone");
+    private static Row of(TokenRow row, Account account, RefreshPolicy policy, RunId me) {
+        Verdict verdict = policy.judge(row, account, Trigger.SCHEDULE, me);
+        boolean held = verdict == Verdict.HELD;
+        boolean failing = row.lastRefresh().failures() > 0;
+        State state = !row.live() ? State.DEAD : held ? State.HELD : failing ? State.FAILING : verdict.due() ? State.DUE : State.FRESH;
+        String note = failing && !held ? row.lastRefresh().error() : verdict.due() ? verdict.reason()
+                : verdict == Verdict.ON_HOLD ? "asked for again, and waits for wx.refresh.request-interval" : "";
+        return row(row, account.appId(), state, Instant.ofEpochSecond(policy.dueAt(row, account, me)), held ? row.claim().by() : null, note);
     }
 
     private static Row row(TokenRow row, String appId, State state, Instant nextRefresh, String claimedBy, String note) {
         boolean none = row.value().isEmpty();
         return new Row(appId, row.type(), state, row.live(), none ? null : row.age(), none ? null : row.timeLeft(), nextRefresh, claimedBy,
-                row.failures(), note.replaceAll("\\p{C}", " "), none ? null : Fingerprint.shortOf(row.value()));
+                row.lastRefresh().failures(), note.replaceAll("\\p{C}", " "), none ? null : Fingerprint.shortOf(row.value()));
     }
 }

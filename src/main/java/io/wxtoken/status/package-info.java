@@ -1,2 +1,2 @@
-/** What an operator, or a monitoring check, asks: are we fine? Reads the rows, and nothing else. */
+/** Answers an operator's, or a monitoring check's, question whether all is well. It reads the rows and writes nothing. */
 package io.wxtoken.status;

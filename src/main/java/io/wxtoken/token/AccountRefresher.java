@@ -11,68 +11,62 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import io.wxtoken.ExitCode;
-import io.wxtoken.metrics.Meters;
-import io.wxtoken.settings.Account;
-import io.wxtoken.settings.WxProperties;
+import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.ProbeResult;
 import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
  * Refreshes what one account wants: its access_token first, then its tickets with it. A fresh token is probed now and then,
- * since somebody else who refreshes the same app id kills it unseen; a token that WeChat calls dead, to a probe or when a
- * ticket is asked for, is refreshed in the same run.
+ * since somebody else who refreshes the same app id kills it unseen; a token that WeChat calls dead, in answer to a probe or
+ * when a ticket is asked for, is refreshed in the same run.
  */
 public final class AccountRefresher {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
-    public static final String ACCESS_TOKEN = "access_token";
-
-    private final TokenRows rows;
+    private final TokenRepository rows;
 
     private final Refresher refresher;
 
-    private final WeChatClient weChat;
+    private final RefreshPolicy policy;
 
-    private final Duration probeInterval;
+    private final WeChatClient weChat;
 
     private final long before;
 
-    public AccountRefresher(TokenRows rows, Refresher refresher, WeChatClient weChat, WxProperties wx) {
+    private final RefreshListener listener;
+
+    /** @param before {@code wx.refresh.before} */
+    public AccountRefresher(TokenRepository rows, Refresher refresher, RefreshPolicy policy, WeChatClient weChat, Duration before,
+            RefreshListener listener) {
         this.rows = rows;
         this.refresher = refresher;
+        this.policy = policy;
         this.weChat = weChat;
-        this.probeInterval = wx.probe().interval();
-        this.before = wx.refresh().before().toSeconds();
-    }
-
-    /** The types of the rows that an account wants, its access_token first. */
-    public static List<String> types(Account account) {
-        List<String> types = new ArrayList<>(List.of(ACCESS_TOKEN));
-        account.tickets().forEach(ticket -> types.add(ticket.rowType()));
-        return types;
+        this.before = before.toSeconds();
+        this.listener = listener;
     }
 
     /**
-     * @param known the account's rows, as just read
+     * @param known the account's rows, as just read, none of them missing
      * @param force refresh the access_token whether it is due or not
      * @throws org.springframework.dao.DataAccessException when the database fails
      */
-    public List<Result> refresh(Account account, Map<TokenRows.Key, TokenRow> known, boolean force) {
-        TokenRow row = known.get(new TokenRows.Key(account.appId(), ACCESS_TOKEN));
-        Result token = refreshToken(account, row, force);
+    public List<Result> refresh(Account account, Map<RowKey, TokenRow> known, boolean force) {
+        Result token = refreshToken(account, known.get(RowKey.accessToken(account)), force);
         List<Result> tickets = new ArrayList<>();
         for (Ticket ticket : account.tickets()) {
-            TokenRow ticketRow = known.get(new TokenRows.Key(account.appId(), ticket.rowType()));
-            TicketSource source = new TicketSource(account, ticket, token.row(), weChat, before);
-            Result result = refresher.refresh(ticketRow, source, Occasion.SCHEDULE);
-            if (source.tokenDead()) {
+            TokenRow ticketRow = known.get(new RowKey(account.appId(), ticket.rowType()));
+            TicketFetcher fetcher = new TicketFetcher(account, ticket, token.row(), weChat, before);
+            Result result = refresher.refresh(ticketRow, fetcher, Trigger.SCHEDULE);
+            if (fetcher.tokenDead()) {
                 String dead = token.row().value();
                 token = refreshDead(account, token.row());
                 Optional<TokenRow> again = rows.read(ticketRow.id());
                 if (!token.row().value().equals(dead) && again.isPresent()) {
-                    result = refresher.refresh(again.get(), new TicketSource(account, ticket, token.row(), weChat, before),
-                            Occasion.SCHEDULE);
+                    result = refresher.refresh(again.get(), new TicketFetcher(account, ticket, token.row(), weChat, before),
+                            Trigger.SCHEDULE);
                 }
             }
             tickets.add(result);
@@ -87,7 +81,7 @@ public final class AccountRefresher {
             log.warn("{} access_token: another program wrote this row, seen at {}: nobody can tell whose token came last, so it is"
                     + " fetched again. Find that program and let it only read", account.appId(), Instant.ofEpochSecond(row.now()));
         }
-        Result result = refresher.refresh(row, new AccessTokenSource(account, weChat, rows), force ? Occasion.FORCED : Occasion.SCHEDULE);
+        Result result = refresher.refresh(row, new AccessTokenFetcher(account, weChat, rows), force ? Trigger.FORCED : Trigger.SCHEDULE);
         if (force && result.outcome() != Outcome.REFRESHED && result.exitCode() == ExitCode.OK) {
             return new Result(result.row(), Outcome.FAILED, "not forced, but " + result.outcome()
                     + (result.detail().isEmpty() ? "" : ": " + result.detail()) + "; force it again", ExitCode.RETRY);
@@ -95,16 +89,18 @@ public final class AccountRefresher {
         return result.outcome() == Outcome.FRESH && row.live() ? probe(account, row, result) : result;
     }
 
-    /** A token that somebody called dead, and that WeChat goes on with, is probed at once: only then may it be forced. */
+    /**
+     * If an application reported the token dead but WeChat returned the same one, it is probed at once; a new one is forced only if
+     * the probe confirms that it is dead.
+     */
     private Result probe(Account account, TokenRow row, Result fresh) {
         boolean doubted = row.refreshRequested() != 0 && fresh.row() != row;
-        boolean due = !probeInterval.isZero() && (doubted || RefreshPolicy.probeDue(row, probeInterval));
-        if (!due || !rows.claimProbe(row)) {
+        if (!policy.probes() || !doubted && !policy.probeDue(row) || !rows.claimProbe(row)) {
             return fresh;
         }
-        WeChatClient.Life life = weChat.probe(row.value());
-        Meters.probe(account.appId(), life);
-        return switch (life) {
+        ProbeResult result = weChat.probe(row.value());
+        listener.probed(account.appId(), result);
+        return switch (result) {
             case ALIVE -> new Result(fresh.row(), Outcome.FRESH, "probed: alive", ExitCode.OK);
             case UNKNOWN -> new Result(fresh.row(), Outcome.FRESH, "probed: no clear answer", ExitCode.OK);
             case DEAD -> refreshDead(account, fresh.row());
@@ -115,10 +111,10 @@ public final class AccountRefresher {
     private Result refreshDead(Account account, TokenRow dead) {
         boolean stillThere = rows.requestFor(dead.id(), dead.value());
         TokenRow now = rows.read(dead.id()).orElse(dead);
-        if (stillThere && now.failures() == 0) { // else another run has replaced it, or lost one: it was no stranger
+        if (stillThere && now.lastRefresh().failures() == 0) { // otherwise another run has replaced the token, or lost one: no stranger did
             warnOfStranger(account, dead);
         }
-        Result result = refresher.refresh(now, new AccessTokenSource(account, weChat, rows), Occasion.DEAD);
+        Result result = refresher.refresh(now, new AccessTokenFetcher(account, weChat, rows), Trigger.DEAD);
         boolean stillDead = result.row().value().equals(dead.value()) && result.exitCode() == ExitCode.OK;
         return stillDead ? new Result(result.row(), Outcome.FAILED, "WeChat says that it is dead; " + result.detail(), ExitCode.RETRY)
                 : result;

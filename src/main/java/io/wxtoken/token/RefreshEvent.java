@@ -2,6 +2,8 @@ package io.wxtoken.token;
 
 import java.util.Locale;
 
+import io.wxtoken.wechat.Answer;
+
 /**
  * A refresh of a row, or a change of its failure. A failure that repeats is no event, and neither is a run that leaves the row
  * as it is.
@@ -53,8 +55,9 @@ public record RefreshEvent(String appId, String type, Kind kind, String reason, 
         return new RefreshEvent(appId, seen.type(), Kind.FETCHED, "wx-token fetch", fingerprint(seen.value()), fingerprint(value), null, "");
     }
 
-    static RefreshEvent failed(String appId, TokenRow seen, Verdict why, Integer errcode, String text) {
-        return new RefreshEvent(appId, seen.type(), Kind.FAILED, why.reason(), fingerprint(seen.value()), fingerprint(seen.value()), errcode, text);
+    static RefreshEvent failed(String appId, TokenRow seen, Verdict why, Answer.NoValue answer) {
+        return new RefreshEvent(appId, seen.type(), Kind.FAILED, why.reason(), fingerprint(seen.value()), fingerprint(seen.value()),
+                answer.code(), answer.text());
     }
 
     private static String fingerprint(String value) {

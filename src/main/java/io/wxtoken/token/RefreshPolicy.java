@@ -3,6 +3,8 @@ package io.wxtoken.token;
 import java.time.Duration;
 
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.ErrorCode;
 
 /**
@@ -30,90 +32,118 @@ public final class RefreshPolicy {
     /** With more failures in a row than this, no node asks before {@code retry_after}, whoever was refused. */
     private static final int FEW_FAILURES = 3;
 
+    /** A run that holds no row and that WeChat has never refused. */
+    private static final RunId NOBODY = new RunId("", "");
+
     private final long after;
 
     private final long before;
 
-    public RefreshPolicy(WxProperties.Refresh refresh) {
+    /** Seconds; 0 for never. */
+    private final long probeInterval;
+
+    public RefreshPolicy(WxProperties.Refresh refresh, WxProperties.Probe probe) {
         this.after = refresh.after().toSeconds();
         this.before = refresh.before().toSeconds();
+        this.probeInterval = probe.interval().toSeconds();
     }
 
-    /**
-     * @param ageCounts false on the stable endpoint: WeChat rotates only near the end, so that age says nothing
-     * @param me this run, and what WeChat sees of it
-     */
-    public Verdict judge(TokenRow row, boolean ageCounts, Occasion occasion, Node me, String appId) {
-        boolean mine = occasion == Occasion.FENCED && me.run().equals(row.claimedBy());
+    /** A run over the account's rows would neither write nor ask WeChat, and would end well: nothing needs to be started for it. */
+    public boolean nothingDue(Account account, RowSet rows) {
+        return RowKey.of(account).stream().allMatch(key -> nothingDue(account, rows.configured().get(key)));
+    }
+
+    private boolean nothingDue(Account account, TokenRow row) {
+        return row != null && row.live() && switch (judge(row, account, Trigger.SCHEDULE, NOBODY)) {
+            // Each run tells what WeChat refused. A token that waits to be asked for again may have to be probed all the same.
+            case FRESH, ON_HOLD -> row.lastRefresh().failures() == 0 && !(row.type().equals(RowKey.ACCESS_TOKEN) && probeDue(row));
+            case HELD -> true;
+            default -> false;
+        };
+    }
+
+    /** @param me this run, which may be the one that holds the row */
+    public Verdict judge(TokenRow row, Account account, Trigger trigger, RunId me) {
+        boolean mine = trigger == Trigger.FENCED && me.run().equals(row.claim().by());
         if (!mine && held(row)) {
             return Verdict.HELD;
         }
-        if (occasion == Occasion.FORCED) {
+        if (trigger == Trigger.FORCED) {
             return Verdict.FORCED;
         }
-        Verdict verdict = reason(row, ageCounts, occasion);
+        boolean renewedByAge = renewedByAge(row, account);
+        Verdict verdict = reason(row, renewedByAge, trigger);
         if (!verdict.due() || mine || !onHold(row)) {
             return verdict;
         }
-        boolean mayAskNow = row.failures() > 0 ? mayTryInstead(row, me.as(appId))
-                : row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN || verdict == Verdict.DEAD && !ageCounts;
+        boolean mayAskNow = row.lastRefresh().failures() > 0 ? mayTryInstead(row, me.caller(account.appId()))
+                : row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN || verdict == Verdict.DEAD && !renewedByAge;
         return mayAskNow ? verdict : Verdict.ON_HOLD;
     }
 
     /** @return the Unix time from which a run refreshes the row, if nobody asks for it earlier; not after now when it is due */
-    public long dueAt(TokenRow row, boolean ageCounts, Node me, String appId) {
-        return switch (judge(row, ageCounts, Occasion.SCHEDULE, me, appId)) {
-            case HELD -> row.claimedUntil() + 1;
-            case ON_HOLD -> row.retryAfter();
-            case FRESH -> Math.min(ageCounts ? row.obtainedAt() + after : Long.MAX_VALUE, row.now() + row.timeLeft() - before);
+    public long dueAt(TokenRow row, Account account, RunId me) {
+        return switch (judge(row, account, Trigger.SCHEDULE, me)) {
+            case HELD -> row.claim().until() + 1;
+            case ON_HOLD -> row.lastRefresh().retryAfter();
+            case FRESH -> Math.min(renewedByAge(row, account) ? row.obtainedAt() + after : Long.MAX_VALUE, row.now() + row.timeLeft() - before);
             default -> row.now();
         };
     }
 
-    /** @param interval {@code wx.probe.interval}; zero for never */
-    static boolean probeDue(TokenRow row, Duration interval) {
-        return !interval.isZero() && row.live() && row.now() - row.probedAt() >= interval.toSeconds();
+    /** WeChat rotates the stable endpoint's access_token near its end only, so its age says nothing. */
+    private static boolean renewedByAge(TokenRow row, Account account) {
+        return account.endpoint() != Endpoint.STABLE_TOKEN || !row.type().equals(RowKey.ACCESS_TOKEN);
+    }
+
+    /** Probes are not switched off. */
+    boolean probes() {
+        return probeInterval != 0;
+    }
+
+    boolean probeDue(TokenRow row) {
+        return probes() && row.live() && row.now() - row.probedAt() >= probeInterval;
     }
 
     /**
-     * The second is counted in full: claimed_until and now are both rounded down, and the holder must not lose by it. A
-     * claim further ahead than any lease is nobody's: it would hold the row for ever.
+     * The last second is counted in full: claimed_until and now are both rounded down, which must not shorten the holder's lease.
+     * A claim that lasts longer than any lease was not written by the job, and is ignored: it would hold the row for ever.
      */
     private static boolean held(TokenRow row) {
-        return row.claimedBy() != null && row.now() <= row.claimedUntil()
-                && row.claimedUntil() - row.now() <= WxProperties.MAX_LEASE.toSeconds();
+        return row.claim().by() != null && row.now() <= row.claim().until()
+                && row.claim().until() - row.now() <= WxProperties.MAX_LEASE.toSeconds();
     }
 
-    /** A hold further ahead than any that the job writes is nonsense, too. */
+    /** A wait that is longer than any that the job writes is ignored, too. */
     private static boolean onHold(TokenRow row) {
-        return row.now() < row.retryAfter()
-                && row.retryAfter() - row.now() <= ErrorCode.LONGEST_WAIT + WxProperties.MAX_LEASE.toSeconds();
+        return row.now() < row.lastRefresh().retryAfter()
+                && row.lastRefresh().retryAfter() - row.now() <= ErrorCode.LONGEST_WAIT + WxProperties.MAX_LEASE.toSeconds();
     }
 
     private static boolean mayTryInstead(TokenRow row, String me) {
-        return !row.failedBy().isEmpty() && !row.failedBy().equals(me) && row.failures() <= FEW_FAILURES;
+        return !row.lastRefresh().refusedCaller().isEmpty() && !row.lastRefresh().refusedCaller().equals(me) && row.lastRefresh().failures() <= FEW_FAILURES;
     }
 
-    private Verdict reason(TokenRow row, boolean ageCounts, Occasion occasion) {
+    private Verdict reason(TokenRow row, boolean renewedByAge, Trigger trigger) {
         if (row.value().isEmpty()) {
             return Verdict.NEVER_OBTAINED;
         }
         if (row.obtainedAt() == 0 || row.age() < -CLOCK_SKEW) {
             return Verdict.NONSENSE_EXPIRE;
         }
-        if (row.claimedBy() != null) {
+        if (row.claim().by() != null) {
             return Verdict.LAPSED_CLAIM;
         }
         if (row.foreign()) {
             return Verdict.FOREIGN_VALUE;
         }
-        if (row.failures() > 0) {
+        if (row.lastRefresh().failures() > 0) {
             return Verdict.FAILED_BEFORE;
         }
         if (row.refreshRequested() != 0) {
-            return occasion == Occasion.DEAD ? Verdict.DEAD : Verdict.REQUESTED;
+            return trigger == Trigger.DEAD ? Verdict.DEAD : Verdict.REQUESTED;
         }
-        if (ageCounts && row.age() >= after) {
+        if (renewedByAge && row.age() >= after) {
             return Verdict.OLD;
         }
         return row.timeLeft() <= before ? Verdict.NEAR_EXPIRY : Verdict.FRESH;

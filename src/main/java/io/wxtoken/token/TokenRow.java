@@ -2,64 +2,127 @@ package io.wxtoken.token;
 
 import java.util.regex.Pattern;
 
-import io.wxtoken.settings.WxProperties;
+import io.wxtoken.wechat.Lifetimes;
 
 /**
  * One row of {@code wx_token} as one statement read it. All times are Unix seconds by the database's clock.
  *
- * @param expire when the token was obtained, as text: whatever an application wrote there
- * @param expiresAt when it dies, 0 if the job did not write it
- * @param claimedBy the run that holds the row, or null
- * @param fingerprint of the value that the job published (or adopted) last
- * @param failures refreshes in a row that failed or did not finish
- * @param retryAfter WeChat is not asked before this time
- * @param failedBy host and app id that WeChat refused, empty when the refusal concerns all
+ * @param stored the value and what belongs to it
+ * @param version rises with every claim and every publish: the fencing token
+ * @param claim the run that may have asked WeChat and has not published yet
+ * @param refreshRequested 0, 1 when somebody says that the value is dead or doomed, or {@link #REQUESTED_BY_FENCED_RUN}
+ * @param probedAt when WeChat was last asked whether the value lives
+ * @param lastRefresh what the last attempt to refresh the row left
+ * @param forced the forced refreshes on the stable endpoint
  * @param now when the row was read
  */
-public record TokenRow(int id, String appId, String type, String expire, String value, long expiresAt, long version,
-        String claimedBy, long claimedUntil, int refreshRequested, String fingerprint, long probedAt, int failures,
-        long retryAfter, String failedBy, String lastError, long forcedAt, int forcedCount, long now) {
+public record TokenRow(int id, String appId, String type, Stored stored, long version, ClaimMark claim, int refreshRequested,
+        long probedAt, LastRefresh lastRefresh, Forced forced, long now) {
 
-    /** {@code refresh_requested} by a run whose publish was fenced, and who knows that the row is doomed. */
+    /**
+     * A row's value.
+     *
+     * @param expire when the value was obtained, as text: whatever an application wrote there
+     * @param value the token or ticket; empty when there is none
+     * @param expiresAt when the value dies; 0 if the job did not write it
+     * @param fingerprint of the value that the job published (or adopted) last
+     */
+    public record Stored(String expire, String value, long expiresAt, String fingerprint) {
+
+        @Override
+        public String toString() {
+            return Fingerprint.shortOf(value);
+        }
+    }
+
+    /**
+     * The claim on a row.
+     *
+     * @param by the run that holds the row; null when none does
+     * @param until when others may take the row over
+     */
+    public record ClaimMark(String by, long until) {
+
+        /** No run holds the row. */
+        public static final ClaimMark NONE = new ClaimMark(null, 0);
+    }
+
+    /**
+     * What the last attempt to refresh a row left in it.
+     *
+     * @param failures how many attempts in a row failed or did not finish; 0 after a success
+     * @param retryAfter WeChat is not asked before this time
+     * @param refusedCaller host and app id that WeChat refused; empty when the refusal concerns all callers
+     * @param error what the failure said; empty after a success
+     * @param errcode WeChat's error code of the failure; null without one
+     */
+    public record LastRefresh(int failures, long retryAfter, String refusedCaller, String error, Integer errcode) {
+
+        /** The last attempt succeeded, and WeChat may be asked at any time. */
+        public static final LastRefresh SUCCEEDED = new LastRefresh(0, 0, "", "", null);
+    }
+
+    /**
+     * The forced refreshes on the stable endpoint, of which WeChat allows few.
+     *
+     * @param at when the last one was asked for; 0 if there was none
+     * @param count how many there were on that day, in Shanghai
+     */
+    public record Forced(long at, int count) {
+    }
+
+    /** {@code refresh_requested} by a run whose publish was fenced, and which knows that the value is doomed. */
     public static final int REQUESTED_BY_FENCED_RUN = 2;
 
     private static final Pattern UNIX_TIME = Pattern.compile("[0-9]{1,11}");
 
-    /** {@code expire} as a number; 0 when it is none. */
-    public long obtainedAt() {
-        return UNIX_TIME.matcher(expire).matches() ? Long.parseLong(expire) : 0;
+    /** What the row is for, by its own columns. */
+    public RowKey key() {
+        return new RowKey(appId, type);
     }
 
-    /** Seconds since the token was obtained. */
+    /** The token or ticket; empty when there is none. */
+    public String value() {
+        return stored.value();
+    }
+
+    /** {@code expire} as a number; 0 when it is none. */
+    public long obtainedAt() {
+        return UNIX_TIME.matcher(stored.expire()).matches() ? Long.parseLong(stored.expire()) : 0;
+    }
+
+    /** Seconds since the value was obtained. */
     public long age() {
         return now - obtainedAt();
     }
 
-    /** Another program wrote the value since the job last did. */
+    /** Another program wrote the value after the job last did. */
     public boolean foreign() {
-        return !value.isEmpty() && !fingerprint.equals(Fingerprint.of(value));
+        return !value().isEmpty() && !stored.fingerprint().equals(Fingerprint.of(value()));
     }
 
-    /** This row after a publish. */
-    TokenRow published(String newValue, long obtainedAgo, long timeLeft) {
-        long probed = newValue.equals(value) ? probedAt : now;
-        return new TokenRow(id, appId, type, String.valueOf(now - obtainedAgo), newValue, now + timeLeft, version + 2, null, 0,
-                refreshRequested, Fingerprint.of(newValue), probed, 0, 0, "", "", forcedAt, forcedCount, now);
-    }
-
-    /** Seconds that the value has left; of a value that the job did not write, as far as WeChat's usual life tells. */
+    /** Seconds that the value still lives; for a value of another program, as WeChat's usual lifetime tells. */
     public long timeLeft() {
-        long end = expiresAt == 0 || foreign() ? obtainedAt() + WxProperties.TOKEN_LIFE.toSeconds() : expiresAt;
-        return end - now;
+        boolean unknown = stored.expiresAt() == 0 || foreign();
+        return (unknown ? obtainedAt() + Lifetimes.TOKEN.toSeconds() : stored.expiresAt()) - now;
     }
 
     /** There is a value, and its time is not over. */
     public boolean live() {
-        return !value.isEmpty() && timeLeft() > 0;
+        return !value().isEmpty() && timeLeft() > 0;
+    }
+
+    /** This row after a publish. */
+    TokenRow published(FetchedValue fetched) {
+        boolean same = fetched.value().equals(value());
+        Stored published = new Stored(String.valueOf(now - fetched.obtainedAgo()), fetched.value(), now + fetched.timeLeft(),
+                Fingerprint.of(fetched.value()));
+        return new TokenRow(id, appId, type, published, version + 2, ClaimMark.NONE, refreshRequested, same ? probedAt : now,
+                LastRefresh.SUCCEEDED, forced, now);
     }
 
     @Override
     public String toString() {
-        return "TokenRow[" + id + ", " + type + ", version " + version + ", " + Fingerprint.shortOf(value) + "]";
+        return "TokenRow[" + id + ", " + type + ", version " + version + ", " + stored + "]";
     }
 }

@@ -1,30 +1,29 @@
 package io.wxtoken.token;
 
-import java.time.Duration;
 import java.util.Optional;
 
-import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Answer;
 import io.wxtoken.wechat.Answer.Reach;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * Fetches an access_token for somebody else than the row, which kills the row's: so the row is claimed meanwhile, as for any
- * fetch ({@link Refresher}), and its refresh is requested when one was, or may have been, issued. Whoever dies on the way
- * leaves a claim that lapses, and a lapsed claim is due.
+ * Fetches an access_token for somebody else than the row, which kills the row's token. So the row is claimed meanwhile, as for
+ * every fetch, and its refresh is requested when a token was issued or may have been. A process that dies on the way leaves a
+ * claim that lapses, and a lapsed claim is due.
  */
 public final class UnstoredFetch {
 
-    private final TokenRows rows;
+    private final TokenRepository rows;
 
     private final WeChatClient weChat;
 
     private final WxProperties wx;
 
-    private final Node me;
+    private final RunId me;
 
-    public UnstoredFetch(TokenRows rows, WeChatClient weChat, WxProperties wx, Node me) {
+    public UnstoredFetch(TokenRepository rows, WeChatClient weChat, WxProperties wx, RunId me) {
         this.rows = rows;
         this.weChat = weChat;
         this.wx = wx;
@@ -33,44 +32,43 @@ public final class UnstoredFetch {
 
     /**
      * @param row of the account's access_token, as just read
-     * @return what WeChat answered; empty when it was not asked, as another run is at work on the row
-     * @throws org.springframework.dao.DataAccessException when the database fails; nobody was asked, or the claim is left to lapse
+     * @return WeChat's answer; empty when it was not asked, as another run is at work on the row
+     * @throws org.springframework.dao.DataAccessException when the database fails; then WeChat was not asked, or the claim is
+     * left to lapse
      */
     public Optional<Answer> fetch(Account account, TokenRow row) {
-        boolean held = new RefreshPolicy(wx.refresh()).judge(row, account.ageCounts(row.type()), Occasion.FORCED, me, account.appId()) == Verdict.HELD;
-        long begun = System.nanoTime();
-        Optional<Claim> claimed = held ? Optional.empty() : rows.claim(row, me.run(), wx.refresh().lease());
-        if (claimed.isEmpty()) {
+        RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
+        if (policy.judge(row, account, Trigger.FORCED, me) == Verdict.HELD) {
             return Optional.empty();
         }
-        Claim claim = claimed.get();
-        Duration leaseLeft = wx.refresh().lease().minusNanos(System.nanoTime() - begun);
-        Answer answer = leaseLeft.compareTo(weChat.requestTimeout()) < 0 ? new Answer.Unknown("paused for too long after the claim", Reach.NOT_SENT)
-                : weChat.fetchToken(account, false);
-        if (answer instanceof Answer.Refused || answer instanceof Answer.Unknown notSent && notSent.reach() == Reach.NOT_SENT) {
-            asItWas(claim);
-        }
-        else {
-            rows.requestAfterFence(row.id());
-            if (answer instanceof Answer.Unknown unknown && unknown.reach() == Reach.IN_FLIGHT) {
-                rows.leaveToLapse(claim, "for wx-token fetch: " + unknown.reason());
-            }
-            else { // WeChat grants calls: what it refused before is no reason for the refresh to wait
-                rows.giveBack(claim, 0, 0, "", "");
-            }
-        }
-        return Optional.of(answer);
+        return ClaimedFetch.claim(rows, row, me, wx.refresh().lease(), weChat.requestTimeout(), System::nanoTime)
+            .map(claimed -> fetch(account, row, claimed));
     }
 
-    private void asItWas(Claim claim) {
-        TokenRow seen = claim.seen();
-        if (seen.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN) {
-            rows.requestAfterFence(seen.id());
+    private Answer fetch(Account account, TokenRow row, ClaimedFetch claimed) {
+        Answer answer = claimed.ask(() -> weChat.fetchToken(account, false));
+        if (answer instanceof Answer.Refused || answer instanceof Answer.Unknown notSent && notSent.reach() == Reach.NOT_SENT) {
+            leaveAsItWas(row, claimed);
+            return answer;
         }
-        else if (seen.refreshRequested() != 0) {
-            rows.requestFor(seen.id(), seen.value());
+        rows.requestAfterFence(row.id());
+        if (answer instanceof Answer.Unknown unknown && unknown.reach() == Reach.IN_FLIGHT) {
+            claimed.leaveToLapse("for wx-token fetch: " + unknown.text());
         }
-        // Last, as whoever dies before it leaves a claim that lapses.
-        rows.giveBack(claim, seen.failures(), Math.max(0, seen.retryAfter() - seen.now()), seen.failedBy(), seen.lastError());
+        else { // WeChat answers this account's calls, so an earlier refusal is no reason for the refresh to wait
+            claimed.release(Failure.NONE);
+        }
+        return answer;
+    }
+
+    /** The claim cleared the row's request, so that is made again; before the release, so that a crash leaves a lapsed claim. */
+    private void leaveAsItWas(TokenRow row, ClaimedFetch claimed) {
+        if (row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN) {
+            rows.requestAfterFence(row.id());
+        }
+        else if (row.refreshRequested() != 0) {
+            rows.requestFor(row.id(), row.value());
+        }
+        claimed.release(Failure.asKeptIn(row));
     }
 }

@@ -4,34 +4,37 @@ package io.wxtoken.token;
 public enum Verdict {
 
     /** Nothing to do. */
-    FRESH("fresh"),
+    FRESH(false, "fresh"),
 
-    /** Another run holds it. */
-    HELD("held by another run"),
+    /** Another run holds the row. */
+    HELD(false, "held by another run"),
 
-    /** Due, but WeChat is not to be asked yet. */
-    ON_HOLD("on hold"),
+    /** The row is due, but WeChat must not be asked yet. */
+    ON_HOLD(false, "on hold"),
 
-    NEVER_OBTAINED("never obtained"),
-    NONSENSE_EXPIRE("its expire was no Unix time, or one to come"),
-    LAPSED_CLAIM("a run that claimed it did not finish, and may have fetched"),
-    FOREIGN_VALUE("another program wrote it"),
-    FAILED_BEFORE("the last refresh failed"),
-    DEAD("WeChat says that it is dead"),
-    FORCED("forced"),
-    REQUESTED("a refresh was requested"),
-    OLD("older than wx.refresh.after"),
-    NEAR_EXPIRY("near its end");
+    NEVER_OBTAINED(true, "never obtained"),
+    NONSENSE_EXPIRE(true, "its expire was no Unix time, or one to come"),
+    LAPSED_CLAIM(true, "a run that claimed it did not finish, and may have fetched"),
+    FOREIGN_VALUE(true, "another program wrote it"),
+    FAILED_BEFORE(true, "the last refresh failed"),
+    DEAD(true, "WeChat says that it is dead"),
+    FORCED(true, "forced"),
+    REQUESTED(true, "a refresh was requested"),
+    OLD(true, "older than wx.refresh.after"),
+    NEAR_EXPIRY(true, "near its end");
+
+    private final boolean due;
 
     private final String reason;
 
-    Verdict(String reason) {
+    Verdict(boolean due, String reason) {
+        this.due = due;
         this.reason = reason;
     }
 
     /** The row is to be claimed. */
     public boolean due() {
-        return ordinal() > ON_HOLD.ordinal();
+        return due;
     }
 
     /** For a log line. */

@@ -1,10 +1,12 @@
 package io.wxtoken.wechat;
 
+import io.wxtoken.ExitCode;
+
 /** What came of asking WeChat for a token or a ticket. */
 public sealed interface Answer {
 
     /**
-     * WeChat issued (or, on the stable endpoint and for a ticket, repeated) a value.
+     * WeChat issued a value, or repeated one (the stable endpoint and tickets do).
      *
      * @param value 1 to 600 printable ASCII characters
      * @param expiresIn seconds that it lives from now, at least 1
@@ -17,36 +19,78 @@ public sealed interface Answer {
         }
     }
 
+    /** An answer that brought no value. */
+    sealed interface NoValue extends Answer {
+
+        /** What happened and what to do, on one line, without secrets. */
+        String text();
+
+        /** What it means for the run. */
+        default ExitCode exitCode() {
+            return ExitCode.RETRY;
+        }
+
+        /** WeChat's error code; null when it gave none. */
+        default Integer code() {
+            return null;
+        }
+    }
+
     /**
-     * WeChat said no: no token was issued.
+     * WeChat refused and issued nothing.
      *
      * @param errmsg WeChat's message with its request id, on one line, without secrets
      */
-    record Refused(int errcode, String errmsg) implements Answer {
+    record Refused(int errcode, String errmsg) implements NoValue {
+
+        @Override
+        public String text() {
+            return "errcode " + errcode + ", " + errmsg + ": " + ErrorCode.of(errcode).advice();
+        }
+
+        @Override
+        public ExitCode exitCode() {
+            return ErrorCode.of(errcode).kind().exitCode();
+        }
+
+        @Override
+        public Integer code() {
+            return errcode;
+        }
     }
 
     /** The access_token that a ticket was asked for with is dead. */
-    record TokenDead(int errcode, String errmsg) implements Answer {
+    record TokenDead(int errcode, String errmsg) implements NoValue {
+
+        @Override
+        public String text() {
+            return "the access_token is dead (errcode " + errcode + ", " + errmsg + ")";
+        }
+
+        @Override
+        public Integer code() {
+            return errcode;
+        }
     }
 
     /**
-     * No answer that can be used: a token may have been issued or not.
+     * WeChat gave no usable answer: it may have issued a token or not.
      *
-     * @param reason one line, without secrets
+     * @param text why, on one line, without secrets
      */
-    record Unknown(String reason, Reach reach) implements Answer {
+    record Unknown(String text, Reach reach) implements NoValue {
     }
 
     /** How far a request without a usable answer came. */
     enum Reach {
 
-        /** It certainly never reached WeChat. */
+        /** The request certainly never reached WeChat. */
         NOT_SENT,
 
-        /** It was answered, so it is over. */
+        /** The request was answered, so WeChat has finished with it. */
         ANSWERED,
 
-        /** WeChat may still be at it: what it issues then kills what a repetition got before. */
+        /** WeChat may still be working on the request: a token that it issues later kills one that a repetition got before. */
         IN_FLIGHT
     }
 }

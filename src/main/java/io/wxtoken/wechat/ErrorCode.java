@@ -5,11 +5,8 @@ import java.time.ZoneId;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 import io.wxtoken.ExitCode;
@@ -85,10 +82,6 @@ public enum ErrorCode {
     /** Seconds. */
     public static final long LONGEST_WAIT = 24 * 60 * MINUTE;
 
-    private static final Pattern TEXT = Pattern.compile("^errcode (-?\\d{1,9}),");
-
-    private static final Pattern ANYWHERE = Pattern.compile("\\berrcode (-?\\d{1,9}),");
-
     private static final Map<Integer, ErrorCode> BY_CODE = Arrays.stream(values())
         .collect(Collectors.toMap(error -> error.code, Function.identity()));
 
@@ -106,23 +99,6 @@ public enum ErrorCode {
 
     public static ErrorCode of(int errcode) {
         return BY_CODE.getOrDefault(errcode, UNLISTED);
-    }
-
-    /** What is said of a refusal: the code, WeChat's message and what to do. {@link #in} finds the code again. */
-    public static String text(Answer.Refused refused) {
-        return "errcode " + refused.errcode() + ", " + refused.errmsg() + ": " + of(refused.errcode()).advice;
-    }
-
-    /** The code that a {@link #text} begins with, as a row's {@code last_error} keeps it. */
-    public static Optional<ErrorCode> in(String text) {
-        Matcher matcher = TEXT.matcher(text);
-        return matcher.find() ? Optional.of(of(Integer.parseInt(matcher.group(1)))) : Optional.empty();
-    }
-
-    /** The number of the code that a failure's text names, the text of a dead access_token among them. */
-    public static Optional<Integer> codeIn(String text) {
-        Matcher matcher = ANYWHERE.matcher(text);
-        return matcher.find() ? Optional.of(Integer.valueOf(matcher.group(1))) : Optional.empty();
     }
 
     public Kind kind() {

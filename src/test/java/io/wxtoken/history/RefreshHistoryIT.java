@@ -8,6 +8,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -15,10 +19,6 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.slf4j.LoggerFactory;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
-import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.read.ListAppender;
 import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.RefreshEvent;
 
@@ -64,8 +64,8 @@ class RefreshHistoryIT {
 
     @Test
     void whatIsToldIsReadAsItWas() throws Exception {
-        history.accept(event("wx1", "x".repeat(300)));
-        history.accept(new RefreshEvent("wx2", "jsapi_ticket", RefreshEvent.Kind.REFRESHED, "never obtained", "", "c".repeat(64), null, ""));
+        history.happened(event("wx1", "x".repeat(300)));
+        history.happened(new RefreshEvent("wx2", "jsapi_ticket", RefreshEvent.Kind.REFRESHED, "never obtained", "", "c".repeat(64), null, ""));
         assertThat(rows()).as("in one statement at the end").isZero();
         history.finish();
         List<RefreshHistory.Entry> entries = read(null, 10);
@@ -88,7 +88,7 @@ class RefreshHistoryIT {
     @Test
     void manyAreWrittenWhileTheRunGoesOn() {
         for (int i = 0; i < 250; i++) {
-            history.accept(event("wx" + i, ""));
+            history.happened(event("wx" + i, ""));
         }
         assertThat(rows()).isEqualTo(200);
         history.finish();
@@ -103,7 +103,7 @@ class RefreshHistoryIT {
         for (int run = 0; run < 30 * 72; run++) {
             database.jdbc().sql("UPDATE wx_token_history SET recorded_at = recorded_at - 1200").update();
             RefreshHistory history = history();
-            history.accept(event("wx1", ""));
+            history.happened(event("wx1", ""));
             history.finish();
             most = Math.max(most, rows());
         }
@@ -115,7 +115,7 @@ class RefreshHistoryIT {
     @Test
     void onlyWhatIsTooOldIsDeletedTheOldestFirstAndABoundedNumber() {
         for (int i = 0; i < 30; i++) {
-            history.accept(event("wx" + i, ""));
+            history.happened(event("wx" + i, ""));
         }
         history.finish();
         database.jdbc().sql("UPDATE wx_token_history SET recorded_at = recorded_at - " + 8 * DAY + " WHERE app_id <> 'wx29'").update();
@@ -136,7 +136,7 @@ class RefreshHistoryIT {
         logger.addAppender(said);
         try {
             for (int i = 0; i < 250; i++) {
-                history.accept(event("wx" + i, ""));
+                history.happened(event("wx" + i, ""));
             }
             history.finish();
             history.clean(10);
@@ -153,9 +153,9 @@ class RefreshHistoryIT {
 
     @Test
     void whatHasWaitedIsWrittenBeforeTheRunEndsAndWithItsOwnTime() throws Exception {
-        history.accept(event("wx1", ""));
+        history.happened(event("wx1", ""));
         Thread.sleep(2100);
-        history.accept(event("wx2", ""));
+        history.happened(event("wx2", ""));
         assertThat(rows()).isEqualTo(2);
         List<RefreshHistory.Entry> entries = read(null, 2);
         assertThat(entries.get(0).recordedAt()).isBefore(entries.get(1).recordedAt());
@@ -164,7 +164,7 @@ class RefreshHistoryIT {
     @Test
     void nothingIsWrittenToATableThatIsStillToBeMade() {
         RefreshHistory later = new RefreshHistory(database.dataSource(), "run", Duration.ofDays(7), false);
-        later.accept(event("wx1", ""));
+        later.happened(event("wx1", ""));
         later.finish();
         assertThat(rows()).isZero();
     }

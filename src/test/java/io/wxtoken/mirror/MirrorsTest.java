@@ -24,8 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.Fingerprint;
+import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
-import io.wxtoken.token.TokenRows;
 
 class MirrorsTest {
 
@@ -44,18 +44,18 @@ class MirrorsTest {
         mirrors = new Mirrors(new WxProperties.Mirror(file.toString(), new WxProperties.Memcached(List.of())));
     }
 
-    private static Map<TokenRows.Key, TokenRow> holding(String value) {
-        Map<TokenRows.Key, TokenRow> rows = new HashMap<>();
-        rows.put(new TokenRows.Key("wx1", "jsapi_ticket"), null);
-        rows.put(new TokenRows.Key("wx1", "access_token"), new TokenRow(1, "wx1", "access_token", String.valueOf(NOW), value, NOW + 7200, 1, null, 0, 0,
-                Fingerprint.of(value), NOW, 0, 0, "", "", 0, 0, NOW));
+    private static Map<RowKey, TokenRow> holding(String value) {
+        Map<RowKey, TokenRow> rows = new HashMap<>();
+        rows.put(new RowKey("wx1", "access_token"), new TokenRow(1, "wx1", "access_token",
+                new TokenRow.Stored(String.valueOf(NOW), value, NOW + 7200, Fingerprint.of(value)), 1, TokenRow.ClaimMark.NONE, 0, NOW,
+                TokenRow.LastRefresh.SUCCEEDED, new TokenRow.Forced(0, 0), NOW));
         return rows;
     }
 
     @Test
     void whoFindsItWholeDoesNotReadTheRowsAgain() throws Exception {
-        mirrors.follow(holding("T1"), () -> holding("T1"));
-        assertThat(mirrors.follow(holding("T1"), () -> {
+        mirrors.syncAll(holding("T1"), () -> holding("T1"));
+        assertThat(mirrors.syncAll(holding("T1"), () -> {
             throw new AssertionError("read again");
         })).isEmpty();
     }
@@ -63,14 +63,14 @@ class MirrorsTest {
     @Test
     void whoWasOvertakenWritesAgain() throws Exception {
         AtomicInteger reads = new AtomicInteger(1);
-        assertThat(mirrors.follow(holding("T1"), () -> holding("T" + Math.min(3, reads.incrementAndGet())))).isEmpty();
+        assertThat(mirrors.syncAll(holding("T1"), () -> holding("T" + Math.min(3, reads.incrementAndGet())))).isEmpty();
         assertThat(file).content().isEqualTo("{\"access_token\": \"T3\", \"expires_time\": " + NOW + "}");
         assertThat(reads).hasValue(4);
     }
 
     @Test
     void whoeverWritesItAllTheTimeIsNotFoughtForEver() throws Exception {
-        assertThat(mirrors.follow(holding("T1"), () -> {
+        assertThat(mirrors.syncAll(holding("T1"), () -> {
             write("theirs");
             return holding("T1");
         })).singleElement().asString().contains("another program writes it");
@@ -86,7 +86,7 @@ class MirrorsTest {
             throw new IllegalStateException("quotes T1");
         };
         Mirror toFile = new FileMirror(new WxProperties.Mirror(file.toString(), null));
-        assertThat(new Mirrors(List.of(hanging, failing, toFile), Duration.ofSeconds(2)).follow(holding("T1"), () -> holding("T1"))).hasSize(2)
+        assertThat(new Mirrors(List.of(hanging, failing, toFile), Duration.ofSeconds(2)).syncAll(holding("T1"), () -> holding("T1"))).hasSize(2)
             .noneMatch(line -> line.contains("T1")).anyMatch(line -> line.contains("hangs, and was given up after 2 s"))
             .anyMatch(line -> line.contains("java.lang.IllegalStateException"));
         assertThat(file).content().contains("T1");
@@ -94,7 +94,7 @@ class MirrorsTest {
 
     @Test
     void rowsThatCantBeReadAgainAreTold() {
-        assertThat(mirrors.follow(holding("T1"), () -> {
+        assertThat(mirrors.syncAll(holding("T1"), () -> {
             throw new SQLException("quotes T1", "08S01");
         })).singleElement().asString().contains("may be older than the table", "08S01").doesNotContain("T1");
     }
@@ -105,7 +105,7 @@ class MirrorsTest {
             IntStream.range(0, 1000).forEach(i -> failures.add("failure " + i));
             return false;
         };
-        assertThat(new Mirrors(List.of(failing), Duration.ofSeconds(20)).follow(holding("T1"), () -> holding("T1"))).hasSize(11).contains("and 990 more of the kind");
+        assertThat(new Mirrors(List.of(failing), Duration.ofSeconds(20)).syncAll(holding("T1"), () -> holding("T1"))).hasSize(11).contains("and 990 more of the kind");
     }
 
     @Test
@@ -113,22 +113,22 @@ class MirrorsTest {
         Path target = Files.createDirectory(folder.resolve("shared")).resolve("t.json");
         Files.writeString(target, "old");
         Files.createSymbolicLink(file, Path.of("shared/t.json"));
-        assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).isEmpty();
+        assertThat(mirrors.syncAll(holding("T1"), () -> holding("T1"))).isEmpty();
         assertThat(target).content().contains("\"T1\"");
         assertThat(file).isSymbolicLink();
         Files.delete(target);
-        assertThat(mirrors.follow(holding("T2"), () -> holding("T2"))).isEmpty();
+        assertThat(mirrors.syncAll(holding("T2"), () -> holding("T2"))).isEmpty();
         assertThat(target).content().contains("\"T2\"");
         Files.delete(file);
         Files.createSymbolicLink(file, file);
-        assertThat(mirrors.follow(holding("T2"), () -> holding("T2"))).singleElement().asString().contains("circle");
+        assertThat(mirrors.syncAll(holding("T2"), () -> holding("T2"))).singleElement().asString().contains("circle");
     }
 
     @Test
     void aFileThatOthersMayReadIsReplaced() throws Exception {
-        mirrors.follow(holding("T1"), () -> holding("T1"));
+        mirrors.syncAll(holding("T1"), () -> holding("T1"));
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
-        assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).isEmpty();
+        assertThat(mirrors.syncAll(holding("T1"), () -> holding("T1"))).isEmpty();
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-r-----");
     }
 
@@ -137,11 +137,11 @@ class MirrorsTest {
         assumeTrue(System.getProperty("user.name").equals("root"), "skipped, as this user can't give a file to another group");
         Files.writeString(file, "old");
         Files.setAttribute(file, "unix:gid", 65534);
-        assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).isEmpty();
+        assertThat(mirrors.syncAll(holding("T1"), () -> holding("T1"))).isEmpty();
         assertThat(Files.getAttribute(file, "unix:gid")).isEqualTo(65534);
         Files.delete(file);
         Files.setAttribute(folder, "unix:gid", 65533);
-        assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).isEmpty();
+        assertThat(mirrors.syncAll(holding("T1"), () -> holding("T1"))).isEmpty();
         assertThat(Files.getAttribute(file, "unix:gid")).as("its folder's").isEqualTo(65533);
     }
 
@@ -152,7 +152,7 @@ class MirrorsTest {
         Files.setLastModifiedTime(old, FileTime.from(Instant.now().minusSeconds(700)));
         Files.setLastModifiedTime(theirs, FileTime.from(Instant.now().minusSeconds(700)));
         Path fresh = Files.writeString(folder.resolve(".access_token.json.4-5-6-7.wx-token"), "T0");
-        mirrors.follow(holding("T1"), () -> holding("T1"));
+        mirrors.syncAll(holding("T1"), () -> holding("T1"));
         assertThat(old).doesNotExist();
         assertThat(theirs).exists();
         assertThat(fresh).as("another run may be at it").exists();
@@ -161,7 +161,7 @@ class MirrorsTest {
     @Test
     void aFileThatCantBeReplacedIsAsItWas() throws Exception {
         Files.createDirectories(file.resolve("sub"));
-        assertThat(mirrors.follow(holding("T1"), () -> holding("T1"))).singleElement().asString().contains(file.toString()).doesNotContain("T1");
+        assertThat(mirrors.syncAll(holding("T1"), () -> holding("T1"))).singleElement().asString().contains(file.toString()).doesNotContain("T1");
         assertThat(file).isDirectory();
         try (var files = Files.list(folder)) {
             assertThat(files).containsExactly(file);
@@ -170,11 +170,11 @@ class MirrorsTest {
 
     @Test
     void aReaderNeverFindsAPartOfIt() throws Exception {
-        mirrors.follow(holding("T0"), () -> holding("T0"));
+        mirrors.syncAll(holding("T0"), () -> holding("T0"));
         Thread writer = new Thread(() -> {
             for (int i = 1; i <= 200; i++) {
-                Map<TokenRows.Key, TokenRow> rows = holding("T" + i);
-                mirrors.follow(rows, () -> rows);
+                Map<RowKey, TokenRow> rows = holding("T" + i);
+                mirrors.syncAll(rows, () -> rows);
             }
         });
         writer.start();

@@ -17,6 +17,7 @@ import org.springframework.core.env.MapPropertySource;
 import org.springframework.core.env.StandardEnvironment;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
 
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 

@@ -7,7 +7,7 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Primary;
 
 import io.wxtoken.token.OptimisticUpdateOnly;
-import io.wxtoken.token.TokenRows;
+import io.wxtoken.token.TokenRepository;
 
 /** The program with a part of its protocol left out: a storm that does not notice proves nothing. */
 final class BrokenJobs {
@@ -20,7 +20,7 @@ final class BrokenJobs {
 
         @Bean
         @Primary
-        TokenRows withoutClaim(DataSource dataSource) {
+        TokenRepository withoutClaim(DataSource dataSource) {
             return new OptimisticUpdateOnly(dataSource);
         }
     }
@@ -30,8 +30,8 @@ final class BrokenJobs {
 
         @Bean
         @Primary
-        TokenRows withoutFencedStep(DataSource dataSource) {
-            return new TokenRows(dataSource) {
+        TokenRepository withoutFencedStep(DataSource dataSource) {
+            return new TokenRepository(dataSource) {
 
                 @Override
                 public void requestAfterFence(int id) {

@@ -16,7 +16,7 @@ import java.util.stream.Stream;
 
 import org.springframework.util.FileSystemUtils;
 
-import io.wxtoken.WxToken;
+import io.wxtoken.cli.Main;
 import io.wxtoken.standin.StandIn;
 
 /**
@@ -90,7 +90,7 @@ public final class Program {
 
     /** With a configuration class of the tests' beside the program's own. */
     public Program with(Class<?> configuration) {
-        program = List.of(archived(), "-cp", installed() + File.pathSeparator + ARCHIVE.resolveSibling("test-classes"), WxToken.class.getName());
+        program = List.of(archived(), "-cp", installed() + File.pathSeparator + ARCHIVE.resolveSibling("test-classes"), Main.class.getName());
         return with("SPRING_MAIN_SOURCES", configuration.getName());
     }
 

@@ -14,10 +14,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.ExitCode;
-import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
@@ -32,10 +32,10 @@ class AccountRefresherIT extends RowTest {
     }
 
     private List<Result> run(String node, Account account, boolean force, WxProperties.Refresh settings) {
-        WxProperties wx = new WxProperties(null, null, List.of(), api(), settings, new WxProperties.Probe(Duration.ofMinutes(5)), null, null, null, null, List.of());
-        Map<TokenRows.Key, TokenRow> known = rows.findOrAdd(rows.readAll(), List.of(account), AccountRefresher::types);
-        Refresher refresher = new Refresher(rows, settings, api().requestTimeout(), new Node(node, node), System::nanoTime, () -> false, events::add);
-        return new AccountRefresher(rows, refresher, client(), wx).refresh(account, known, force);
+        Map<RowKey, TokenRow> known = rows.findOrAdd(rows.readAll(), List.of(account)).configured();
+        RefreshPolicy policy = new RefreshPolicy(settings, new WxProperties.Probe(Duration.ofMinutes(5)));
+        Refresher refresher = new Refresher(rows, policy, settings, api().requestTimeout(), new RunId(node, node), System::nanoTime, () -> false, listener());
+        return new AccountRefresher(rows, refresher, policy, client(), settings.before(), listener()).refresh(account, known, force);
     }
 
     private List<Result> runAccount(String node) {
@@ -56,7 +56,7 @@ class AccountRefresherIT extends RowTest {
     void aTicketIsFetchedWithTheTokenThatWasJustRefreshed() {
         assertThat(outcomes(runAccount("a"))).containsExactly(Outcome.REFRESHED, Outcome.REFRESHED);
         assertThat(ticketRow().value()).isEqualTo(weChat.ticket("jsapi"));
-        assertThat(ticketRow().expiresAt() - ticketRow().now()).isBetween(7195L, 7200L);
+        assertThat(ticketRow().stored().expiresAt() - ticketRow().now()).isBetween(7195L, 7200L);
         assertThat(outcomes(runAccount("a"))).containsExactly(Outcome.FRESH, Outcome.FRESH);
         assertThat(weChat.requests()).isEqualTo(2);
     }
@@ -133,7 +133,7 @@ class AccountRefresherIT extends RowTest {
         assertHoldsTheLastIssued();
         assertThat(row().value()).isNotEqualTo(dead);
         assertThat(ticketRow().value()).isEqualTo(weChat.ticket("jsapi"));
-        assertThat(ticketRow().failures()).isZero();
+        assertThat(ticketRow().lastRefresh().failures()).isZero();
     }
 
     @Test
@@ -232,7 +232,7 @@ class AccountRefresherIT extends RowTest {
         int calls = weChat.tokenCalls();
         run("a", STABLE, true);
         assertThat(weChat.tokenCalls()).isEqualTo(calls + 1);
-        assertThat(row().forcedCount()).isEqualTo(1);
+        assertThat(row().forced().count()).isEqualTo(1);
         assertThat(row().value()).isEqualTo(leaked);
     }
 
@@ -246,7 +246,7 @@ class AccountRefresherIT extends RowTest {
         assertThat(weChat.tokenCalls()).isEqualTo(3); // the first, the plain one that brought it back, the forced one
         assertThat(result.row().value()).isEqualTo(ours); // younger than 30 s to the stand-in, so that it stays
         assertThat(result.outcome()).isEqualTo(Outcome.FAILED);
-        assertThat(row().forcedCount()).isEqualTo(1);
+        assertThat(row().forced().count()).isEqualTo(1);
     }
 
     @Test
@@ -255,7 +255,7 @@ class AccountRefresherIT extends RowTest {
         age(60);
         database.jdbc().sql("UPDATE wx_token SET refresh_requested = 1 WHERE id = 1").update();
         assertThat(run("a", STABLE, false).get(0).outcome()).isEqualTo(Outcome.FRESH);
-        assertThat(row().forcedCount()).isZero();
+        assertThat(row().forced().count()).isZero();
         assertThat(row().refreshRequested()).isZero();
     }
 
@@ -278,7 +278,7 @@ class AccountRefresherIT extends RowTest {
         weChat.next(new Fault.Refuse(-1, "system error"));
         Result result = run("a", STABLE, true).get(0);
         assertThat(weChat.tokenCalls()).isEqualTo(3);
-        assertThat(row().forcedCount()).isEqualTo(1);
+        assertThat(row().forced().count()).isEqualTo(1);
         assertThat(result.exitCode()).as("the stand-in's token is younger than 30 s, and stays").isEqualTo(ExitCode.RETRY);
         assertThat(result.detail()).contains("not forced");
     }
@@ -287,12 +287,12 @@ class AccountRefresherIT extends RowTest {
     void anOutageThatCostNoCallDoesNotSlowDownWhatComesAfter() {
         run("a", STABLE, false);
         WxProperties.Api nowhere = new WxProperties.Api("http://127.0.0.1:1", Endpoint.TOKEN, Duration.ofSeconds(1), Duration.ofSeconds(1));
-        Source unreachable = new AccessTokenSource(ACCOUNT, new WeChatClient(nowhere), rows);
+        TokenFetcher unreachable = new AccessTokenFetcher(ACCOUNT, new WeChatClient(nowhere.baseUrl(), nowhere.connectTimeout(), nowhere.readTimeout()), rows);
         for (int i = 0; i < 10; i++) {
             age(3000);
-            node("a", rows).refresh(row(), unreachable, Occasion.SCHEDULE);
+            node("a", rows).refresh(row(), unreachable, Trigger.SCHEDULE);
         }
-        assertThat(row().failures()).isEqualTo(1);
+        assertThat(row().lastRefresh().failures()).isEqualTo(1);
         rows.claim(row(), "dies", SETTINGS.lease());
         age(61);
         assertThat(judge(row())).isEqualTo(Verdict.LAPSED_CLAIM);
@@ -336,7 +336,7 @@ class AccountRefresherIT extends RowTest {
                 switch (trouble) {
                     case APPLICATIONS_ASK_ALL_THE_TIME, APPLICATIONS_ASK_AND_WECHAT_REFUSES -> database.jdbc().sql(request).update();
                     case EVERY_TOKEN_IS_DEAD_TO_THE_PROBE -> weChat.kill(row().value());
-                    case AN_APPLICATION_WRITES_EVERY_MINUTE -> sourceWrites("token-of-minute-" + minute);
+                    case AN_APPLICATION_WRITES_EVERY_MINUTE -> class2015Writes("token-of-minute-" + minute);
                     case AN_APPLICATION_SETS_EXPIRE_BACK ->
                         database.jdbc().sql("UPDATE wx_token SET expire = '0' WHERE type = 'access_token'").update();
                     default -> {

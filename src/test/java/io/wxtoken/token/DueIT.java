@@ -14,9 +14,9 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.ExitCode;
-import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.wechat.Account;
 
 /** When the look says that nothing is due, a whole run over the same rows asks nobody, writes nothing and ends well. */
 @ParameterizedClass
@@ -43,16 +43,15 @@ class DueIT extends RowTest {
             for (int id : new int[] { 1, 2 }) {
                 change(random, id);
             }
-            WxProperties wx = new WxProperties(null, null, List.of(), api(), SETTINGS, new WxProperties.Probe(one(random, List.of(Duration.ZERO, Duration.ofMinutes(5)))),
-                    null, null, null, null, List.of());
-            Map<TokenRows.Key, TokenRow> seen = TokenRows.find(rows.readAll(), List.of(account), AccountRefresher::types);
-            if (!new Due(wx).nothing(account, seen)) {
+            RowSet seen = RowSet.of(rows.readAll(), List.of(account));
+            RefreshPolicy policy = new RefreshPolicy(SETTINGS, new WxProperties.Probe(one(random, List.of(Duration.ZERO, Duration.ofMinutes(5)))));
+            if (!policy.nothingDue(account, seen)) {
                 continue;
             }
             nothing++;
             List<Map<String, Object>> before = database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows();
-            Refresher refresher = node("a", rows);
-            List<Result> results = new AccountRefresher(rows, refresher, client(), wx).refresh(account, seen, false);
+            Refresher refresher = new Refresher(rows, policy, SETTINGS, api().requestTimeout(), new RunId("a", "a"), System::nanoTime, () -> false, listener());
+            List<Result> results = new AccountRefresher(rows, refresher, policy, client(), SETTINGS.before(), listener()).refresh(account, seen.configured(), false);
             assertThat(results).as("seed %d: %s", seed, before).allSatisfy(result -> {
                 assertThat(result.exitCode()).isEqualTo(ExitCode.OK);
                 assertThat(result.outcome()).isIn(Outcome.FRESH, Outcome.HELD);

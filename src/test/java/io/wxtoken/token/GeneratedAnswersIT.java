@@ -16,10 +16,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
-import io.wxtoken.settings.Account;
-import io.wxtoken.settings.WxProperties;
 import io.wxtoken.testing.Answers;
 import io.wxtoken.testing.RawServer;
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
@@ -73,7 +72,7 @@ class GeneratedAnswersIT extends RowTest {
 
         final RawServer server = new RawServer();
 
-        final WeChatClient client = new WeChatClient(new WxProperties.Api(server.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(10), Duration.ofSeconds(20)));
+        final WeChatClient client = new WeChatClient(server.baseUrl(), Duration.ofSeconds(10), Duration.ofSeconds(20));
 
         final Account account;
 
@@ -90,9 +89,9 @@ class GeneratedAnswersIT extends RowTest {
         Worker(String appId) {
             account = new Account(appId, "s3cret-of-" + appId, Endpoint.TOKEN, List.of(Ticket.JSAPI), false);
             stable = new Account(appId, account.appSecret(), Endpoint.STABLE_TOKEN, List.of(), false);
-            var found = rows.findOrAdd(rows.readAll(), List.of(account), AccountRefresher::types);
-            tokenId = found.get(new TokenRows.Key(appId, "access_token")).id();
-            ticketId = found.get(new TokenRows.Key(appId, "jsapi_ticket")).id();
+            var found = rows.findOrAdd(rows.readAll(), List.of(account)).configured();
+            tokenId = found.get(new RowKey(appId, "access_token")).id();
+            ticketId = found.get(new RowKey(appId, "jsapi_ticket")).id();
             for (int id : new int[] { tokenId, ticketId }) {
                 database.jdbc()
                     .sql("UPDATE wx_token SET `value` = 'live-token', fingerprint = ?, expire = UNIX_TIMESTAMP() - 3000,"
@@ -117,10 +116,10 @@ class GeneratedAnswersIT extends RowTest {
             });
             answers++;
             int arrived = server.requests();
-            Source source = ticket ? new TicketSource(account, Ticket.JSAPI, liveToken, client, 300)
-                    : new AccessTokenSource(n % 4 == 1 ? stable : account, client, rows);
+            TokenFetcher source = ticket ? new TicketFetcher(account, Ticket.JSAPI, liveToken, client, 300)
+                    : new AccessTokenFetcher(n % 4 == 1 ? stable : account, client, rows);
             try {
-                Result result = node(account.appId(), rows).refresh(before, source, Occasion.SCHEDULE);
+                Result result = node(account.appId(), rows).refresh(before, source, Trigger.SCHEDULE);
                 // A connection that was kept for the next request, and that the server closes in that moment, loses it.
                 boolean lost = server.requests() == arrived;
                 assertNoWorse(before, rows.read(id).orElseThrow(), result, answer, lost);
@@ -146,16 +145,16 @@ class GeneratedAnswersIT extends RowTest {
                 assertThat(after.value()).matches("[!-~]{1,600}").matches(answer.mayGive());
                 assertThat(after.foreign()).isFalse();
                 assertThat(after.age()).isBetween(0L, 7205L);
-                assertThat(after.expiresAt() - after.now()).isBetween(-5L, Duration.ofDays(30).toSeconds());
+                assertThat(after.stored().expiresAt() - after.now()).isBetween(-5L, Duration.ofDays(30).toSeconds());
             }
             else {
                 assertThat(answer.mustGive() && !lost).as("a valid answer was refused: " + result).isFalse();
-                assertThat(after.expire()).isEqualTo(before.expire());
-                assertThat(after.expiresAt()).isEqualTo(before.expiresAt());
-                assertThat(after.failures()).isPositive();
-                assertThat(after.lastError()).isNotBlank();
+                assertThat(after.stored().expire()).isEqualTo(before.stored().expire());
+                assertThat(after.stored().expiresAt()).isEqualTo(before.stored().expiresAt());
+                assertThat(after.lastRefresh().failures()).isPositive();
+                assertThat(after.lastRefresh().error()).isNotBlank();
             }
-            assertThat(result.detail() + after.lastError()).doesNotContain(account.appSecret(), liveToken.value())
+            assertThat(result.detail() + after.lastRefresh().error()).doesNotContain(account.appSecret(), liveToken.value())
                 .doesNotContainPattern("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]");
         }
     }

@@ -28,6 +28,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.springframework.dao.DataAccessResourceFailureException;
 
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Answer;
 
 /**
@@ -122,7 +123,7 @@ class InterleavingsIT extends RowTest {
 
     @Test
     void withTheFencedRunsReportLeftOutADeadTokenIsFound() {
-        assertFound("P1", new TokenRows(database.dataSource()) {
+        assertFound("P1", new TokenRepository(database.dataSource()) {
 
             @Override
             public void requestAfterFence(int id) {
@@ -133,30 +134,30 @@ class InterleavingsIT extends RowTest {
 
     @Test
     void withAPublishOverWhateverIsThereAnOverwrittenTokenIsFound() {
-        assertFound("P5", new TokenRows(database.dataSource()) {
+        assertFound("P5", new TokenRepository(database.dataSource()) {
 
             @Override
-            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
                 Claim ofAnyValue = new Claim(row(), claim.version(), claim.run());
-                return super.publish(ofAnyValue, appId, value, obtainedAgo, timeLeft, spacing);
+                return super.publish(ofAnyValue, appId, fetched, notAgainFor);
             }
         });
     }
 
     @Test
     void withARequestThatThePublishClearsALostRequestIsFound() {
-        assertFound("request", new TokenRows(database.dataSource()) {
+        assertFound("request", new TokenRepository(database.dataSource()) {
 
             @Override
-            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
-                boolean published = super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
+                boolean published = super.publish(claim, appId, fetched, notAgainFor);
                 database.jdbc().sql("UPDATE wx_token SET refresh_requested = 0 WHERE id = 1").update();
                 return published;
             }
         });
     }
 
-    private void assertFound(String rule, TokenRows broken) {
+    private void assertFound(String rule, TokenRepository broken) {
         assertThatThrownBy(() -> play(new Search(2, 1, ANY), broken)).isInstanceOf(AssertionError.class)
             .hasMessageStartingWith("[" + rule);
     }
@@ -180,7 +181,7 @@ class InterleavingsIT extends RowTest {
     private record Tally(int schedules, int blind) {
     }
 
-    private Tally play(Search search, TokenRows statements) {
+    private Tally play(Search search, TokenRepository statements) {
         int schedules = 0;
         int blind = 0;
         for (boolean filled : List.of(true, false)) {
@@ -272,7 +273,7 @@ class InterleavingsIT extends RowTest {
         /** Who got the last token while the row was not claimed by it, and has not told the row since. */
         private String untold;
 
-        Schedule(Choices choices, TokenRows statements, boolean filled, Search search) {
+        Schedule(Choices choices, TokenRepository statements, boolean filled, Search search) {
             this.choices = choices;
             this.runs = Stream.of("A", "B", "C").limit(search.runs).map(name -> new Run(name, this, statements)).toList();
             this.search = search;
@@ -326,7 +327,7 @@ class InterleavingsIT extends RowTest {
             }
             if (unwritten != null) {
                 possible.put("another program writes", () -> {
-                    sourceWrites(unwritten);
+                    class2015Writes(unwritten);
                     unwritten = null;
                     untold = null;
                     written = issued.size();
@@ -335,8 +336,8 @@ class InterleavingsIT extends RowTest {
             if (possible.isEmpty()) {
                 possible.put("the end", () -> over = true);
             }
-            if (row.claimedBy() != null) {
-                add(Trouble.LAPSE, "the lease of " + row.claimedBy() + " lapses", InterleavingsIT.this::lapse, possible);
+            if (row.claim().by() != null) {
+                add(Trouble.LAPSE, "the lease of " + row.claim().by() + " lapses", InterleavingsIT.this::lapse, possible);
             }
             add(Trouble.REQUEST, "an application asks", () -> {
                 database.jdbc().sql("UPDATE wx_token SET refresh_requested = 1 WHERE id = 1").update();
@@ -369,7 +370,7 @@ class InterleavingsIT extends RowTest {
                         return new Answer.Unknown("timed out", Answer.Reach.IN_FLIGHT);
                     }), possible);
                 }
-                case "publish", "give back", "leave to lapse" -> {
+                case "publish", "release", "leave to lapse" -> {
                     add(Trouble.ERROR, step + ", not executed", () -> step(run, statement -> {
                         throw new DataAccessResourceFailureException("the connection is gone");
                     }), possible);
@@ -402,7 +403,7 @@ class InterleavingsIT extends RowTest {
 
         private String issue(String to) {
             issued.add("token-" + issued.size());
-            untold = to.equals(row.claimedBy()) ? null : to;
+            untold = to.equals(row.claim().by()) ? null : to;
             return lastIssued();
         }
 
@@ -435,12 +436,12 @@ class InterleavingsIT extends RowTest {
                 assertThat(issued).as("P2: one fetch").hasSize(issuedBefore + 1);
             }
             Run next = new Run("next", this, rows);
-            Outcome outcome = next.refresh(Occasion.SCHEDULE);
+            Outcome outcome = next.refresh(Trigger.SCHEDULE);
             assertThat(outcome).as("P4, P5: the next run's outcome").isEqualTo(clean ? Outcome.FRESH : Outcome.REFRESHED);
             if (blind) {
                 assertThat(happened).contains(Trouble.LAPSE).containsAnyOf(Trouble.DEATH, Trouble.TIMEOUT);
                 assertThat(rows.requestFor(1, row.value())).isTrue(); // the probe's word
-                assertThat(next.refresh(Occasion.DEAD)).isEqualTo(Outcome.REFRESHED);
+                assertThat(next.refresh(Trigger.DEAD)).isEqualTo(Outcome.REFRESHED);
             }
             look();
             assertThat(row.value()).as("P4: the value").isEqualTo(lastIssued());
@@ -450,7 +451,7 @@ class InterleavingsIT extends RowTest {
     }
 
     /** A run in a thread of its own, which stands still before each step. As its source, it asks the schedule's WeChat. */
-    private final class Run extends TokenRows implements Source {
+    private final class Run extends TokenRepository implements TokenFetcher {
 
         static final Function<Supplier<?>, Object> DIES = step -> {
             throw new Died();
@@ -460,7 +461,7 @@ class InterleavingsIT extends RowTest {
 
         private final Schedule schedule;
 
-        private final TokenRows statements;
+        private final TokenRepository statements;
 
         private final Semaphore stands = new Semaphore(0);
 
@@ -479,7 +480,7 @@ class InterleavingsIT extends RowTest {
 
         private Throwable failure;
 
-        Run(String name, Schedule schedule, TokenRows statements) {
+        Run(String name, Schedule schedule, TokenRepository statements) {
             super(database.dataSource());
             this.name = name;
             this.schedule = schedule;
@@ -491,7 +492,7 @@ class InterleavingsIT extends RowTest {
             stepwise = true;
             threads.execute(() -> {
                 try {
-                    refresh(Occasion.SCHEDULE);
+                    refresh(Trigger.SCHEDULE);
                 }
                 catch (Died | DataAccessResourceFailureException expected) {
                     // as the process would
@@ -505,10 +506,10 @@ class InterleavingsIT extends RowTest {
             stands.acquireUninterruptibly();
         }
 
-        Outcome refresh(Occasion occasion) {
+        Outcome refresh(Trigger trigger) {
             // Its clock stands still: a run is never so slow as when it is paused right after it looked at the clock.
-            return new Refresher(this, SETTINGS, api().requestTimeout(), new Node(name, name), () -> nanos, () -> false, events::add)
-                .refresh(read(1).orElseThrow(), this, occasion)
+            return new Refresher(this, POLICY, SETTINGS, api().requestTimeout(), new RunId(name, name), () -> nanos, () -> false, listener())
+                .refresh(read(1).orElseThrow(), this, trigger)
                 .outcome();
         }
 
@@ -552,12 +553,12 @@ class InterleavingsIT extends RowTest {
         }
 
         @Override
-        public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+        public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
             return step("publish", () -> {
-                boolean published = statements.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+                boolean published = statements.publish(claim, appId, fetched, notAgainFor);
                 if (published) {
                     schedule.told(name);
-                    assertThat(schedule.issued.indexOf(value)).as("P5: the token was issued after another program wrote")
+                    assertThat(schedule.issued.indexOf(fetched.value())).as("P5: the token was issued after another program wrote")
                         .isGreaterThanOrEqualTo(schedule.written);
                 }
                 return published;
@@ -574,8 +575,8 @@ class InterleavingsIT extends RowTest {
         }
 
         @Override
-        public boolean giveBack(Claim claim, int failures, long wait, String failedBy, String error) {
-            return step("give back", () -> statements.giveBack(claim, failures, wait, failedBy, error));
+        public boolean release(Claim claim, Failure failed) {
+            return step("release", () -> statements.release(claim, failed));
         }
 
         @Override
@@ -584,23 +585,18 @@ class InterleavingsIT extends RowTest {
         }
 
         @Override
-        public String appId() {
-            return ACCOUNT.appId();
+        public Account account() {
+            return ACCOUNT;
         }
 
         @Override
-        public boolean ageCounts() {
-            return true;
-        }
-
-        @Override
-        public String obstacle(TokenRow row, Verdict why) {
+        public String blockedBecause(TokenRow row, Verdict why) {
             return null;
         }
 
         @Override
-        public Times times(TokenRow seen, Answer.Issued given) {
-            return new Times(0, given.expiresIn());
+        public FetchedValue fetched(TokenRow seen, Answer.Issued given) {
+            return new FetchedValue(given.value(), 0, given.expiresIn());
         }
 
         @Override

@@ -8,7 +8,7 @@ import javax.sql.DataSource;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 /** The job with its claim left out, as most programs do it: fetch, then write if the row is still what was read. */
-public final class OptimisticUpdateOnly extends TokenRows {
+public final class OptimisticUpdateOnly extends TokenRepository {
 
     private final JdbcClient jdbc;
 
@@ -23,13 +23,13 @@ public final class OptimisticUpdateOnly extends TokenRows {
     }
 
     @Override
-    public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+    public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
         return jdbc.sql("""
                 UPDATE wx_token SET `value` = ?, expire = UNIX_TIMESTAMP(), expires_at = UNIX_TIMESTAMP() + ?, app_id = ?, fingerprint = ?,
                        version = version + 1
                  WHERE id = ? AND version = ? AND `value` = ?
                 """)
-            .params(value, timeLeft, appId, Fingerprint.of(value), claim.seen().id(), claim.version(), claim.seen().value())
+            .params(fetched.value(), fetched.timeLeft(), appId, Fingerprint.of(fetched.value()), claim.seen().id(), claim.version(), claim.seen().value())
             .update() == 1;
     }
 

@@ -25,7 +25,7 @@ class RaceIT extends RowTest {
 
     @Test
     void theClaimMakesOneFetchARoundAndTheRowHoldsTheLastIssuedToken() throws Exception {
-        assertThat(race(200, TokenRows::new)).isEqualTo(new Tally(200, 0, 0));
+        assertThat(race(200, TokenRepository::new)).isEqualTo(new Tally(200, 0, 0));
     }
 
     /** The harness bites: without the claim, an optimistic update alone leaves dead tokens in the row. */
@@ -44,9 +44,9 @@ class RaceIT extends RowTest {
     private record Tally(int fetches, int deadRounds, int failures) {
     }
 
-    private Tally race(int rounds, Function<DataSource, TokenRows> statements) throws Exception {
-        TokenRows rows = statements.apply(database.dataSource());
-        Source source = token(ACCOUNT);
+    private Tally race(int rounds, Function<DataSource, TokenRepository> statements) throws Exception {
+        TokenRepository rows = statements.apply(database.dataSource());
+        TokenFetcher source = token(ACCOUNT);
         ExecutorService threads = Executors.newFixedThreadPool(WORKERS);
         CyclicBarrier start = new CyclicBarrier(WORKERS);
         int deadRounds = 0;
@@ -59,7 +59,7 @@ class RaceIT extends RowTest {
                     String run = "round-" + round + "-worker-" + worker;
                     results.add(threads.submit(() -> {
                         start.await();
-                        return node(run, rows).refresh(rows.read(1).orElseThrow(), source, Occasion.SCHEDULE);
+                        return node(run, rows).refresh(rows.read(1).orElseThrow(), source, Trigger.SCHEDULE);
                     }));
                 }
                 for (Future<Result> result : results) {

@@ -3,19 +3,26 @@ package io.wxtoken.token;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.List;
 
 import org.junit.jupiter.api.Test;
 
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.Endpoint;
 
 class RefreshPolicyTest {
 
     private static final long NOW = 1_800_000_000;
 
     private final RefreshPolicy policy = new RefreshPolicy(new WxProperties.Refresh(Duration.ofMinutes(50),
-            Duration.ofMinutes(5), Duration.ofSeconds(60), Duration.ofSeconds(60), 16));
+            Duration.ofMinutes(5), Duration.ofSeconds(60), Duration.ofSeconds(60), 16), new WxProperties.Probe(Duration.ofMinutes(5)));
 
-    private static final Node ME = new Node("host", "host-1-run");
+    private static final Account ACCOUNT = new Account("wx1", "s3cret", Endpoint.TOKEN, List.of(), true);
+
+    private static final Account STABLE = ACCOUNT.at(Endpoint.STABLE_TOKEN);
+
+    private static final RunId ME = new RunId("host", "host-1-run");
 
     /** A row as a publish of some seconds ago left it; each test spoils one thing. */
     private static final class Row {
@@ -38,7 +45,7 @@ class RefreshPolicyTest {
 
         long retryAfter;
 
-        String failedBy = "";
+        String refusedCaller = "";
 
         Row(long age) {
             expire = String.valueOf(NOW - age);
@@ -46,17 +53,18 @@ class RefreshPolicyTest {
         }
 
         TokenRow row() {
-            return new TokenRow(1, "wx1", "access_token", expire, value, expiresAt, 7, claimedBy, claimedUntil, requested,
-                    fingerprint, NOW, failures, retryAfter, failedBy, "", 0, 0, NOW);
+            return new TokenRow(1, "wx1", "access_token", new TokenRow.Stored(expire, value, expiresAt, fingerprint), 7,
+                    new TokenRow.ClaimMark(claimedBy, claimedUntil), requested, NOW,
+                    new TokenRow.LastRefresh(failures, retryAfter, refusedCaller, "", null), new TokenRow.Forced(0, 0), NOW);
         }
     }
 
     private Verdict judge(Row row) {
-        return judge(row, Occasion.SCHEDULE);
+        return judge(row, Trigger.SCHEDULE);
     }
 
-    private Verdict judge(Row row, Occasion occasion) {
-        return policy.judge(row.row(), true, occasion, ME, "wx1");
+    private Verdict judge(Row row, Trigger trigger) {
+        return policy.judge(row.row(), ACCOUNT, trigger, ME);
     }
 
     @Test
@@ -97,8 +105,8 @@ class RefreshPolicyTest {
     @Test
     void onTheStableEndpointTheEndAloneDecides() {
         Row row = new Row(6899);
-        assertThat(policy.judge(row.row(), false, Occasion.SCHEDULE, ME, "wx1")).isEqualTo(Verdict.FRESH);
-        assertThat(policy.judge(new Row(6900).row(), false, Occasion.SCHEDULE, ME, "wx1")).isEqualTo(Verdict.NEAR_EXPIRY);
+        assertThat(policy.judge(row.row(), STABLE, Trigger.SCHEDULE, ME)).isEqualTo(Verdict.FRESH);
+        assertThat(policy.judge(new Row(6900).row(), STABLE, Trigger.SCHEDULE, ME)).isEqualTo(Verdict.NEAR_EXPIRY);
     }
 
     @Test
@@ -158,11 +166,11 @@ class RefreshPolicyTest {
         Row row = new Row(3000);
         row.failures = 3;
         row.retryAfter = NOW + 600;
-        row.failedBy = ME.as("wx1");
+        row.refusedCaller = ME.caller("wx1");
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
-        row.failedBy = "other/wx1";
+        row.refusedCaller = "other/wx1";
         assertThat(judge(row)).isEqualTo(Verdict.FAILED_BEFORE);
-        row.failedBy = ME.as("wx-mistyped");
+        row.refusedCaller = ME.caller("wx-mistyped");
         assertThat(judge(row)).isEqualTo(Verdict.FAILED_BEFORE);
         row.failures = 4;
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
@@ -174,14 +182,14 @@ class RefreshPolicyTest {
         row.requested = 1;
         row.retryAfter = NOW + 1;
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
-        assertThat(judge(row, Occasion.DEAD)).isEqualTo(Verdict.ON_HOLD);
+        assertThat(judge(row, Trigger.DEAD)).isEqualTo(Verdict.ON_HOLD);
         row.fingerprint = Fingerprint.of("another token");
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
         row.retryAfter = NOW;
         assertThat(judge(row)).isEqualTo(Verdict.FOREIGN_VALUE);
         row.fingerprint = Fingerprint.of("token");
         assertThat(judge(row)).isEqualTo(Verdict.REQUESTED);
-        assertThat(judge(row, Occasion.DEAD)).isEqualTo(Verdict.DEAD);
+        assertThat(judge(row, Trigger.DEAD)).isEqualTo(Verdict.DEAD);
     }
 
     @Test
@@ -200,8 +208,8 @@ class RefreshPolicyTest {
         Row row = new Row(10);
         row.requested = 1;
         row.retryAfter = NOW + 60;
-        assertThat(policy.judge(row.row(), false, Occasion.DEAD, ME, "wx1")).isEqualTo(Verdict.DEAD);
-        assertThat(policy.judge(row.row(), true, Occasion.DEAD, ME, "wx1")).isEqualTo(Verdict.ON_HOLD);
+        assertThat(policy.judge(row.row(), STABLE, Trigger.DEAD, ME)).isEqualTo(Verdict.DEAD);
+        assertThat(policy.judge(row.row(), ACCOUNT, Trigger.DEAD, ME)).isEqualTo(Verdict.ON_HOLD);
     }
 
     @Test
@@ -210,7 +218,7 @@ class RefreshPolicyTest {
         row.requested = TokenRow.REQUESTED_BY_FENCED_RUN;
         row.retryAfter = NOW + 60;
         assertThat(judge(row)).isEqualTo(Verdict.REQUESTED);
-        assertThat(judge(row, Occasion.FENCED)).isEqualTo(Verdict.REQUESTED);
+        assertThat(judge(row, Trigger.FENCED)).isEqualTo(Verdict.REQUESTED);
     }
 
     @Test
@@ -220,10 +228,10 @@ class RefreshPolicyTest {
         row.claimedBy = ME.run();
         row.failures = 1;
         row.retryAfter = NOW + 60;
-        assertThat(judge(row, Occasion.FENCED)).isEqualTo(Verdict.LAPSED_CLAIM);
-        assertThat(judge(row, Occasion.SCHEDULE)).isEqualTo(Verdict.HELD);
+        assertThat(judge(row, Trigger.FENCED)).isEqualTo(Verdict.LAPSED_CLAIM);
+        assertThat(judge(row, Trigger.SCHEDULE)).isEqualTo(Verdict.HELD);
         row.claimedBy = "other";
-        assertThat(judge(row, Occasion.FENCED)).isEqualTo(Verdict.HELD);
+        assertThat(judge(row, Trigger.FENCED)).isEqualTo(Verdict.HELD);
     }
 
     @Test
@@ -240,9 +248,9 @@ class RefreshPolicyTest {
         Row row = new Row(5);
         row.failures = 9;
         row.retryAfter = NOW + 600;
-        assertThat(judge(row, Occasion.FORCED)).isEqualTo(Verdict.FORCED);
+        assertThat(judge(row, Trigger.FORCED)).isEqualTo(Verdict.FORCED);
         row.claimedBy = "other";
         row.claimedUntil = NOW + 5;
-        assertThat(judge(row, Occasion.FORCED)).isEqualTo(Verdict.HELD);
+        assertThat(judge(row, Trigger.FORCED)).isEqualTo(Verdict.HELD);
     }
 }

@@ -17,6 +17,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,13 +27,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
-import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
-
 import io.wxtoken.ExitCode;
-import io.wxtoken.settings.Account;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Answer;
 import io.wxtoken.wechat.Answer.Reach;
 import io.wxtoken.wechat.Endpoint;
@@ -52,9 +51,9 @@ class RowProtocolIT extends RowTest {
         assertHoldsTheLastIssued();
         TokenRow row = row();
         assertThat(row.now() - row.obtainedAt()).isBetween(0L, 5L);
-        assertThat(row.expiresAt() - row.obtainedAt()).isEqualTo(7200);
+        assertThat(row.stored().expiresAt() - row.obtainedAt()).isEqualTo(7200);
         assertThat(row.appId()).isEqualTo(StandIn.APP_ID);
-        assertThat(row.fingerprint()).isEqualTo(Fingerprint.of(row.value()));
+        assertThat(row.stored().fingerprint()).isEqualTo(Fingerprint.of(row.value()));
 
         assertThat(run("b").outcome()).isEqualTo(Outcome.FRESH);
         assertThat(weChat.requests()).isEqualTo(1);
@@ -91,15 +90,15 @@ class RowProtocolIT extends RowTest {
         assertThat(rows.claim(seen, "a", SETTINGS.lease())).isPresent();
         assertThat(rows.claim(seen, "b", SETTINGS.lease())).isEmpty();
         TokenRow claimed = row();
-        assertThat(claimed.claimedBy()).isEqualTo("a");
-        assertThat(claimed.claimedUntil() - claimed.now()).isBetween(55L, 60L);
+        assertThat(claimed.claim().by()).isEqualTo("a");
+        assertThat(claimed.claim().until() - claimed.now()).isBetween(55L, 60L);
     }
 
     @Test
     void aMissingRowIsAddedOnceHoweverManyNodesMissIt() throws Exception {
         database.jdbc().sql("DELETE FROM wx_token WHERE id = 1").update();
         Account another = new Account("wx-new", "s", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false);
-        together(8, () -> rows.findOrAdd(rows.readAll(), List.of(ACCOUNT, another), AccountRefresher::types));
+        together(8, () -> rows.findOrAdd(rows.readAll(), List.of(ACCOUNT, another)));
         assertThat(rows.readAll()).extracting(row -> row.id() + " " + row.appId() + " " + row.type())
             .containsExactly("2  jsapi_ticket", "3 " + StandIn.APP_ID + " access_token", "4 wx-new access_token", "5 wx-new wx_card_ticket");
     }
@@ -107,17 +106,17 @@ class RowProtocolIT extends RowTest {
     @Test
     void theFirstAccountAdoptsTheSourcesRowsAndTheOthersGetTheirOwn() {
         Account second = new Account("wx2", "s", Endpoint.TOKEN, List.of(), false);
-        Map<TokenRows.Key, TokenRow> found = rows.findOrAdd(rows.readAll(), List.of(second, ACCOUNT), AccountRefresher::types);
-        assertThat(found.get(new TokenRows.Key(StandIn.APP_ID, "access_token")).id()).isEqualTo(1);
-        assertThat(found.get(new TokenRows.Key(StandIn.APP_ID, "jsapi_ticket")).id()).isEqualTo(2);
-        assertThat(found.get(new TokenRows.Key("wx2", "access_token")).id()).isEqualTo(3);
-        assertThat(rows.findOrAdd(rows.readAll(), List.of(second, ACCOUNT), AccountRefresher::types).values()).hasSize(3);
+        Map<RowKey, TokenRow> found = rows.findOrAdd(rows.readAll(), List.of(second, ACCOUNT)).configured();
+        assertThat(found.get(new RowKey(StandIn.APP_ID, "access_token")).id()).isEqualTo(1);
+        assertThat(found.get(new RowKey(StandIn.APP_ID, "jsapi_ticket")).id()).isEqualTo(2);
+        assertThat(found.get(new RowKey("wx2", "access_token")).id()).isEqualTo(3);
+        assertThat(rows.findOrAdd(rows.readAll(), List.of(second, ACCOUNT)).configured().values()).hasSize(3);
     }
 
     @Test
     void anAccountsOwnRowGoesBeforeOneThatIsNobodys() {
-        rows.findOrAdd(rows.readAll(), List.of(new Account(StandIn.APP_ID, "s", Endpoint.TOKEN, List.of(), false)), AccountRefresher::types);
-        assertThat(rows.findOrAdd(rows.readAll(), List.of(ACCOUNT), AccountRefresher::types).get(new TokenRows.Key(StandIn.APP_ID, "access_token")).id())
+        rows.findOrAdd(rows.readAll(), List.of(new Account(StandIn.APP_ID, "s", Endpoint.TOKEN, List.of(), false)));
+        assertThat(rows.findOrAdd(rows.readAll(), List.of(ACCOUNT)).configured().get(new RowKey(StandIn.APP_ID, "access_token")).id())
             .isEqualTo(3);
     }
 
@@ -126,17 +125,17 @@ class RowProtocolIT extends RowTest {
         TokenRow seen = row();
         database.jdbc().sql("UPDATE wx_token SET app_id = 'wx-other' WHERE id = 1").update();
         assertThat(rows.claim(seen, "a", SETTINGS.lease())).isEmpty();
-        TokenRows taken = new TokenRows(database.dataSource()) {
+        TokenRepository taken = new TokenRepository(database.dataSource()) {
 
             @Override
-            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
                 lapse();
                 Claim other = super.claim(row(), "b", SETTINGS.lease()).orElseThrow();
-                super.publish(other, "wx-other", "theirs", 0, 7200, 60);
-                return super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+                super.publish(other, "wx-other", new FetchedValue("theirs", 0, 7200), 60);
+                return super.publish(claim, appId, fetched, notAgainFor);
             }
         };
-        assertThat(node("a", taken).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).detail()).contains("another account");
+        assertThat(node("a", taken).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).detail()).contains("another account");
         assertThat(row().value()).isEqualTo("theirs");
     }
 
@@ -149,7 +148,7 @@ class RowProtocolIT extends RowTest {
         Result same = run("a", STABLE);
         assertThat(same.outcome()).isEqualTo(Outcome.FRESH);
         assertThat(same.row().timeLeft()).isBetween(7190L, 7200L);
-        assertThat(row().expiresAt()).isEqualTo(row().obtainedAt() + 7200);
+        assertThat(row().stored().expiresAt()).isEqualTo(row().obtainedAt() + 7200);
         assertThat(weChat.issued()).hasSize(1);
     }
 
@@ -158,7 +157,7 @@ class RowProtocolIT extends RowTest {
         weChat.next(new Fault.Body("{\"access_token\":\"STABLE\",\"expires_in\":345}"));
         assertThat(run("a", STABLE).row().age()).isEqualTo(6855);
         assertThat(row().now() - row().obtainedAt()).isBetween(6855L, 6860L);
-        assertThat(row().expiresAt()).isEqualTo(row().obtainedAt() + 7200);
+        assertThat(row().stored().expiresAt()).isEqualTo(row().obtainedAt() + 7200);
     }
 
     // ---- Errors: the live value stays
@@ -174,10 +173,10 @@ class RowProtocolIT extends RowTest {
         assertThat(failed.exitCode()).isEqualTo(ExitCode.ACT);
         TokenRow row = row();
         assertThat(row.value()).isEqualTo(live);
-        assertThat(row.claimedBy()).isNull();
-        assertThat(row.failures()).isEqualTo(1);
-        assertThat(row.retryAfter() - row.now()).isBetween(590L, 600L);
-        assertThat(row.lastError()).startsWith("errcode 40164, invalid ip 1.2.3.4").contains("rid: ").contains("whitelist at");
+        assertThat(row.claim().by()).isNull();
+        assertThat(row.lastRefresh().failures()).isEqualTo(1);
+        assertThat(row.lastRefresh().retryAfter() - row.now()).isBetween(590L, 600L);
+        assertThat(row.lastRefresh().error()).startsWith("errcode 40164, invalid ip 1.2.3.4").contains("rid: ").contains("whitelist at");
 
         Result onHold = run("a");
         assertThat(onHold.exitCode()).isEqualTo(ExitCode.ACT);
@@ -187,8 +186,8 @@ class RowProtocolIT extends RowTest {
         weChat.always(null);
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
-        assertThat(row().failures()).isZero();
-        assertThat(row().lastError()).isEmpty();
+        assertThat(row().lastRefresh().failures()).isZero();
+        assertThat(row().lastRefresh().error()).isEmpty();
     }
 
     @Test
@@ -208,8 +207,8 @@ class RowProtocolIT extends RowTest {
         weChat.next(new Fault.CutAfter());
         Result failed = run("a");
         assertThat(failed.exitCode()).isEqualTo(ExitCode.RETRY);
-        assertThat(row().claimedBy()).isEqualTo("a");
-        assertThat(row().lastError()).contains("broke");
+        assertThat(row().claim().by()).isEqualTo("a");
+        assertThat(row().lastRefresh().error()).contains("broke");
         assertThat(run("b").outcome()).isEqualTo(Outcome.HELD);
         lapse();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
@@ -221,7 +220,7 @@ class RowProtocolIT extends RowTest {
         weChat.close();
         assertThat(run("a").exitCode()).isEqualTo(ExitCode.RETRY);
         assertThat(judge(row())).isEqualTo(Verdict.NEVER_OBTAINED);
-        assertThat(row().claimedBy()).isNull();
+        assertThat(row().claim().by()).isNull();
     }
 
     @Test
@@ -252,10 +251,10 @@ class RowProtocolIT extends RowTest {
 
     @Test
     void aRunThatDiesEachTimeAfterItsFetchIsSlowedDown() {
-        TokenRows dying = new TokenRows(database.dataSource()) {
+        TokenRepository dying = new TokenRepository(database.dataSource()) {
 
             @Override
-            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
                 throw new Died();
             }
         };
@@ -263,7 +262,7 @@ class RowProtocolIT extends RowTest {
         age(3000);
         for (int minute = 0; minute < 1440; minute++) {
             try {
-                node("dies", dying).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE);
+                node("dies", dying).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE);
             }
             catch (Died expected) {
                 // as the process would
@@ -276,9 +275,9 @@ class RowProtocolIT extends RowTest {
     @Test
     void aRunThatWasPausedAfterItsClaimDoesNotFetch() {
         long[] time = { 0 };
-        Refresher paused = new Refresher(rows, SETTINGS, api().requestTimeout(), new Node("a", "a"),
-                () -> time[0] += Duration.ofSeconds(31).toNanos(), () -> false, events::add);
-        assertThat(paused.refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
+        Refresher paused = new Refresher(rows, POLICY, SETTINGS, api().requestTimeout(), new RunId("a", "a"),
+                () -> time[0] += Duration.ofSeconds(31).toNanos(), () -> false, listener());
+        assertThat(paused.refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
         assertThat(weChat.requests()).isZero();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
         assertTold(RefreshEvent.Kind.FAILED, RefreshEvent.Kind.REFRESHED);
@@ -286,9 +285,9 @@ class RowProtocolIT extends RowTest {
 
     @Test
     void aRunThatIsToldToStopClaimsNothing() {
-        Refresher stopped = new Refresher(rows, SETTINGS, api().requestTimeout(), new Node("a", "a"), System::nanoTime, () -> true, events::add);
-        assertThat(stopped.refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).exitCode()).isEqualTo(ExitCode.STOPPED);
-        assertThat(row().claimedBy()).isNull();
+        Refresher stopped = new Refresher(rows, POLICY, SETTINGS, api().requestTimeout(), new RunId("a", "a"), System::nanoTime, () -> true, listener());
+        assertThat(stopped.refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).exitCode()).isEqualTo(ExitCode.STOPPED);
+        assertThat(row().claim().by()).isNull();
     }
 
     // ---- P1: when nobody is in flight and the row looks clean, it holds the token issued last
@@ -298,7 +297,7 @@ class RowProtocolIT extends RowTest {
         weChat.next(new Fault.IssueLate(Duration.ofSeconds(1))); // node a's fetch is served after node b's
         Refresher a = node("a", rows);
         ExecutorService thread = Executors.newSingleThreadExecutor();
-        Future<Result> late = thread.submit(() -> a.refresh(row(), token(ACCOUNT), Occasion.SCHEDULE));
+        Future<Result> late = thread.submit(() -> a.refresh(row(), token(ACCOUNT), Trigger.SCHEDULE));
         while (weChat.requests() == 0) {
             Thread.sleep(10);
         }
@@ -317,9 +316,9 @@ class RowProtocolIT extends RowTest {
         Claim a = rows.claim(row(), "a", SETTINGS.lease()).orElseThrow();
         lapse();
         Claim b = rows.claim(row(), "b", SETTINGS.lease()).orElseThrow();
-        assertThat(rows.publish(a, StandIn.APP_ID, "late", 0, 7200, 60)).isFalse();
+        assertThat(rows.publish(a, StandIn.APP_ID, new FetchedValue("late", 0, 7200), 60)).isFalse();
         rows.requestAfterFence(1);
-        assertThat(rows.publish(b, StandIn.APP_ID, "doomed", 0, 7200, 60)).isTrue();
+        assertThat(rows.publish(b, StandIn.APP_ID, new FetchedValue("doomed", 0, 7200), 60)).isTrue();
         assertThat(row().value()).isEqualTo("doomed");
         assertThat(row().refreshRequested()).isPositive();
         assertThat(judge(row())).isEqualTo(Verdict.REQUESTED);
@@ -334,7 +333,7 @@ class RowProtocolIT extends RowTest {
         try (HikariDataSource pool = new HikariDataSource(one)) {
             long connection = JdbcClient.create(pool).sql("SELECT CONNECTION_ID()").query(Long.class).single();
             database.jdbc().sql("KILL CONNECTION " + connection).update();
-            new TokenRows(pool).requestAfterFence(1);
+            new TokenRepository(pool).requestAfterFence(1);
         }
         assertThat(row().refreshRequested()).isEqualTo(TokenRow.REQUESTED_BY_FENCED_RUN);
     }
@@ -346,7 +345,7 @@ class RowProtocolIT extends RowTest {
         HikariConfig impatient = new HikariConfig();
         impatient.setJdbcUrl(database.url() + "&sessionVariables=innodb_lock_wait_timeout=1");
         try (HikariDataSource pool = new HikariDataSource(impatient); Connection other = database.dataSource().getConnection(); Statement statement = other.createStatement()) {
-            TokenRows those = new TokenRows(pool);
+            TokenRepository those = new TokenRepository(pool);
             Claim claim = those.claim(row(), "a", SETTINGS.lease()).orElseThrow();
             other.setAutoCommit(false);
             statement.executeQuery("SELECT * FROM wx_token WHERE id = 1 FOR UPDATE");
@@ -360,7 +359,7 @@ class RowProtocolIT extends RowTest {
                 }
             });
             release.start();
-            assertThat(those.publish(claim, StandIn.APP_ID, "99_published", 0, 7200, 60)).isTrue();
+            assertThat(those.publish(claim, StandIn.APP_ID, new FetchedValue("99_published", 0, 7200), 60)).isTrue();
             release.join();
             assertThat(row().value()).isEqualTo("99_published");
 
@@ -370,20 +369,20 @@ class RowProtocolIT extends RowTest {
             other.rollback();
             other.setAutoCommit(true);
         }
-        assertThat(row().claimedBy()).isNull();
+        assertThat(row().claim().by()).isNull();
     }
 
     @Test
     void p1ARowThatIsWrittenDuringEveryFetchStaysRequestedAndIsGivenUpAfterFourFetches() {
-        TokenRows written = new TokenRows(database.dataSource()) {
+        TokenRepository written = new TokenRepository(database.dataSource()) {
 
             @Override
-            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
-                sourceWrites(weChat.issueElsewhere());
-                return super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
+                class2015Writes(weChat.issueElsewhere());
+                return super.publish(claim, appId, fetched, notAgainFor);
             }
         };
-        Result result = node("a", written).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE);
+        Result result = node("a", written).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE);
         assertThat(result.outcome()).isEqualTo(Outcome.FAILED);
         assertThat(weChat.requests()).isEqualTo(4);
         assertThat(row().refreshRequested()).isPositive();
@@ -394,17 +393,17 @@ class RowProtocolIT extends RowTest {
     @Test
     void p1ANodeThatWasPausedBeforeItsFetchAndGetsNoAnswerReportsWhatItMayHaveKilled() {
         weChat.next(new Fault.CutAfter());
-        Source paused = new AccessTokenSource(ACCOUNT, client(), rows) {
+        TokenFetcher paused = new AccessTokenFetcher(ACCOUNT, client(), rows) {
 
             @Override
             public Answer fetch(TokenRow row, Verdict why) {
                 lapse();
                 Claim b = rows.claim(row(), "b", SETTINGS.lease()).orElseThrow();
-                rows.publish(b, StandIn.APP_ID, weChat.issueElsewhere(), 0, 7200, 60);
+                rows.publish(b, StandIn.APP_ID, new FetchedValue(weChat.issueElsewhere(), 0, 7200), 60);
                 return super.fetch(row, why); // WeChat issues a token, and its answer is lost
             }
         };
-        assertThat(node("a", rows).refresh(row(), paused, Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
+        assertThat(node("a", rows).refresh(row(), paused, Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
         assertThat(row().value()).isNotEqualTo(weChat.lastIssued());
         assertThat(run("c").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
@@ -412,17 +411,17 @@ class RowProtocolIT extends RowTest {
 
     @Test
     void p1AFencedNodeWhosePublishEndsInAnErrorReportsItAllTheSame() {
-        TokenRows broken = new TokenRows(database.dataSource()) {
+        TokenRepository broken = new TokenRepository(database.dataSource()) {
 
             @Override
-            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
                 lapse();
                 Claim b = super.claim(row(), "b", SETTINGS.lease()).orElseThrow();
-                super.publish(b, StandIn.APP_ID, "doomed", 0, 7200, 60);
+                super.publish(b, StandIn.APP_ID, new FetchedValue("doomed", 0, 7200), 60);
                 throw new DataAccessResourceFailureException("the connection is gone");
             }
         };
-        assertThatThrownBy(() -> node("a", broken).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE))
+        assertThatThrownBy(() -> node("a", broken).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE))
             .isInstanceOf(DataAccessResourceFailureException.class);
         assertThat(run("c").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
@@ -433,10 +432,10 @@ class RowProtocolIT extends RowTest {
     @ParameterizedTest
     @EnumSource(Reach.class)
     void p1ANodeThatLostItsLeaseAndCanNotSayHowItsFetchEndedReportsItAllTheSame(Reach reach) {
-        TokenRows broken = new TokenRows(database.dataSource()) {
+        TokenRepository broken = new TokenRepository(database.dataSource()) {
 
             @Override
-            public boolean giveBack(Claim claim, int failures, long wait, String failedBy, String error) {
+            public boolean release(Claim claim, Failure failed) {
                 throw new DataAccessResourceFailureException("the connection is gone");
             }
 
@@ -445,17 +444,17 @@ class RowProtocolIT extends RowTest {
                 throw new DataAccessResourceFailureException("the connection is gone");
             }
         };
-        Source late = new AccessTokenSource(ACCOUNT, client(), rows) {
+        TokenFetcher late = new AccessTokenFetcher(ACCOUNT, client(), rows) {
 
             @Override
             public Answer fetch(TokenRow row, Verdict why) {
                 lapse();
-                rows.publish(rows.claim(row(), "b", SETTINGS.lease()).orElseThrow(), StandIn.APP_ID, "doomed-" + row().version(), 0, 7200, 60);
+                rows.publish(rows.claim(row(), "b", SETTINGS.lease()).orElseThrow(), StandIn.APP_ID, new FetchedValue("doomed-" + row().version(), 0, 7200), 60);
                 weChat.issueElsewhere();
                 return new Answer.Unknown("no answer", reach);
             }
         };
-        assertThatThrownBy(() -> node("a", broken).refresh(row(), late, Occasion.SCHEDULE)).isInstanceOf(DataAccessResourceFailureException.class);
+        assertThatThrownBy(() -> node("a", broken).refresh(row(), late, Trigger.SCHEDULE)).isInstanceOf(DataAccessResourceFailureException.class);
         assertThat(run("c").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
     }
@@ -466,7 +465,7 @@ class RowProtocolIT extends RowTest {
     void p2EightNodesAtTheSameInstantFetchOnce() throws Exception {
         weChat.always(new Fault.Delay(Duration.ofMillis(200)));
         TokenRow seen = row();
-        List<Result> results = together(8, () -> node("node-" + Thread.currentThread().getId(), rows).refresh(seen, token(ACCOUNT), Occasion.SCHEDULE));
+        List<Result> results = together(8, () -> node("node-" + Thread.currentThread().getId(), rows).refresh(seen, token(ACCOUNT), Trigger.SCHEDULE));
         assertThat(results).filteredOn(result -> result.outcome() == Outcome.REFRESHED).hasSize(1);
         assertThat(results).filteredOn(result -> result.outcome() == Outcome.LOST).hasSize(7);
         assertThat(weChat.requests()).isEqualTo(1);
@@ -483,7 +482,7 @@ class RowProtocolIT extends RowTest {
         Future<List<String>> seen = reader.submit(() -> {
             List<String> values = new ArrayList<>();
             while (!done.get()) {
-                values.add((String) sourceReads().get("value"));
+                values.add((String) class2015Reads().get("value"));
             }
             return values;
         });
@@ -520,7 +519,7 @@ class RowProtocolIT extends RowTest {
     void p4ANodeThatDiesAtAnyStatementLeavesARowThatTheNextRunMends(Crash crash) {
         run("a");
         age(3000);
-        TokenRows dying = new TokenRows(database.dataSource()) {
+        TokenRepository dying = new TokenRepository(database.dataSource()) {
 
             private void at(Crash point) {
                 if (crash == point) {
@@ -537,12 +536,12 @@ class RowProtocolIT extends RowTest {
             }
 
             @Override
-            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
                 at(Crash.BEFORE_PUBLISH);
                 if (crash.name().endsWith("REPORT")) {
-                    sourceWrites(weChat.issueElsewhere()); // so that the publish is fenced
+                    class2015Writes(weChat.issueElsewhere()); // so that the publish is fenced
                 }
-                boolean published = super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+                boolean published = super.publish(claim, appId, fetched, notAgainFor);
                 at(Crash.AFTER_PUBLISH);
                 return published;
             }
@@ -554,7 +553,7 @@ class RowProtocolIT extends RowTest {
                 at(Crash.AFTER_REPORT);
             }
         };
-        assertThatThrownBy(() -> node("dies", dying).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE)).isInstanceOf(Died.class);
+        assertThatThrownBy(() -> node("dies", dying).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE)).isInstanceOf(Died.class);
         assertThat(row().value()).isNotEmpty();
 
         lapse();
@@ -569,7 +568,7 @@ class RowProtocolIT extends RowTest {
     void p5ARowWrittenByAnotherProgramIsNoticedByTheNextRun() {
         run("a");
         age(60);
-        sourceWrites(weChat.issueElsewhere());
+        class2015Writes(weChat.issueElsewhere());
         Result result = run("b");
         assertThat(result.outcome()).isEqualTo(Outcome.REFRESHED);
         assertThat(result.detail()).isEqualTo(Verdict.FOREIGN_VALUE.reason());
@@ -579,24 +578,24 @@ class RowProtocolIT extends RowTest {
     @Test
     void p5AWriteByTheSourcesClassBetweenClaimAndPublishIsNotOverwrittenByAnOlderToken() {
         List<String> seenByReaders = new ArrayList<>();
-        TokenRows interrupted = new TokenRows(database.dataSource()) {
+        TokenRepository interrupted = new TokenRepository(database.dataSource()) {
 
             private boolean once;
 
             @Override
-            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
                 if (!once) {
                     once = true;
-                    sourceWrites(weChat.issueElsewhere());
-                    boolean published = super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+                    class2015Writes(weChat.issueElsewhere());
+                    boolean published = super.publish(claim, appId, fetched, notAgainFor);
                     assertThat(published).isFalse();
                     seenByReaders.add(row().value());
                     return published;
                 }
-                return super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+                return super.publish(claim, appId, fetched, notAgainFor);
             }
         };
-        assertThat(node("a", interrupted).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(node("a", interrupted).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.REFRESHED);
         assertThat(weChat.issued()).hasSize(3);
         assertThat(seenByReaders).containsExactly(weChat.issued().get(1));
         assertHoldsTheLastIssued();
@@ -605,7 +604,7 @@ class RowProtocolIT extends RowTest {
     @Test
     void p5AWriteByTheSourcesClassBeforeTheClaimLosesTheClaim() {
         TokenRow seen = row();
-        sourceWrites("theirs");
+        class2015Writes("theirs");
         assertThat(rows.claim(seen, "a", SETTINGS.lease())).isEmpty();
     }
 
@@ -614,7 +613,7 @@ class RowProtocolIT extends RowTest {
     @Test
     void theSourcesSelectFindsTheTokenInTheColumnsThatItKnows() {
         run("a");
-        Map<String, Object> row = sourceReads();
+        Map<String, Object> row = class2015Reads();
         assertThat(row).containsEntry("value", weChat.lastIssued());
         assertThat(row.get("expire")).isInstanceOf(String.class);
         assertThat(Long.parseLong((String) row.get("expire")) + 3600).isGreaterThan(row().now());
@@ -627,19 +626,19 @@ class RowProtocolIT extends RowTest {
         database.jdbc()
             .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + System.currentTimeMillis() / 1000 + "', 'theirs'), (2, 'jsapi_ticket', '', '')")
             .update();
-        assertThat(sourceReads()).containsEntry("value", "theirs");
+        assertThat(class2015Reads()).containsEntry("value", "theirs");
         assertThat(run("a").detail()).isEqualTo(Verdict.FOREIGN_VALUE.reason());
         assertHoldsTheLastIssued();
     }
 
     @Test
     void aReplaceIntoTakesTheClaimAwayAndIsNotOverwrittenByAnOlderToken() {
-        TokenRows replaced = new TokenRows(database.dataSource()) {
+        TokenRepository replaced = new TokenRepository(database.dataSource()) {
 
             private boolean once;
 
             @Override
-            public boolean publish(Claim claim, String appId, String value, long obtainedAgo, long timeLeft, long spacing) {
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
                 if (!once) {
                     once = true;
                     database.jdbc().sql("DELETE FROM wx_token WHERE id = 1").update();
@@ -648,10 +647,10 @@ class RowProtocolIT extends RowTest {
                                 + weChat.issueElsewhere() + "')")
                         .update();
                 }
-                return super.publish(claim, appId, value, obtainedAgo, timeLeft, spacing);
+                return super.publish(claim, appId, fetched, notAgainFor);
             }
         };
-        assertThat(node("a", replaced).refresh(row(), token(ACCOUNT), Occasion.SCHEDULE).outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(node("a", replaced).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.REFRESHED);
         assertThat(weChat.issued()).hasSize(3);
         assertHoldsTheLastIssued();
     }
@@ -665,7 +664,7 @@ class RowProtocolIT extends RowTest {
         Claim claim = rows.claim(row(), "a", SETTINGS.lease()).orElseThrow();
         assertThat(row().refreshRequested()).isZero();
         assertThat(database.jdbc().sql(request).update()).isEqualTo(1);
-        assertThat(rows.publish(claim, StandIn.APP_ID, "new", 0, 7200, 60)).isTrue();
+        assertThat(rows.publish(claim, StandIn.APP_ID, new FetchedValue("new", 0, 7200), 60)).isTrue();
         assertThat(row().refreshRequested()).isPositive();
     }
 }

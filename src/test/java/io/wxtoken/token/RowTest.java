@@ -17,10 +17,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.Parameter;
 
-import io.wxtoken.settings.Account;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
@@ -30,6 +30,8 @@ abstract class RowTest {
 
     static final WxProperties.Refresh SETTINGS = new WxProperties.Refresh(Duration.ofMinutes(50), Duration.ofMinutes(5),
             Duration.ofSeconds(60), Duration.ofSeconds(60), 16);
+
+    static final RefreshPolicy POLICY = new RefreshPolicy(SETTINGS, new WxProperties.Probe(Duration.ofMinutes(5)));
 
     static final Account ACCOUNT = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN, List.of(Ticket.JSAPI), true);
 
@@ -41,7 +43,7 @@ abstract class RowTest {
     /** What the nodes told. */
     final List<RefreshEvent> events = Collections.synchronizedList(new ArrayList<>());
 
-    TokenRows rows;
+    TokenRepository rows;
 
     StandIn weChat;
 
@@ -58,9 +60,9 @@ abstract class RowTest {
     @BeforeEach
     void start() {
         database.reset();
-        rows = new TokenRows(database.dataSource());
+        rows = new TokenRepository(database.dataSource());
         weChat = StandIn.start();
-        client = new WeChatClient(api());
+        client = new WeChatClient(api().baseUrl(), api().connectTimeout(), api().readTimeout());
     }
 
     @AfterEach
@@ -76,12 +78,23 @@ abstract class RowTest {
         return new WxProperties.Api(weChat.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(10), Duration.ofSeconds(20));
     }
 
-    Refresher node(String name, TokenRows rows) {
-        return new Refresher(rows, SETTINGS, api().requestTimeout(), new Node(name, name), System::nanoTime, () -> false, events::add);
+    Refresher node(String name, TokenRepository rows) {
+        return new Refresher(rows, POLICY, SETTINGS, api().requestTimeout(), new RunId(name, name), System::nanoTime, () -> false, listener());
     }
 
-    Source token(Account account) {
-        return new AccessTokenSource(account, client(), rows);
+    /** Collects {@link #events}. */
+    RefreshListener listener() {
+        return new RefreshListener() {
+
+            @Override
+            public void happened(RefreshEvent event) {
+                events.add(event);
+            }
+        };
+    }
+
+    TokenFetcher token(Account account) {
+        return new AccessTokenFetcher(account, client(), rows);
     }
 
     /** One run over the access_token's row alone. */
@@ -90,7 +103,7 @@ abstract class RowTest {
     }
 
     Result run(String node, Account account) {
-        return node(node, rows).refresh(row(), token(account), Occasion.SCHEDULE);
+        return node(node, rows).refresh(row(), token(account), Trigger.SCHEDULE);
     }
 
     TokenRow row() {
@@ -98,7 +111,7 @@ abstract class RowTest {
     }
 
     Verdict judge(TokenRow row) {
-        return new RefreshPolicy(SETTINGS).judge(row, true, Occasion.SCHEDULE, new Node("reader", "reader"), StandIn.APP_ID);
+        return POLICY.judge(row, ACCOUNT, Trigger.SCHEDULE, new RunId("reader", "reader"));
     }
 
     /** As so many seconds would. */
@@ -110,7 +123,7 @@ abstract class RowTest {
                                claimed_until = claimed_until - :s, probed_at = probed_at - :s, forced_at = forced_at - :s
                          WHERE id = :id
                         """)
-                .param("expire", row.obtainedAt() == 0 ? row.expire() : String.valueOf(row.obtainedAt() - seconds))
+                .param("expire", row.obtainedAt() == 0 ? row.stored().expire() : String.valueOf(row.obtainedAt() - seconds))
                 .param("s", seconds)
                 .param("id", row.id())
                 .update();
@@ -122,21 +135,21 @@ abstract class RowTest {
         database.jdbc().sql("UPDATE wx_token SET claimed_until = claimed_until - 1000, retry_after = retry_after - 1000 WHERE id = 1").update();
     }
 
-    /** The source's class, which knows four columns. */
-    void sourceWrites(String token) {
+    /** The 2015 class, which knows four columns. */
+    void class2015Writes(String token) {
         database.jdbc()
             .sql("UPDATE wx_token SET expire = '" + row().now() + "', value = '" + token + "' WHERE type = 'access_token'")
             .update();
     }
 
-    Map<String, Object> sourceReads() {
+    Map<String, Object> class2015Reads() {
         return database.jdbc().sql("SELECT * FROM wx_token WHERE type = 'access_token'").query().listOfRows().get(0);
     }
 
     void assertHoldsTheLastIssued() {
         TokenRow row = row();
         assertThat(row.value()).isEqualTo(weChat.lastIssued());
-        assertThat(row.claimedBy()).isNull();
+        assertThat(row.claim().by()).isNull();
         assertThat(row.refreshRequested()).isZero();
         assertThat(judge(row)).isEqualTo(Verdict.FRESH);
         assertThat(weChat.alive(row.value())).isTrue();

@@ -12,8 +12,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-import io.wxtoken.settings.Account;
-import io.wxtoken.settings.WxProperties;
 import io.wxtoken.testing.RawServer;
 
 /** An answer that never ends costs neither memory nor time. */
@@ -24,8 +22,7 @@ class EndlessAnswerTest {
 
     private final RawServer server = new RawServer();
 
-    private final WeChatClient client = new WeChatClient(
-            new WxProperties.Api(server.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(1), Duration.ofSeconds(2)));
+    private final WeChatClient client = new WeChatClient(server.baseUrl(), Duration.ofSeconds(1), Duration.ofSeconds(2));
 
     @AfterEach
     void stop() {
@@ -65,7 +62,7 @@ class EndlessAnswerTest {
             }
             return false;
         });
-        assertThat(fetch().reason()).doesNotContain("s3cret");
+        assertThat(fetch().text()).doesNotContain("s3cret");
         Thread.sleep(200); // nor is it read on, unseen
         assertThat(written.get()).isLessThan(BOUND);
     }
@@ -80,7 +77,7 @@ class EndlessAnswerTest {
                 pause();
             }
         });
-        assertThat(fetch().reason()).contains("no answer from http://127.0.0.1:", "within 3000 ms");
+        assertThat(fetch().text()).contains("no answer from http://127.0.0.1:", "within 3000 ms");
     }
 
     @Test

@@ -56,11 +56,8 @@ class ErrorCodeTest {
 
     @ParameterizedTest
     @EnumSource
-    void whatIsSaidOfARefusalFitsTheColumnAndNamesTheCodeAgain(ErrorCode error) {
+    void theTextOfARefusalFitsTheColumnLastError(ErrorCode error) {
         Answer.Refused refused = new Answer.Refused(-99999999, "x".repeat(110));
-        assertThat(ErrorCode.text(refused).length() - ErrorCode.UNLISTED.advice().length() + error.advice().length())
-            .isLessThanOrEqualTo(255);
-        assertThat(ErrorCode.in(ErrorCode.text(new Answer.Refused(40164, "invalid ip")))).contains(ErrorCode.NOT_IN_WHITELIST);
-        assertThat(ErrorCode.in("no answer")).isEmpty();
+        assertThat(refused.text().length() - ErrorCode.UNLISTED.advice().length() + error.advice().length()).isLessThanOrEqualTo(255);
     }
 }

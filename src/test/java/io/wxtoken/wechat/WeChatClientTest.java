@@ -12,8 +12,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import io.wxtoken.settings.Account;
-import io.wxtoken.settings.WxProperties;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.RawServer;
@@ -28,7 +26,7 @@ class WeChatClientTest {
     private final WeChatClient client = client(weChat.baseUrl());
 
     private static WeChatClient client(String baseUrl) {
-        return new WeChatClient(new WxProperties.Api(baseUrl, Endpoint.TOKEN, Duration.ofMillis(300), Duration.ofMillis(700)));
+        return new WeChatClient(baseUrl, Duration.ofMillis(300), Duration.ofMillis(700));
     }
 
     @AfterEach
@@ -43,7 +41,7 @@ class WeChatClientTest {
 
     private static void assertUnknown(Answer answer, String says) {
         assertThat(answer).isInstanceOfSatisfying(Answer.Unknown.class, unknown -> {
-            assertThat(unknown.reason()).contains(says).doesNotContain(StandIn.SECRET);
+            assertThat(unknown.text()).contains(says).doesNotContain(StandIn.SECRET);
             assertThat(unknown.reach()).isNotEqualTo(Answer.Reach.NOT_SENT);
         });
     }
@@ -171,7 +169,7 @@ class WeChatClientTest {
         for (String url : new String[] { "http://127.0.0.1:" + closedPort, "https://no-such-host.invalid" }) {
             assertThat(client(url).fetchToken(account, false)).isInstanceOfSatisfying(Answer.Unknown.class, unknown -> {
                 assertThat(unknown.reach()).isEqualTo(Answer.Reach.NOT_SENT);
-                assertThat(unknown.reason()).contains("wx.api.base-url").doesNotContain(StandIn.SECRET);
+                assertThat(unknown.text()).contains("wx.api.base-url").doesNotContain(StandIn.SECRET);
             });
         }
     }
@@ -191,19 +189,19 @@ class WeChatClientTest {
         Fault dead = new Fault.Refuse(errcode, "invalid credential");
         weChat.next(dead, dead, dead);
         assertThat(client.fetchTicket(Ticket.JSAPI, "T")).isInstanceOf(Answer.TokenDead.class);
-        assertThat(client.probe("T")).isEqualTo(WeChatClient.Life.DEAD);
+        assertThat(client.probe("T")).isEqualTo(ProbeResult.DEAD);
         assertThat(client.fetchToken(account, false)).isInstanceOf(Answer.Refused.class);
     }
 
     @Test
     void aProbeSaysAliveDeadOrUnknownAndOnlyAClearWordIsDead() {
         String token = ((Answer.Issued) fetch()).value();
-        assertThat(client.probe(token)).isEqualTo(WeChatClient.Life.ALIVE);
-        assertThat(client.probe("never issued")).isEqualTo(WeChatClient.Life.DEAD);
+        assertThat(client.probe(token)).isEqualTo(ProbeResult.ALIVE);
+        assertThat(client.probe("never issued")).isEqualTo(ProbeResult.DEAD);
         for (Fault fault : new Fault[] { new Fault.Refuse(-1, "system error"), new Fault.Refuse(45009, "quota"), new Fault.Body(""),
                 new Fault.Body("{}"), new Fault.Body("[40001]"), new Fault.Status(500), new Fault.CutBefore(), new Fault.Hang() }) {
             weChat.next(fault);
-            assertThat(client.probe(token)).as(fault.toString()).isEqualTo(WeChatClient.Life.UNKNOWN);
+            assertThat(client.probe(token)).as(fault.toString()).isEqualTo(ProbeResult.UNKNOWN);
         }
     }
 

@@ -1,0 +1,40 @@
+package io.wxtoken.cli;
+
+import org.springframework.core.env.ConfigurableEnvironment;
+
+import io.wxtoken.ExitCode;
+import io.wxtoken.settings.Settings;
+
+/** Runs a command: reads the configuration for it, and turns its failure into lines for people and an exit code. */
+final class Execution {
+
+    /** What a command does. */
+    interface Body {
+
+        ExitCode run(ConfigurableEnvironment environment, Console console) throws Exception;
+    }
+
+    private Execution() {
+    }
+
+    /**
+     * @param settings from the command line, {@code --name.of.it=value}
+     * @return the exit code
+     */
+    static int of(Body command, String... settings) {
+        ConfigurableEnvironment environment = null;
+        try {
+            environment = Settings.environment(settings);
+            return command.run(environment, new Console(environment)).code();
+        }
+        catch (Exception e) {
+            Console console = new Console(environment);
+            FailureReport report = FailureReport.of(e, environment);
+            console.error(report.lines());
+            if (console.debug()) {
+                e.printStackTrace();
+            }
+            return report.exitCode().code();
+        }
+    }
+}

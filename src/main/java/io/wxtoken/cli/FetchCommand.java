@@ -1,0 +1,111 @@
+package io.wxtoken.cli;
+
+import java.io.PrintStream;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+import org.springframework.core.env.ConfigurableEnvironment;
+import org.springframework.jdbc.datasource.SingleConnectionDataSource;
+import tools.jackson.databind.json.JsonMapper;
+
+import io.wxtoken.ExitCode;
+import io.wxtoken.database.Database;
+import io.wxtoken.database.Schema;
+import io.wxtoken.history.RefreshHistory;
+import io.wxtoken.settings.Settings;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.RefreshEvent;
+import io.wxtoken.token.RowKey;
+import io.wxtoken.token.RowSet;
+import io.wxtoken.token.RunId;
+import io.wxtoken.token.TokenRepository;
+import io.wxtoken.token.TokenRow;
+import io.wxtoken.token.UnstoredFetch;
+import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.Answer;
+import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.WeChatClient;
+
+/**
+ * Asks WeChat for an access_token at this moment, prints it, and stores it nowhere.
+ *
+ * @param appId null for the first account
+ * @param endpoint if both it and the account's are {@link Endpoint#TOKEN}, the row's token dies of the fetch, so its refresh is
+ * requested; otherwise no stored token dies, and the database is not used
+ * @param out gets JSON in WeChat's words
+ */
+record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements Execution.Body {
+
+    @Override
+    public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
+        WxProperties wx = Settings.read(environment);
+        Account account = wx.account(appId).at(endpoint);
+        console.setUpLogging(); // otherwise the JDK's client could be told to write the secret to a log of its own
+        WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
+        boolean killsTheRowsToken = endpoint == Endpoint.TOKEN && wx.account(appId).endpoint() == Endpoint.TOKEN;
+        return killsTheRowsToken ? fetchAndRequestRefresh(environment, wx, account, weChat, console)
+                : print(weChat.fetchToken(account, false), console);
+    }
+
+    private ExitCode fetchAndRequestRefresh(ConfigurableEnvironment environment, WxProperties wx, Account account, WeChatClient weChat,
+            Console console) throws SQLException {
+        try (Connection connection = Database.connect(environment)) {
+            TokenRow row = row(environment, connection, account);
+            if (row == null) {
+                console.error("wx_token has no row for the access_token of " + account.appId() + " yet, where its refresh could be"
+                        + " requested: run wx-token first, or fetch without --endpoint=token");
+                return ExitCode.RETRY;
+            }
+            SingleConnectionDataSource dataSource = new SingleConnectionDataSource(connection, true);
+            boolean complete = Schema.state(connection) == Schema.State.COMPLETE;
+            RunId me = RunId.unique();
+            Optional<Answer> answer = new UnstoredFetch(new TokenRepository(dataSource, complete), weChat, wx, me).fetch(account, row);
+            if (answer.isEmpty()) {
+                console.error("another run is at work on the access_token of " + account.appId() + ", and WeChat was not asked: try again"
+                        + " in a moment");
+                return ExitCode.RETRY;
+            }
+            if (answer.get() instanceof Answer.Issued) {
+                console.warn(List.of("this kills the token in the table within 5 minutes, and the next run's fetch kills this one, as it"
+                        + " refreshes the row. wx-token token prints the row's"));
+            }
+            ExitCode exitCode = print(answer.get(), console);
+            if (answer.get() instanceof Answer.Issued issued) {
+                RefreshHistory history = new RefreshHistory(dataSource, me.run(), wx.history().keep(), complete);
+                history.happened(RefreshEvent.fetched(account.appId(), row, issued.value()));
+                history.finish();
+            }
+            return exitCode;
+        }
+    }
+
+    private static TokenRow row(ConfigurableEnvironment environment, Connection connection, Account account) throws SQLException {
+        try {
+            return RowSet.of(TokenRepository.readAll(connection), List.of(account)).configured().get(RowKey.accessToken(account));
+        }
+        catch (SQLException e) {
+            if (Database.lacksSchema(e)) {
+                Schema.check(environment);
+                return null;
+            }
+            throw e;
+        }
+    }
+
+    private ExitCode print(Answer answer, Console console) {
+        if (answer instanceof Answer.Issued issued) {
+            Map<String, Object> json = new LinkedHashMap<>();
+            json.put("access_token", issued.value());
+            json.put("expires_in", issued.expiresIn());
+            out.println(new JsonMapper().writeValueAsString(json));
+            return ExitCode.OK;
+        }
+        Answer.NoValue failure = (Answer.NoValue) answer;
+        console.error(failure.text());
+        return failure.exitCode();
+    }
+}

@@ -1,0 +1,28 @@
+package io.wxtoken.cli;
+
+import java.sql.SQLException;
+
+import org.springframework.core.env.ConfigurableEnvironment;
+
+import io.wxtoken.ExitCode;
+import io.wxtoken.database.DatabaseFailure;
+import io.wxtoken.database.Schema;
+import io.wxtoken.settings.Settings;
+
+/** Reports to people who only want to read that there is nothing to read yet. */
+final class MissingTable {
+
+    private MissingTable() {
+    }
+
+    /**
+     * @param table one of the program's tables, which is missing or lacks a column
+     * @throws io.wxtoken.database.UnusableSchemaException when a table of that name is something else
+     */
+    static ExitCode report(ConfigurableEnvironment environment, Console console, String table, String advice) throws SQLException {
+        Schema.check(environment);
+        console.error("there is no table " + table + " at " + DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment))
+                + " yet, or an old one: " + advice);
+        return ExitCode.RETRY;
+    }
+}

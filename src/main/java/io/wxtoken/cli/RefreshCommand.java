@@ -1,0 +1,276 @@
+package io.wxtoken.cli;
+
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+
+import javax.sql.DataSource;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.support.EnvironmentPostProcessorApplicationListener;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.core.env.ConfigurableEnvironment;
+import org.springframework.core.env.MapPropertySource;
+
+import io.wxtoken.ExitCode;
+import io.wxtoken.database.DatabaseConfiguration;
+import io.wxtoken.database.DatabaseFailure;
+import io.wxtoken.database.RunDatabase;
+import io.wxtoken.database.Schema;
+import io.wxtoken.history.RefreshHistory;
+import io.wxtoken.job.DueCheck;
+import io.wxtoken.job.RefreshJobConfiguration;
+import io.wxtoken.job.RefreshOptions;
+import io.wxtoken.job.RefreshRun;
+import io.wxtoken.job.RunGuard;
+import io.wxtoken.metrics.Textfile;
+import io.wxtoken.mirror.Mirrors;
+import io.wxtoken.settings.Settings;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.RefreshListener;
+import io.wxtoken.token.RowKey;
+import io.wxtoken.token.RowSet;
+import io.wxtoken.token.TokenRepository;
+import io.wxtoken.token.TokenRow;
+
+/** Checks the rows, starts Spring and the job only if something is due, then updates the mirrors, the history and the metrics file. */
+final class RefreshCommand implements Execution.Body {
+
+    private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
+
+    private static final String TEXTFILE = "wx.metrics.textfile";
+
+    private final RefreshOptions options;
+
+    RefreshCommand(RefreshOptions options) {
+        this.options = options;
+    }
+
+    /** @param rows of the configured accounts as the run left them; null when they could not be read again */
+    record Ended(ExitCode exitCode, Map<RowKey, TokenRow> rows) {
+    }
+
+    @Override
+    public ExitCode run(ConfigurableEnvironment environment, Console console) throws Exception {
+        return run(environment, console, false).exitCode();
+    }
+
+    /** As {@link #run}, for a command that needs the rows. */
+    Ended runAndRead(ConfigurableEnvironment environment, Console console) throws Exception {
+        return run(environment, console, true);
+    }
+
+    private Ended run(ConfigurableEnvironment environment, Console console, boolean rowsWanted) throws Exception {
+        // This is done before the settings are checked, because the metrics should tell of a wrong one, too.
+        String name = environment.containsProperty(TEXTFILE) ? Settings.text(environment, TEXTFILE) : "";
+        Textfile textfile = WxProperties.Metrics.isTextfile(name) && name.indexOf('\0') < 0 ? new Textfile(name) : null;
+        try (RunGuard guard = new RunGuard(); RunDatabase database = new RunDatabase(environment)) {
+            Run run = new Run(environment, console, guard, database, textfile, rowsWanted);
+            try {
+                ExitCode exitCode = run.execute();
+                run.write(exitCode);
+                return new Ended(exitCode, run.current ? run.rows : null);
+            }
+            catch (Exception e) {
+                run.write(FailureReport.of(e, environment).exitCode());
+                throw e;
+            }
+        }
+    }
+
+    /** One run, and what it knows so far. */
+    private final class Run {
+
+        private final ConfigurableEnvironment environment;
+
+        private final Console console;
+
+        private final RunGuard guard;
+
+        private final RunDatabase database;
+
+        private final Textfile textfile;
+
+        private final boolean rowsWanted;
+
+        private Map<RowKey, TokenRow> rows = Map.of();
+
+        /** {@link #rows} are as the run left them. */
+        private boolean current = true;
+
+        /** What came of the mirrors; null as long as they were not written. */
+        private ExitCode mirrored;
+
+        /** @param textfile null when no metrics are wanted */
+        Run(ConfigurableEnvironment environment, Console console, RunGuard guard, RunDatabase database, Textfile textfile,
+                boolean rowsWanted) {
+            this.environment = environment;
+            this.console = console;
+            this.guard = guard;
+            this.database = database;
+            this.textfile = textfile;
+            this.rowsWanted = rowsWanted;
+        }
+
+        ExitCode execute() throws Exception {
+            WxProperties wx = Settings.read(environment);
+            options.accounts(wx); // a wrong --app-id ends the run here
+            guard.limit(wx.run().timeout());
+            DueCheck check = DueCheck.of(database, wx, options);
+            ExitCode migrated = ExitCode.OK;
+            if (check.schema() == Schema.State.UNREADY) {
+                migrated = migrate(check);
+                check = DueCheck.of(database, wx, options); // a migration may have changed the rows
+            }
+            rows = check.rows().configured();
+            if (check.nothingDue()) {
+                ExitCode exitCode = mirror(wx, database).and(migrated);
+                sayNothingIsDue(exitCode);
+                return exitCode;
+            }
+            if (guard.stopping()) {
+                return ExitCode.STOPPED;
+            }
+            ExitCode exitCode;
+            try {
+                exitCode = runJob(wx, check);
+            }
+            finally {
+                if (mirrored == null) { // the job could not even be started
+                    mirrored = mirror(wx, database);
+                }
+            }
+            // A schema that is only behind is migrated last: whatever a migration waits for must not delay the rows.
+            if (check.schema() == Schema.State.BEHIND && !guard.stopping()) {
+                migrated = migrated.and(migrate(check));
+            }
+            return exitCode.and(migrated).and(mirrored);
+        }
+
+        /** If the rows could be read, they have all that a refresh needs: then a failed migration is only reported. */
+        private ExitCode migrate(DueCheck check) throws SQLException {
+            database.close(); // this user may be allowed only one connection
+            try {
+                Schema.migrate(environment);
+                return ExitCode.OK;
+            }
+            catch (SQLException | RuntimeException e) {
+                if (!check.readable()) {
+                    throw e;
+                }
+                FailureReport report = FailureReport.of(e, environment);
+                console.error(report.lines().stream()
+                    .map(line -> line + " (this alone makes exit code " + report.exitCode().code() + ")").toList());
+                return report.exitCode();
+            }
+        }
+
+        private ExitCode runJob(WxProperties wx, DueCheck check) throws Exception {
+            try (ConfigurableApplicationContext context = context(wx, check)) {
+                try {
+                    return context.getBean(RefreshRun.class).run();
+                }
+                finally { // even if the run failed, it may have published; over the pool, as this user may be allowed one connection
+                    DataSource pool = context.getBean(DataSource.class);
+                    if (textfile != null || wx.mirror().wanted() || rowsWanted) {
+                        readAgain(wx, pool);
+                    }
+                    mirrored = mirror(wx, pool);
+                    context.getBean(RefreshHistory.class).finish(); // last, as nobody waits for it
+                }
+            }
+        }
+
+        private ConfigurableApplicationContext context(WxProperties wx, DueCheck check) {
+            int connections = Math.min(wx.refresh().concurrency(), wx.allAccounts().size()); // one for each worker
+            environment.getPropertySources()
+                .addLast(new MapPropertySource("wx-token", Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
+            SpringApplication application = new SpringApplication(DatabaseConfiguration.class, RefreshJobConfiguration.class);
+            application.setRegisterShutdownHook(false); // it would close the pool under a run that is told to stop: see RunGuard
+            application.setEnvironment(environment); // complete: Spring Boot must not read it again
+            application.setListeners(application.getListeners().stream()
+                .filter(listener -> !(listener instanceof EnvironmentPostProcessorApplicationListener)).toList());
+            application.addInitializers(context -> {
+                Console.silenceSecretLoggers();
+                warnOfFileBeforeRealWeChat(wx);
+                ConfigurableListableBeanFactory beans = context.getBeanFactory();
+                beans.registerSingleton("wx", wx);
+                beans.registerSingleton("runDatabase", database);
+                beans.registerSingleton("check", check);
+                beans.registerSingleton("guard", guard);
+                beans.registerSingleton("options", options);
+                beans.registerSingleton("metrics", textfile == null ? RefreshListener.NONE : textfile.listener());
+            });
+            return application.run();
+        }
+
+        /** A node whose database URL is missing would be the second program that kills the others' tokens. */
+        private void warnOfFileBeforeRealWeChat(WxProperties wx) {
+            String url = Settings.databaseUrl(environment);
+            if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().startsWith("https:")) {
+                log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id, they and this one"
+                        + " kill each other's tokens. Set spring.datasource.url to the MySQL that all share", DatabaseFailure.withoutSecrets(url));
+            }
+        }
+
+        private static Map<RowKey, TokenRow> read(WxProperties wx, DataSource source) throws SQLException {
+            try (Connection connection = source.getConnection()) {
+                return RowSet.of(TokenRepository.readAll(connection), wx.allAccounts()).configured();
+            }
+        }
+
+        private void readAgain(WxProperties wx, DataSource source) {
+            try {
+                rows = read(wx, source);
+            }
+            catch (SQLException e) {
+                log.warn("metrics and mirrors, if any, are of before this run: {}", FailureReport.of(e, environment).lines().get(0));
+                current = false;
+            }
+        }
+
+        /** A mirror's failure is reported and left to the next run; the table is already correct. */
+        private ExitCode mirror(WxProperties wx, DataSource source) {
+            if (!wx.mirror().wanted()) {
+                return ExitCode.OK;
+            }
+            if (!current) {
+                return ExitCode.RETRY;
+            }
+            List<String> failures = new Mirrors(wx.mirror()).syncAll(rows, () -> read(wx, source));
+            // The job has told an exit code of its own.
+            console.warn(failures.stream().map(failure -> failure + " (this alone makes exit code 1)").toList());
+            return failures.isEmpty() ? ExitCode.OK : ExitCode.RETRY;
+        }
+
+        /** This is for people only: under cron each line is a mail. */
+        private void sayNothingIsDue(ExitCode exitCode) {
+            if (System.console() != null || console.debug()) {
+                System.out.println((rows.size() == 1 ? "1 row" : rows.size() + " rows") + ": nothing is due; exit code " + exitCode.code());
+            }
+        }
+
+        /** Metrics that can't be written do not make the run fail. */
+        void write(ExitCode exitCode) {
+            if (textfile == null) {
+                return;
+            }
+            try {
+                textfile.write(rows, exitCode);
+            }
+            catch (NoSuchFileException e) {
+                log.debug("its folder is missing, which has been reported as a wrong setting", e);
+            }
+            catch (IOException e) {
+                console.error(TEXTFILE + " = " + Settings.text(environment, TEXTFILE) + " can't be written: give this user the right to write into"
+                        + " its folder, or correct it");
+            }
+        }
+    }
+}

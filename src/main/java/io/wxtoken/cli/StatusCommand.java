@@ -1,0 +1,44 @@
+package io.wxtoken.cli;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+
+import org.springframework.core.env.ConfigurableEnvironment;
+import picocli.CommandLine.Help.Ansi;
+
+import io.wxtoken.ExitCode;
+import io.wxtoken.database.Database;
+import io.wxtoken.settings.Settings;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.status.Status;
+import io.wxtoken.status.StatusText;
+import io.wxtoken.token.RunId;
+
+/**
+ * Prints how each row is.
+ *
+ * @param json for machines
+ */
+record StatusCommand(boolean json) implements Execution.Body {
+
+    @Override
+    public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
+        WxProperties wx = Settings.readWithoutSecrets(environment);
+        try (Connection connection = Database.connectToRead(environment)) {
+            Status status = Status.read(connection, wx, RunId.unique());
+            System.out.print(json ? StatusText.json(status) + System.lineSeparator() : StatusText.table(status, Ansi.AUTO));
+            if (connection.isReadOnly()) {
+                console.error("these rows are a read-only server's, and may be old: no run can refresh them there. Name the server that"
+                        + " takes writes in spring.datasource.url, or all of them, as in jdbc:mysql://db1,db2,db3/wx");
+                return ExitCode.DATABASE;
+            }
+            return status.usable() ? ExitCode.OK : ExitCode.RETRY;
+        }
+        catch (SQLException e) {
+            if (!Database.lacksSchema(e)) {
+                throw e;
+            }
+            return MissingTable.report(environment, console, "wx_token", "the job has not run there, or not this version of it");
+        }
+    }
+}

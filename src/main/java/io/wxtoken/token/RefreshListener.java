@@ -1,0 +1,67 @@
+package io.wxtoken.token;
+
+import java.util.Arrays;
+
+import io.wxtoken.wechat.ProbeResult;
+
+/**
+ * Is told what happens to rows, after it happened to the row. Several threads may call it at once, and it must not throw: a
+ * listener decides nothing, and no row depends on it.
+ */
+public interface RefreshListener {
+
+    /** Nobody listens. */
+    RefreshListener NONE = new RefreshListener() {
+    };
+
+    /** Tells each of the listeners. */
+    static RefreshListener all(RefreshListener... listeners) {
+        return new RefreshListener() {
+
+            @Override
+            public void fetching(RowKey row) {
+                Arrays.stream(listeners).forEach(listener -> listener.fetching(row));
+            }
+
+            @Override
+            public void claimLost(RowKey row) {
+                Arrays.stream(listeners).forEach(listener -> listener.claimLost(row));
+            }
+
+            @Override
+            public void publishFenced(RowKey row) {
+                Arrays.stream(listeners).forEach(listener -> listener.publishFenced(row));
+            }
+
+            @Override
+            public void probed(String appId, ProbeResult result) {
+                Arrays.stream(listeners).forEach(listener -> listener.probed(appId, result));
+            }
+
+            @Override
+            public void happened(RefreshEvent event) {
+                Arrays.stream(listeners).forEach(listener -> listener.happened(event));
+            }
+        };
+    }
+
+    /** WeChat is asked for a value. */
+    default void fetching(RowKey row) {
+    }
+
+    /** Another run, or an application, was faster with its claim. */
+    default void claimLost(RowKey row) {
+    }
+
+    /** A fetched value came too late to be published. */
+    default void publishFenced(RowKey row) {
+    }
+
+    /** WeChat was asked whether an account's access_token lives. */
+    default void probed(String appId, ProbeResult result) {
+    }
+
+    /** A row was refreshed, or its failure changed. */
+    default void happened(RefreshEvent event) {
+    }
+}

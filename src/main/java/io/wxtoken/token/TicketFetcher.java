@@ -1,0 +1,67 @@
+package io.wxtoken.token;
+
+import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.Answer;
+import io.wxtoken.wechat.Ticket;
+import io.wxtoken.wechat.WeChatClient;
+
+/** Fetches an account's ticket with the account's live access_token. */
+final class TicketFetcher implements TokenFetcher {
+
+    private final Account account;
+
+    private final Ticket ticket;
+
+    private final TokenRow accessToken;
+
+    private final WeChatClient weChat;
+
+    private final long before;
+
+    private boolean tokenDead;
+
+    /**
+     * @param accessToken the row of the account's access_token, as just seen or published
+     * @param before {@code wx.refresh.before} in seconds
+     */
+    TicketFetcher(Account account, Ticket ticket, TokenRow accessToken, WeChatClient weChat, long before) {
+        this.account = account;
+        this.ticket = ticket;
+        this.accessToken = accessToken;
+        this.weChat = weChat;
+        this.before = before;
+    }
+
+    @Override
+    public Account account() {
+        return account;
+    }
+
+    @Override
+    public String blockedBecause(TokenRow row, Verdict why) {
+        return accessToken.live() ? null : "needs a live access_token";
+    }
+
+    @Override
+    public Answer fetch(TokenRow row, Verdict why) {
+        Answer answer = weChat.fetchTicket(ticket, accessToken.value());
+        tokenDead = answer instanceof Answer.TokenDead;
+        return answer;
+    }
+
+    /** The last fetch showed that the access_token is dead. */
+    boolean tokenDead() {
+        return tokenDead;
+    }
+
+    /**
+     * WeChat says 7200 s each time that it repeats a ticket, so an unchanged ticket keeps the end that it had when it was
+     * first seen. A ticket that WeChat still gives after that end has been extended: it is asked for again soon.
+     */
+    @Override
+    public FetchedValue fetched(TokenRow seen, Answer.Issued given) {
+        boolean repeated = given.value().equals(seen.value());
+        long timeLeft = repeated ? Math.min(given.expiresIn(), seen.timeLeft() > 0 ? seen.timeLeft() : before) : given.expiresIn();
+        return new FetchedValue(given.value(), 0, timeLeft);
+    }
+}

@@ -1,0 +1,26 @@
+package io.wxtoken.wechat;
+
+import java.util.List;
+
+/**
+ * A WeChat Official Account whose tokens the job keeps.
+ *
+ * @param appId its app id (开发者ID), at most 32 characters
+ * @param appSecret its secret; never shown, not even by {@link #toString()}
+ * @param endpoint where its access_token comes from
+ * @param tickets the tickets that it wants
+ * @param first whether it is the first configured account, which takes over the rows without an app id that the 2015 class
+ * left
+ */
+public record Account(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets, boolean first) {
+
+    /** The same account at another endpoint. */
+    public Account at(Endpoint other) {
+        return new Account(appId, appSecret, other, tickets, first);
+    }
+
+    @Override
+    public String toString() {
+        return "Account[" + appId + ", " + endpoint + ", " + tickets + "]";
+    }
+}

@@ -1,0 +1,148 @@
+package io.wxtoken.wechat;
+
+import java.io.ByteArrayOutputStream;
+import java.math.BigInteger;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonGenerator;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.ObjectWriteContext;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.exc.StreamReadException;
+import tools.jackson.core.json.JsonFactory;
+
+import io.wxtoken.wechat.Answer.Reach;
+
+/**
+ * WeChat's JSON. Whatever is not exactly a documented answer is {@link Answer.Unknown}. It is read token by token, because binding
+ * objects would load 400 more classes in each run.
+ */
+final class AnswerJson {
+
+    private static final JsonFactory JSON = JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+
+    /** The column {@code value} holds 600 characters at most. */
+    private static final Pattern TOKEN = Pattern.compile("[!-~]{1,600}");
+
+    /** An API call with a dead access_token gets these codes; from a token endpoint 40001 means something else. */
+    private static final Set<Integer> TOKEN_DEAD = Set.of(40001, 40014, 42001);
+
+    /** A longer lifetime, in seconds, is not believed: today's is 2 hours. */
+    private static final long LONGEST_LIFE = Duration.ofDays(30).toSeconds();
+
+    /** Stands for a field's value that is neither a string nor a whole number nor an array. */
+    private static final Object OTHER = new Object();
+
+    private static final Object ARRAY = new Object();
+
+    private AnswerJson() {
+    }
+
+    static byte[] stableTokenRequest(Account account, boolean force) {
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        try (JsonGenerator json = JSON.createGenerator(ObjectWriteContext.empty(), body)) {
+            json.writeStartObject()
+                .writeStringProperty("grant_type", "client_credential")
+                .writeStringProperty("appid", account.appId())
+                .writeStringProperty("secret", account.appSecret())
+                .writeBooleanProperty("force_refresh", force)
+                .writeEndObject();
+        }
+        return body.toByteArray();
+    }
+
+    /**
+     * The answer of a token endpoint.
+     *
+     * @param field the name of the value's field
+     * @param secret what was sent, and must not be in a text
+     */
+    static Answer answer(byte[] body, String field, String secret) {
+        if (body.length == 0) {
+            return new Answer.Unknown("an empty answer", Reach.ANSWERED);
+        }
+        Map<String, Object> fields;
+        try {
+            fields = fields(body);
+        }
+        catch (JacksonException e) {
+            return new Answer.Unknown("an answer that is not JSON", Reach.ANSWERED); // the text of e quotes the answer
+        }
+        if (!(fields.getOrDefault("errcode", 0) instanceof Integer errcode)) {
+            return new Answer.Unknown("an answer whose errcode is no number", Reach.ANSWERED);
+        }
+        if (errcode != 0) {
+            return new Answer.Refused(errcode, oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret));
+        }
+        if (!(fields.get(field) instanceof String value) || !TOKEN.matcher(value).matches()) {
+            return new Answer.Unknown("an answer without a usable " + field, Reach.ANSWERED);
+        }
+        if (!(fields.get("expires_in") instanceof Number expiresIn) || expiresIn instanceof BigInteger || expiresIn.longValue() < 1
+                || expiresIn.longValue() > LONGEST_LIFE) {
+            return new Answer.Unknown("an answer without a usable expires_in", Reach.ANSWERED);
+        }
+        return new Answer.Issued(value, expiresIn.longValue());
+    }
+
+    /** The answer to a request for a ticket. */
+    static Answer ticketAnswer(byte[] body, String accessToken) {
+        Answer answer = answer(body, "ticket", accessToken);
+        return answer instanceof Answer.Refused refused && TOKEN_DEAD.contains(refused.errcode())
+                ? new Answer.TokenDead(refused.errcode(), refused.errmsg()) : answer;
+    }
+
+    /** The answer to an API call with an access_token. */
+    static ProbeResult probeResult(byte[] body) {
+        try {
+            Map<String, Object> fields = fields(body);
+            return fields.get("ip_list") == ARRAY ? ProbeResult.ALIVE
+                    : fields.get("errcode") instanceof Integer errcode && TOKEN_DEAD.contains(errcode) ? ProbeResult.DEAD : ProbeResult.UNKNOWN;
+        }
+        catch (JacksonException e) {
+            return ProbeResult.UNKNOWN;
+        }
+    }
+
+    /** The fields of the object that the answer is, without what is nested in them; none when it is something else. */
+    private static Map<String, Object> fields(byte[] body) throws JacksonException {
+        Map<String, Object> fields = new HashMap<>();
+        try (JsonParser json = JSON.createParser(ObjectReadContext.empty(), body)) {
+            if (json.nextToken() == JsonToken.START_OBJECT) {
+                while (json.nextToken() != JsonToken.END_OBJECT) {
+                    String name = json.currentName();
+                    fields.put(name, switch (json.nextToken()) {
+                        case VALUE_STRING -> json.getString();
+                        case VALUE_NUMBER_INT -> json.getNumberValue();
+                        case START_ARRAY -> ARRAY;
+                        default -> OTHER;
+                    });
+                    json.skipChildren();
+                }
+            }
+            json.skipChildren();
+            if (json.nextToken() != null) {
+                throw new StreamReadException(json, "something follows the answer's end");
+            }
+        }
+        return fields;
+    }
+
+    /**
+     * WeChat's message goes into logs and a varchar(255) column: on one line, without the secret should it ever quote
+     * that, and cut to 110 characters before its request id ("rid: …"), which support asks for.
+     */
+    private static String oneLine(String errmsg, String secret) {
+        String line = errmsg.replace(secret, "***").replaceAll("[\\p{C}\\p{Z}]+", " ").strip();
+        int rid = line.lastIndexOf("rid:");
+        String tail = rid < 0 ? "" : line.substring(rid, Math.min(line.length(), rid + 50));
+        int room = 110 - tail.length();
+        return line.length() <= 110 ? line : line.substring(0, rid < 0 ? room - 2 : Math.min(rid, room - 2)).strip() + "… " + tail;
+    }
+}

@@ -1,0 +1,16 @@
+package io.wxtoken.wechat;
+
+import java.time.Duration;
+
+/** How long WeChat's access_tokens live. */
+public final class Lifetimes {
+
+    /** From its issue on (WX/doc/service/api/base/api_getaccesstoken). */
+    public static final Duration TOKEN = Duration.ofSeconds(7200);
+
+    /** How long a token still works after the next one was issued (WX/doc/oplatform/developers/dev/AccessToken). */
+    public static final Duration GRACE = Duration.ofMinutes(5);
+
+    private Lifetimes() {
+    }
+}
