@@ -3,17 +3,27 @@ package io.wxtoken;
 import java.util.Arrays;
 
 /**
- * What the process tells its scheduler. The one table of exit codes; the README quotes it.
+ * What the process tells its scheduler. The one table of exit codes; the README quotes
+ * it.
  */
 public enum ExitCode {
 
-    /** Every token is usable: refreshed, fresh, or held by another run while the current one lives. */
+    /**
+     * Every token is usable: refreshed, fresh, or held by another run while the current
+     * one lives.
+     */
     OK(0),
 
-    /** Something failed that the next run may mend: the network, WeChat busy, a first token not there yet, a mirror. */
+    /**
+     * Something failed that the next run may mend: the network, WeChat busy, a first
+     * token not there yet, a mirror.
+     */
     RETRY(1),
 
-    /** A person must act: a setting is missing or wrong, WeChat refuses the app id, its secret or this address. */
+    /**
+     * A person must act: a setting is missing or wrong, WeChat refuses the app id, its
+     * secret or this address.
+     */
     ACT(2),
 
     /** The database can't be reached, or refuses. */
@@ -40,4 +50,5 @@ public enum ExitCode {
     public ExitCode and(ExitCode other) {
         return compareTo(other) >= 0 ? this : other;
     }
+
 }

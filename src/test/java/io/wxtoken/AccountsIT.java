@@ -19,7 +19,10 @@ import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 
-/** Many accounts in one table, by the built jar as processes. Counts are asserted, times are not. */
+/**
+ * Many accounts in one table, by the built jar as processes. Counts are asserted, times
+ * are not.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 @Execution(ExecutionMode.CONCURRENT)
@@ -36,9 +39,14 @@ class AccountsIT extends OnEachDatabase {
     }
 
     private void assertEachHoldsItsLast(int accounts) {
-        List<String> wrong = IntStream.range(0, accounts).mapToObj(Program::accountId)
-            .filter(appId -> !weChat.lastIssued(appId).equals(database.jdbc().sql("SELECT value FROM wx_token WHERE app_id = ?")
-                .param(appId).query(String.class).single()))
+        List<String> wrong = IntStream.range(0, accounts)
+            .mapToObj(Program::accountId)
+            .filter(appId -> !weChat.lastIssued(appId)
+                .equals(database.jdbc()
+                    .sql("SELECT value FROM wx_token WHERE app_id = ?")
+                    .param(appId)
+                    .query(String.class)
+                    .single()))
             .toList();
         assertThat(wrong).isEmpty();
     }
@@ -67,7 +75,8 @@ class AccountsIT extends OnEachDatabase {
         weChat.next(new Fault.Hang(), new Fault.Refuse(40125, "invalid appsecret"));
         Ended ended = program.run();
         assertThat(ended.exitCode()).as(ended.text()).isEqualTo(2);
-        assertThat(ended.text()).contains("20 rows: 18 refreshed, 2 failed; exit code 2", "errcode 40125", "no answer from");
+        assertThat(ended.text()).contains("20 rows: 18 refreshed, 2 failed; exit code 2", "errcode 40125",
+                "no answer from");
         assertThat(ended.text().lines().filter(line -> line.contains(" refreshed: "))).hasSize(18);
     }
 
@@ -75,14 +84,18 @@ class AccountsIT extends OnEachDatabase {
     void theSourcesRowIsTheFirstAccountsAndRowsOfOthersAreLeftAloneAndNamed() {
         Program program = node(2);
         program.run();
-        assertThat(database.jdbc().sql("SELECT value FROM wx_token WHERE type = 'access_token'").query(String.class).list().get(0))
-            .isEqualTo(weChat.lastIssued(Program.accountId(0)));
+        assertThat(database.jdbc()
+            .sql("SELECT value FROM wx_token WHERE type = 'access_token'")
+            .query(String.class)
+            .list()
+            .get(0)).isEqualTo(weChat.lastIssued(Program.accountId(0)));
         String second = weChat.lastIssued(Program.accountId(1));
 
         allAreDue();
         Ended ended = node(1).run();
         assertThat(ended.exitCode()).isZero();
-        assertThat(ended.text()).contains("WARN  wx_token has rows of 1 app id(s) that are not configured", Program.accountId(1));
+        assertThat(ended.text()).contains("WARN  wx_token has rows of 1 app id(s) that are not configured",
+                Program.accountId(1));
         assertThat(weChat.lastIssued(Program.accountId(1))).isEqualTo(second);
     }
 
@@ -90,7 +103,9 @@ class AccountsIT extends OnEachDatabase {
     void aRowThatLostItsAccountToAReplaceIntoIsNamed() {
         Program program = node(2);
         program.run();
-        database.jdbc().sql("REPLACE INTO wx_token (id, type, expire, value) VALUES (3, 'access_token', '1', 'theirs')").update();
+        database.jdbc()
+            .sql("REPLACE INTO wx_token (id, type, expire, value) VALUES (3, 'access_token', '1', 'theirs')")
+            .update();
         assertThat(program.run().text()).contains("rows with a value and without an app_id", "id 3.");
     }
 
@@ -98,9 +113,13 @@ class AccountsIT extends OnEachDatabase {
     void forceIsForOneAccountIfItIsNamed() {
         Program program = node(3);
         program.run();
-        Ended ended = program.argument("refresh").argument("--force").argument("--app-id=" + Program.accountId(1)).run();
+        Ended ended = program.argument("refresh")
+            .argument("--force")
+            .argument("--app-id=" + Program.accountId(1))
+            .run();
         assertThat(ended.exitCode()).as(ended.text()).isZero();
-        assertThat(ended.text()).contains(Program.accountId(1) + " access_token refreshed", "(forced)", "1 row: 1 refreshed");
+        assertThat(ended.text()).contains(Program.accountId(1) + " access_token refreshed", "(forced)",
+                "1 row: 1 refreshed");
         assertThat(weChat.tokenCalls()).isEqualTo(4);
     }
 
@@ -132,11 +151,13 @@ class AccountsIT extends OnEachDatabase {
         weChat.kill(weChat.lastIssued());
         database.jdbc().sql("UPDATE wx_token SET probed_at = probed_at - 100, retry_after = 0").update();
         Ended dead = program.run();
-        assertThat(dead.text()).contains("WARN  wx000000 access_token with fingerprint ", "somebody else refreshes this app id",
-                "access_token refreshed");
+        assertThat(dead.text()).contains("WARN  wx000000 access_token with fingerprint ",
+                "somebody else refreshes this app id", "access_token refreshed");
         database.jdbc().sql("UPDATE wx_token SET value = 'theirs', retry_after = 0").update();
         Ended foreign = program.run();
-        assertThat(foreign.text()).contains("WARN  wx000000 access_token: another program wrote this row, seen at ", "access_token refreshed");
+        assertThat(foreign.text()).contains("WARN  wx000000 access_token: another program wrote this row, seen at ",
+                "access_token refreshed");
         assertThat(dead.text() + foreign.text()).doesNotContain(weChat.issued());
     }
+
 }

@@ -18,7 +18,10 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.Fingerprint;
 
-/** What others broke in the table is mended, and that is said; or one line says what is wrong, and the value stays as it was. */
+/**
+ * What others broke in the table is mended, and that is said; or one line says what is
+ * wrong, and the value stays as it was.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
 class BrokenRowsIT {
@@ -49,7 +52,8 @@ class BrokenRowsIT {
 
     private Said run(List<String> login) {
         List<String> arguments = new ArrayList<>(login);
-        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
+        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
+                "--wx.api.base-url=" + weChat.baseUrl()));
         Said said = Said.by(arguments);
         assertThat(said.text()).doesNotContain(StandIn.SECRET, "hunter");
         weChat.issued().forEach(token -> assertThat(said.text()).doesNotContain(token));
@@ -65,7 +69,8 @@ class BrokenRowsIT {
     }
 
     private void assertMended() {
-        assertThat(row(1)).containsEntry("value", weChat.lastIssued()).containsEntry("fingerprint", Fingerprint.of(weChat.lastIssued()));
+        assertThat(row(1)).containsEntry("value", weChat.lastIssued())
+            .containsEntry("fingerprint", Fingerprint.of(weChat.lastIssued()));
         assertThat((String) row(1).get("expire")).matches("[0-9]{10}");
         assertThat(run().ended(ExitCode.OK).text()).as("nothing is due").isEmpty();
     }
@@ -74,7 +79,9 @@ class BrokenRowsIT {
     void anExpireThatIsNoTimeIsMended() {
         for (String expire : new String[] { "", "soon", "-1", "0", " 1700000000 ", "99999999999", "1700000000.5" }) {
             sql("UPDATE wx_token SET expire = ?, retry_after = 0 WHERE id = 1", expire);
-            run().ended(ExitCode.OK).saying("access_token refreshed: age 0 s, 7200 s left", "(its expire was no Unix time, or one to come)");
+            run().ended(ExitCode.OK)
+                .saying("access_token refreshed: age 0 s, 7200 s left",
+                        "(its expire was no Unix time, or one to come)");
         }
         assertMended();
     }
@@ -82,10 +89,12 @@ class BrokenRowsIT {
     @Test
     void aValueThatSomebodyPastedIsForeignAndMended() {
         String live = weChat.lastIssued();
-        for (String value : new String[] { live + "\n", "\r\n" + live, live.substring(0, 40) + "\n" + live.substring(40),
-                '"' + live + '"', "\t", "令牌" }) {
+        for (String value : new String[] { live + "\n", "\r\n" + live,
+                live.substring(0, 40) + "\n" + live.substring(40), '"' + live + '"', "\t", "令牌" }) {
             sql("UPDATE wx_token SET `value` = ?, retry_after = 0 WHERE id = 1", value);
-            run().ended(ExitCode.OK).saying("access_token: another program wrote this row", "access_token refreshed: ", "(another program wrote it)");
+            run().ended(ExitCode.OK)
+                .saying("access_token: another program wrote this row", "access_token refreshed: ",
+                        "(another program wrote it)");
         }
         assertMended();
         sql("UPDATE wx_token SET `value` = ?, retry_after = 0 WHERE id = 2", weChat.ticket("jsapi") + " ");
@@ -95,10 +104,12 @@ class BrokenRowsIT {
 
     @Test
     void aRowThatIsThereTwiceIsNamedAndTheFirstIsKeptFresh() {
-        sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (7, 'access_token', '1', 'theirs', '" + StandIn.APP_ID + "')");
+        sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (7, 'access_token', '1', 'theirs', '"
+                + StandIn.APP_ID + "')");
         sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
         run().ended(ExitCode.OK)
-            .saying("wx0123456789abcdef access_token is in wx_token twice: row 1 is kept fresh, row 7 is not", "Delete row 7");
+            .saying("wx0123456789abcdef access_token is in wx_token twice: row 1 is kept fresh, row 7 is not",
+                    "Delete row 7");
         assertThat(row(7)).containsEntry("value", "theirs");
     }
 
@@ -124,7 +135,9 @@ class BrokenRowsIT {
     void aMissingColumnIsNamedAndNothingIsLost() {
         for (String column : new String[] { "retry_after", "claimed_by", "value", "expire" }) {
             sql("ALTER TABLE wx_token DROP COLUMN `" + column + "`");
-            run().ended(ExitCode.DATABASE).saying("wx-token: the database at jdbc:", "lacks a table or a column", column).inOneLine();
+            run().ended(ExitCode.DATABASE)
+                .saying("wx-token: the database at jdbc:", "lacks a table or a column", column)
+                .inOneLine();
             assertThat(row(1).getOrDefault("value", weChat.lastIssued())).isEqualTo(weChat.lastIssued());
         }
         assertThat(weChat.tokenCalls()).isEqualTo(1);
@@ -133,7 +146,9 @@ class BrokenRowsIT {
     @Test
     void aMissingTableIsNamedAndMadeAgainAsTheLineSays() {
         sql("DROP TABLE wx_token");
-        run().ended(ExitCode.DATABASE).saying("lacks a table or a column", "wx_token", "drop wx_token_schema_history").inOneLine();
+        run().ended(ExitCode.DATABASE)
+            .saying("lacks a table or a column", "wx_token", "drop wx_token_schema_history")
+            .inOneLine();
         sql("DROP TABLE " + "wx_token_schema_history");
         run().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
         assertMended();
@@ -150,7 +165,9 @@ class BrokenRowsIT {
 
     @Test
     void aUserWithoutRightsOnTheTableIsToldSo() {
-        run(userWith(null)).ended(ExitCode.DATABASE).saying("refuses: check spring.datasource.username, .password and the user's grants").inOneLine();
+        run(userWith(null)).ended(ExitCode.DATABASE)
+            .saying("refuses: check spring.datasource.username, .password and the user's grants")
+            .inOneLine();
     }
 
     @Test
@@ -168,14 +185,19 @@ class BrokenRowsIT {
         String at = database.isH2() ? "" : "@'%'";
         sql("CREATE USER " + user + at + (database.isH2() ? " PASSWORD 'hunter2'" : " IDENTIFIED BY 'hunter2'"));
         for (Map<String, Object> table : database.jdbc()
-            .sql("SELECT table_name AS t FROM information_schema.tables WHERE table_schema = " + (database.isH2() ? "'public'" : "DATABASE()"))
-            .query().listOfRows()) {
+            .sql("SELECT table_name AS t FROM information_schema.tables WHERE table_schema = "
+                    + (database.isH2() ? "'public'" : "DATABASE()"))
+            .query()
+            .listOfRows()) {
             String granted = table.get("t").equals("wx_token") ? rights : "ALL";
             if (granted != null) {
-                sql("GRANT " + granted + " ON " + (database.isH2() ? '"' + table.get("t").toString() + '"' : table.get("t")) + " TO " + user + at);
+                sql("GRANT " + granted + " ON "
+                        + (database.isH2() ? '"' + table.get("t").toString() + '"' : table.get("t")) + " TO " + user
+                        + at);
             }
         }
-        return List.of("--spring.datasource.url=" + database.url().replace("user=root", "user=" + user), "--spring.datasource.username=" + user,
-                "--spring.datasource.password=hunter2");
+        return List.of("--spring.datasource.url=" + database.url().replace("user=root", "user=" + user),
+                "--spring.datasource.username=" + user, "--spring.datasource.password=hunter2");
     }
+
 }

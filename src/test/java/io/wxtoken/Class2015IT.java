@@ -27,8 +27,9 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
 
 /**
- * Applications of 2015, in PHP, each of which keeps its token in another place and fetches one of its own when that holds
- * none or a stale one: as long as the job runs on schedule, they find one that lives, and never fetch.
+ * Applications of 2015, in PHP, each of which keeps its token in another place and
+ * fetches one of its own when that holds none or a stale one: as long as the job runs on
+ * schedule, they find one that lives, and never fetch.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
@@ -44,8 +45,10 @@ class Class2015IT extends OnEachDatabase {
 
     @BeforeEach
     void startMemcached() throws IOException {
-        Assumptions.assumeTrue(php("-r", "exit(class_exists('Memcached') && class_exists('mysqli') ? 0 : 1);").exitCode() == 0,
-                "skipped, as there is no PHP with these extensions here: apt-get install php-cli php-memcached php-mysql");
+        Assumptions.assumeTrue(
+                php("-r", "exit(class_exists('Memcached') && class_exists('mysqli') ? 0 : 1);").exitCode() == 0,
+                "skipped, as there is no PHP with these extensions here: apt-get install php-cli php-memcached"
+                        + " php-mysql");
         memcached = Memcached.start();
         file = folder.resolve("access_token.json");
     }
@@ -68,10 +71,12 @@ class Class2015IT extends OnEachDatabase {
             URI url = URI.create(database.url().substring("jdbc:".length()));
             Matcher user = Pattern.compile("user=(\\w+)(?:&password=([^&]*))?").matcher(url.getQuery());
             assertThat(user.find()).isTrue();
-            php.environment().putAll(Map.of("API", weChat.baseUrl(), "APPID", StandIn.APP_ID, "APPSECRET", StandIn.SECRET,
-                    "MYSQL_HOST", url.getHost(), "MYSQL_PORT", String.valueOf(url.getPort()), "MYSQL_DATABASE", url.getPath().substring(1),
-                    "MYSQL_USER", user.group(1), "MYSQL_PASSWORD", user.group(2) == null ? "" : user.group(2),
-                    "MEMCACHED_PORT", String.valueOf(memcached.port())));
+            php.environment()
+                .putAll(Map.of("API", weChat.baseUrl(), "APPID", StandIn.APP_ID, "APPSECRET", StandIn.SECRET,
+                        "MYSQL_HOST", url.getHost(), "MYSQL_PORT", String.valueOf(url.getPort()), "MYSQL_DATABASE",
+                        url.getPath().substring(1), "MYSQL_USER", user.group(1), "MYSQL_PASSWORD",
+                        user.group(2) == null ? "" : user.group(2), "MEMCACHED_PORT",
+                        String.valueOf(memcached.port())));
         }
         try {
             Process process = php.start();
@@ -89,7 +94,8 @@ class Class2015IT extends OnEachDatabase {
     }
 
     private Map<String, String> tokens(List<String> forms) throws IOException {
-        List<String> arguments = new ArrayList<>(List.of(Path.of("src/test/php/class_weixin.php").toAbsolutePath().toString()));
+        List<String> arguments = new ArrayList<>(
+                List.of(Path.of("src/test/php/class_weixin.php").toAbsolutePath().toString()));
         arguments.addAll(forms);
         Printed printed = php(arguments.toArray(String[]::new));
         assertThat(printed.exitCode()).as(printed.text()).isZero();
@@ -107,8 +113,11 @@ class Class2015IT extends OnEachDatabase {
 
     /** As if it had passed for the row, memcached and the file. */
     private void pass(long seconds) throws IOException {
-        database.jdbc().sql("UPDATE wx_token SET expire = expire - :s, expires_at = expires_at - :s, probed_at = probed_at - :s, retry_after = retry_after - :s"
-                + " WHERE `value` <> ''").param("s", seconds).update();
+        database.jdbc()
+            .sql("UPDATE wx_token SET expire = expire - :s, expires_at = expires_at - :s, probed_at = probed_at -"
+                    + " :s, retry_after = retry_after - :s" + " WHERE `value` <> ''")
+            .param("s", seconds)
+            .update();
         memcached.age(StandIn.APP_ID, seconds);
         Matcher time = Pattern.compile("(.*\"expires_time\": )(\\d+)}").matcher(Files.readString(file));
         assertThat(time.matches()).isTrue();
@@ -133,7 +142,8 @@ class Class2015IT extends OnEachDatabase {
         for (int minute = 1; minute <= 125; minute++) {
             pass(MINUTE);
             String before = row();
-            assertAllUseTheRows(); // a minute after the last run, and just before the next
+            assertAllUseTheRows(); // a minute after the last run, and just before the
+                                   // next
             runJob();
             refreshes += row().equals(before) ? 0 : 1;
             assertThat(weChat.tokenCalls()).as("minute %d", minute).isEqualTo(1 + refreshes);
@@ -147,7 +157,10 @@ class Class2015IT extends OnEachDatabase {
         assertThat(weChat.tokenCalls()).isEqualTo(1 + refreshes);
     }
 
-    /** README's steps for who moves from memcached or from the file: the class as it is, then the job beside it. */
+    /**
+     * README's steps for who moves from memcached or from the file: the class as it is,
+     * then the job beside it.
+     */
     @ParameterizedTest
     @ValueSource(strings = { "memcache", "file" })
     void whoMovesInIsNeverWithoutALiveToken(String form) throws IOException {
@@ -179,4 +192,5 @@ class Class2015IT extends OnEachDatabase {
         assertThat(weChat.lastIssued()).isEqualTo(row());
         assertThat(weChat.tokenCalls()).isEqualTo(1 + FORMS.size() + 1);
     }
+
 }

@@ -23,7 +23,10 @@ import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 import io.wxtoken.testing.TestDatabase;
 
-/** What an operator does with a cluster of three: no member may leave it for that, and each run ends in a way that the README knows. */
+/**
+ * What an operator does with a cluster of three: no member may leave it for that, and
+ * each run ends in a way that the README knows.
+ */
 @ParameterizedClass(allowZeroInvocations = true)
 @MethodSource("io.wxtoken.testing.TestDatabase#clusters")
 @Timeout(value = 1, unit = TimeUnit.HOURS)
@@ -41,8 +44,9 @@ class ClusterIT extends OnEachDatabase {
     }
 
     private Said run(String url, String... more) {
-        List<String> arguments = new ArrayList<>(List.of("--spring.datasource.url=" + url, "--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
-                "--wx.api.base-url=" + weChat.baseUrl()));
+        List<String> arguments = new ArrayList<>(
+                List.of("--spring.datasource.url=" + url, "--wx.app-id=" + StandIn.APP_ID,
+                        "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
         arguments.addAll(List.of(more));
         return Said.by(arguments);
     }
@@ -59,8 +63,11 @@ class ClusterIT extends OnEachDatabase {
         for (int attempt = 0; attempt < 50; attempt++) { // members apply a moment later
             seen.clear();
             for (TestDatabase member : database.members()) {
-                try (var connection = DriverManager.getConnection(member.url()); var statement = connection.createStatement();
-                        var row = statement.executeQuery("SELECT GROUP_CONCAT(CONCAT_WS(' ', id, type, `value`, version) ORDER BY id) FROM wx_token")) {
+                try (var connection = DriverManager.getConnection(member.url());
+                        var statement = connection.createStatement();
+                        var row = statement.executeQuery(
+                                "SELECT GROUP_CONCAT(CONCAT_WS(' ', id, type, `value`, version) ORDER BY id) FROM"
+                                        + " wx_token")) {
                     row.next();
                     seen.add(row.getString(1));
                 }
@@ -74,11 +81,15 @@ class ClusterIT extends OnEachDatabase {
             Thread.sleep(100);
         }
         assertThat(seen.stream().distinct()).as("%s", seen).hasSize(1);
-        assertThat(TestDatabase.cluster("status").lines()).as("members").hasSize(3).allMatch(line -> line.matches("\\d (ONLINE|Synced).* 3"));
+        assertThat(TestDatabase.cluster("status").lines()).as("members")
+            .hasSize(3)
+            .allMatch(line -> line.matches("\\d (ONLINE|Synced).* 3"));
     }
 
     private String value() throws SQLException {
-        try (var connection = database.connect(); var statement = connection.createStatement(); var row = statement.executeQuery("SELECT `value` FROM wx_token WHERE id = 1")) {
+        try (var connection = database.connect();
+                var statement = connection.createStatement();
+                var row = statement.executeQuery("SELECT `value` FROM wx_token WHERE id = 1")) {
             row.next();
             return row.getString(1);
         }
@@ -108,7 +119,8 @@ class ClusterIT extends OnEachDatabase {
                 assertThat(node.text()).doesNotContain("\tat ");
                 if (node.exitCode() == 3) {
                     assertThat(singlePrimary()).as(node.text()).isTrue();
-                    assertThat(node.text()).contains("no server of spring.datasource.url takes writes").contains("is read-only");
+                    assertThat(node.text()).contains("no server of spring.datasource.url takes writes")
+                        .contains("is read-only");
                 }
                 else {
                     assertThat(node.exitCode()).as(node.text()).isIn(0, 1);
@@ -116,8 +128,11 @@ class ClusterIT extends OnEachDatabase {
             }
             assertAllThereAndAlike();
             assertThat(weChat.tokenCalls() - before).as("%s", ended).isEqualTo(1);
-            try (var connection = database.connect(); var statement = connection.createStatement();
-                    var row = statement.executeQuery("SELECT GROUP_CONCAT(version ORDER BY installed_rank) FROM wx_token_schema_history WHERE version IS NOT NULL AND success")) {
+            try (var connection = database.connect();
+                    var statement = connection.createStatement();
+                    var row = statement.executeQuery(
+                            "SELECT GROUP_CONCAT(version ORDER BY installed_rank) FROM wx_token_schema_history WHERE"
+                                    + " version IS NOT NULL AND success")) {
                 row.next();
                 assertThat(row.getString(1)).isEqualTo("1,2,3,5,6");
             }
@@ -133,7 +148,8 @@ class ClusterIT extends OnEachDatabase {
             int before = weChat.tokenCalls();
             change("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
             for (Ended node : together(2)) {
-                assertThat(node.exitCode()).as(node.text()).isIn(singlePrimary() ? new Object[] { 0, 3 } : new Object[] { 0 });
+                assertThat(node.exitCode()).as(node.text())
+                    .isIn(singlePrimary() ? new Object[] { 0, 3 } : new Object[] { 0 });
                 assertThat(node.text()).doesNotContain("\tat ");
             }
             assertThat(weChat.tokenCalls() - before).isEqualTo(1);
@@ -147,10 +163,13 @@ class ClusterIT extends OnEachDatabase {
         String token = weChat.issueElsewhere();
         String url = urlFrom(0);
         TestDatabase first = database.members().stream().filter(this::takesWrites).findFirst().orElseThrow();
-        String table = "CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL, value varchar(600) NOT NULL, PRIMARY KEY (id))"
-                + " ENGINE=MyISAM DEFAULT CHARSET=utf8";
+        String table = "CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT"
+                + " NULL, value varchar(600) NOT NULL, PRIMARY KEY (id))" + " ENGINE=MyISAM DEFAULT CHARSET=utf8";
         String row = "INSERT INTO wx_token VALUES (1, 'access_token', UNIX_TIMESTAMP() - 600, '" + token + "')";
-        boolean withRows = !server.toString().startsWith("group"); // there they could be written before the server joined the group alone
+        boolean withRows = !server.toString().startsWith("group"); // there they could be
+                                                                   // written before the
+                                                                   // server joined the
+                                                                   // group alone
         try (var connection = DriverManager.getConnection(first.url()); var statement = connection.createStatement()) {
             statement.execute(table);
             if (withRows) {
@@ -170,7 +189,8 @@ class ClusterIT extends OnEachDatabase {
     }
 
     private boolean takesWrites(TestDatabase member) {
-        try (var connection = DriverManager.getConnection(member.url()); var statement = connection.createStatement();
+        try (var connection = DriverManager.getConnection(member.url());
+                var statement = connection.createStatement();
                 var row = statement.executeQuery("SELECT @@global.read_only")) {
             row.next();
             return row.getInt(1) == 0;
@@ -197,7 +217,8 @@ class ClusterIT extends OnEachDatabase {
         change("GRANT SELECT ON *.* TO " + application + "@'%'");
         TestDatabase.cluster("cut", "1");
         try {
-            Thread.sleep(Duration.ofSeconds(25).toMillis()); // the others have gone on without it
+            Thread.sleep(Duration.ofSeconds(25).toMillis()); // the others have gone on
+                                                             // without it
             run(urlFrom(1), "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
             assertThat(weChat.lastIssued()).isEqualTo(valueAt(1));
             System.out.printf("%s: a reader on the cut-off member gets %s%n", server, whatAReaderGets(application));
@@ -216,7 +237,8 @@ class ClusterIT extends OnEachDatabase {
     }
 
     private String valueAt(int member) throws SQLException {
-        try (var connection = DriverManager.getConnection(database.members().get(member).url()); var statement = connection.createStatement();
+        try (var connection = DriverManager.getConnection(database.members().get(member).url());
+                var statement = connection.createStatement();
                 var row = statement.executeQuery("SELECT `value` FROM wx_token WHERE id = 1")) {
             row.next();
             return row.getString(1);
@@ -224,8 +246,10 @@ class ClusterIT extends OnEachDatabase {
     }
 
     private String whatAReaderGets(String user) {
-        try (var connection = DriverManager.getConnection(database.members().get(0).url().replace("user=root", "user=" + user + "&password=x"));
-                var statement = connection.createStatement(); var row = statement.executeQuery("SELECT `value` FROM wx_token WHERE id = 1")) {
+        try (var connection = DriverManager
+            .getConnection(database.members().get(0).url().replace("user=root", "user=" + user + "&password=x"));
+                var statement = connection.createStatement();
+                var row = statement.executeQuery("SELECT `value` FROM wx_token WHERE id = 1")) {
             row.next();
             return row.getString(1).equals(weChat.lastIssued()) ? "the new row" : "the old row";
         }
@@ -233,4 +257,5 @@ class ClusterIT extends OnEachDatabase {
             return "error " + e.getErrorCode() + ", " + e.getMessage().lines().collect(Collectors.joining(" "));
         }
     }
+
 }

@@ -17,7 +17,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 
-/** What each kind of run costs the database: connections, and statements as the server counts them. Nobody else may use it meanwhile. */
+/**
+ * What each kind of run costs the database: connections, and statements as the server
+ * counts them. Nobody else may use it meanwhile.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 @Isolated
@@ -25,7 +28,9 @@ class CostIT extends OnEachDatabase {
 
     private static final int ACCOUNTS = 300;
 
-    /** @param all statements of any kind */
+    /**
+     * @param all statements of any kind
+     */
     private record Cost(long connections, long all, Map<String, Long> statements) {
     }
 
@@ -50,14 +55,28 @@ class CostIT extends OnEachDatabase {
     private static void assertStatements(Cost cost, long select, long insert, long update) {
         assertThat(cost.connections()).isEqualTo(1);
         assertThat(cost.all()).as("%s", cost).isEqualTo(select + insert + update);
-        assertThat(cost.statements()).containsEntry("select", select).containsEntry("insert", insert).containsEntry("update", update)
-            .containsEntry("set_option", 0L).containsEntry("delete", 0L).containsEntry("commit", 0L).containsEntry("create_table", 0L);
+        assertThat(cost.statements()).containsEntry("select", select)
+            .containsEntry("insert", insert)
+            .containsEntry("update", update)
+            .containsEntry("set_option", 0L)
+            .containsEntry("delete", 0L)
+            .containsEntry("commit", 0L)
+            .containsEntry("create_table", 0L);
     }
 
-    /** But for those that ask for this; admin commands are pings and the end of a connection. */
+    /**
+     * But for those that ask for this; admin commands are pings and the end of a
+     * connection.
+     */
     private long allStatements() {
-        return database.jdbc().sql("SHOW GLOBAL STATUS WHERE variable_name LIKE 'Com\\_%' AND variable_name NOT IN ('Com_show_status', 'Com_admin_commands')")
-            .query((row, number) -> row.getLong(2)).list().stream().mapToLong(Long::longValue).sum();
+        return database.jdbc()
+            .sql("SHOW GLOBAL STATUS WHERE variable_name LIKE 'Com\\_%' AND variable_name NOT IN ('Com_show_status',"
+                    + " 'Com_admin_commands')")
+            .query((row, number) -> row.getLong(2))
+            .list()
+            .stream()
+            .mapToLong(Long::longValue)
+            .sum();
     }
 
     @Test
@@ -66,7 +85,8 @@ class CostIT extends OnEachDatabase {
         Cost first = of(program, "2 refreshed");
         assertThat(first.statements().get("create_table")).isPositive();
 
-        // The driver asks for the server's variables, the job whether it takes writes; then the rows.
+        // The driver asks for the server's variables, the job whether it takes writes;
+        // then the rows.
         assertStatements(of(program, ""), 3, 0, 0);
 
         // And whether the schema is complete; the claim; the publish; the history.
@@ -100,4 +120,5 @@ class CostIT extends OnEachDatabase {
         assertThat(cost.statements().get("select")).isLessThan(ACCOUNTS / 2 + 100);
         assertThat(cost.statements().get("insert")).as("a hundred in each").isEqualTo(ACCOUNTS / 100);
     }
+
 }

@@ -18,12 +18,18 @@ import org.junit.jupiter.params.provider.MethodSource;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 
-/** A connection to the database that breaks at any moment of a run, as at a proxy's restart: told in a line or two, and never worse for the row. */
+/**
+ * A connection to the database that breaks at any moment of a run, as at a proxy's
+ * restart: told in a line or two, and never worse for the row.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 class CutConnectionIT extends OnEachDatabase {
 
-    /** Passes everything on, and closes the connection instead of passing one message of the client's. */
+    /**
+     * Passes everything on, and closes the connection instead of passing one message of
+     * the client's.
+     */
     private static final class Proxy implements AutoCloseable {
 
         private final ServerSocket entrance = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
@@ -61,6 +67,7 @@ class CutConnectionIT extends OnEachDatabase {
         private interface Work {
 
             void run() throws IOException;
+
         }
 
         private static void thread(Work work) {
@@ -80,6 +87,7 @@ class CutConnectionIT extends OnEachDatabase {
         public void close() throws IOException {
             entrance.close();
         }
+
     }
 
     @Test
@@ -87,18 +95,25 @@ class CutConnectionIT extends OnEachDatabase {
         assertThat(Program.against(weChat, folder).on(database).run().exitCode()).isZero();
         int met = 0;
         for (int cutAt = 1; cutAt == 1 || met > 0; cutAt++) {
-            sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0, failures = 0, claimed_by = NULL, claimed_until = 0 WHERE id = 1");
+            sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0, failures = 0, claimed_by = NULL,"
+                    + " claimed_until = 0 WHERE id = 1");
             try (Proxy proxy = new Proxy(URI.create(database.url().substring("jdbc:".length())), cutAt)) {
-                String url = database.url().replaceFirst("//[^/]+/", "//127.0.0.1:" + proxy.entrance.getLocalPort() + "/") + "&sslMode=DISABLED&allowPublicKeyRetrieval=true";
+                String url = database.url()
+                    .replaceFirst("//[^/]+/", "//127.0.0.1:" + proxy.entrance.getLocalPort() + "/")
+                        + "&sslMode=DISABLED&allowPublicKeyRetrieval=true";
                 Ended ended = Program.against(weChat, folder).with("SPRING_DATASOURCE_URL", url).run();
                 met = proxy.messages.get() >= cutAt ? met + 1 : 0;
-                assertThat(ended.text()).as("cut at message %d", cutAt).doesNotContain("\tat ").doesNotContain("unexpected:");
+                assertThat(ended.text()).as("cut at message %d", cutAt)
+                    .doesNotContain("\tat ")
+                    .doesNotContain("unexpected:");
                 assertThat(ended.text().lines().count()).as("cut at message %d: %s", cutAt, ended.text()).isLessThan(6);
                 assertThat(ended.exitCode()).as(ended.text()).isIn(0, 1, 3);
             }
         }
         sql("UPDATE wx_token SET retry_after = 0, claimed_until = 0, refresh_requested = 1 WHERE id = 1");
         assertThat(Program.against(weChat, folder).on(database).run().exitCode()).isZero();
-        assertThat(database.jdbc().sql("SELECT `value` FROM wx_token WHERE id = 1").query(String.class).single()).isEqualTo(weChat.lastIssued());
+        assertThat(database.jdbc().sql("SELECT `value` FROM wx_token WHERE id = 1").query(String.class).single())
+            .isEqualTo(weChat.lastIssued());
     }
+
 }

@@ -12,24 +12,29 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.token.Fingerprint;
 
 /**
- * The README's first command, {@code mvn spring-boot:test-run}: the program, as it is, against the stand-in for WeChat
- * (which remembers what it issued) and an H2 file of its own, and then the table, as an application reads it. Arguments are the program's.
+ * The README's first command, {@code mvn spring-boot:test-run}: the program, as it is,
+ * against the stand-in for WeChat (which remembers what it issued) and an H2 file of its
+ * own, and then the table, as an application reads it. Arguments are the program's.
  */
 public class FirstRun {
 
-    private static final String DATABASE = "jdbc:h2:file:./data/first-run;MODE=MySQL;DB_CLOSE_ON_EXIT=FALSE;NON_KEYWORDS=VALUE";
+    private static final String DATABASE = "jdbc:h2:file:./data"
+            + "/first-run;MODE=MySQL;DB_CLOSE_ON_EXIT=FALSE;NON_KEYWORDS=VALUE";
 
     public static void main(String[] args) throws Exception {
         int exitCode;
         try (StandIn weChat = StandIn.start(Path.of("data/stand-in.txt"))) {
-            // As arguments, so that they win over an environment or a config/application.yml made for production.
-            List<String> arguments = new ArrayList<>(List.of("--wx.app-id=" + StandIn.APP_ID,
-                    "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl(),
-                    "--spring.datasource.url=" + DATABASE, "--spring.datasource.username=sa", "--spring.datasource.password="));
+            // As arguments, so that they win over an environment or a
+            // config/application.yml made for production.
+            List<String> arguments = new ArrayList<>(
+                    List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
+                            "--wx.api.base-url=" + weChat.baseUrl(), "--spring.datasource.url=" + DATABASE,
+                            "--spring.datasource.username=sa", "--spring.datasource.password="));
             arguments.addAll(List.of(args));
             exitCode = Main.run(arguments.toArray(String[]::new));
             System.out.println();
-            System.out.println("WeChat (the stand-in) was asked " + weChat.tokenCalls() + " time(s) for a token, and " + weChat.ticketCalls() + " time(s) for a ticket.");
+            System.out.println("WeChat (the stand-in) was asked " + weChat.tokenCalls() + " time(s) for a token, and "
+                    + weChat.ticketCalls() + " time(s) for a ticket.");
         }
         if (exitCode == ExitCode.OK.code()) {
             printTable();
@@ -45,9 +50,11 @@ public class FirstRun {
                 ResultSet rows = connection.createStatement().executeQuery("SELECT * FROM wx_token ORDER BY id")) {
             while (rows.next()) {
                 String value = rows.getString("value");
-                System.out.printf(row, rows.getInt("id"), rows.getString("type"), rows.getString("expire"), value.isEmpty() ? "''"
-                        : value.length() + " characters, fingerprint " + Fingerprint.shortOf(value));
+                System.out.printf(row, rows.getInt("id"), rows.getString("type"), rows.getString("expire"),
+                        value.isEmpty() ? "''"
+                                : value.length() + " characters, fingerprint " + Fingerprint.shortOf(value));
             }
         }
     }
+
 }

@@ -24,7 +24,10 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.TestDatabase;
 
-/** The program and an application, as the users of {@code config/mysql}, with exactly those rights, on a server that they must use TLS with. */
+/**
+ * The program and an application, as the users of {@code config/mysql}, with exactly
+ * those rights, on a server that they must use TLS with.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 class GrantsIT {
@@ -64,7 +67,9 @@ class GrantsIT {
     }
 
     private void asAdministrator(String file) throws Exception {
-        String script = Files.readString(Path.of("config/mysql", file)).replaceAll("(?m)--.*$", "").replace("wx.", schema + ".");
+        String script = Files.readString(Path.of("config/mysql", file))
+            .replaceAll("(?m)--.*$", "")
+            .replace("wx.", schema + ".");
         for (String statement : script.replaceAll("(wx_\\w+)@", "$1" + schema.substring(2) + "@").split(";")) {
             if (!statement.isBlank()) {
                 database.jdbc().sql(statement).update();
@@ -77,9 +82,14 @@ class GrantsIT {
     }
 
     private Said run(String user, String password, String... arguments) {
-        return Said.by(Stream.concat(Stream.of("--spring.datasource.url=" + url("sslMode=REQUIRED"), "--spring.datasource.username=" + ofThisTest(user),
-                "--spring.datasource.password=" + password, "--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
-                "--wx.api.base-url=" + weChat.baseUrl()), Stream.of(arguments)).toList());
+        return Said
+            .by(Stream.concat(
+                    Stream.of("--spring.datasource.url=" + url("sslMode=REQUIRED"),
+                            "--spring.datasource.username=" + ofThisTest(user),
+                            "--spring.datasource.password=" + password, "--wx.app-id=" + StandIn.APP_ID,
+                            "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()),
+                    Stream.of(arguments))
+                .toList());
     }
 
     private Said job(String... arguments) {
@@ -93,9 +103,14 @@ class GrantsIT {
 
     @Test
     void theJobRefreshesAndTellsAndAReaderReadsAndAsks() throws Exception {
-        job().ended(ExitCode.DATABASE).saying("refuses: check spring.datasource.username, .password and the user's grants").inOneLine();
+        job().ended(ExitCode.DATABASE)
+            .saying("refuses: check spring.datasource.username, .password and the user's grants")
+            .inOneLine();
         database.jdbc().sql("GRANT SELECT ON " + schema + ".* TO " + ofThisTest("wx_token") + "@'%'").update();
-        job().ended(ExitCode.ACT).saying("the schema is not there, this program needs version 7: run wx-token migrate as a user that may change tables").inOneLine();
+        job().ended(ExitCode.ACT)
+            .saying("the schema is not there, this program needs version 7: run wx-token migrate as a user that may"
+                    + " change tables")
+            .inOneLine();
         database.jdbc().sql("REVOKE SELECT ON " + schema + ".* FROM " + ofThisTest("wx_token") + "@'%'").update();
         install();
         job().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
@@ -104,32 +119,41 @@ class GrantsIT {
         job("history").ended(ExitCode.OK).saying("access_token  refreshed", "jsapi_ticket  refreshed");
         run("wx_reader", "change-me-3", "history").ended(ExitCode.DATABASE).saying("refuses: check").inOneLine();
 
-        try (Connection reader = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_reader"), "change-me-3"); Statement statement = reader.createStatement()) {
+        try (Connection reader = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_reader"),
+                "change-me-3"); Statement statement = reader.createStatement()) {
             database.jdbc().sql("UPDATE wx_token SET retry_after = 0").update();
-            assertThat(statement.executeUpdate("UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '" + weChat.lastIssued()
-                    + "' AND refresh_requested = 0")).isEqualTo(1);
+            assertThat(statement
+                .executeUpdate("UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '"
+                        + weChat.lastIssued() + "' AND refresh_requested = 0"))
+                .isEqualTo(1);
             job().ended(ExitCode.OK).saying("(a refresh was requested)");
             assertThat(weChat.tokenCalls()).isEqualTo(2);
             try (var token = statement.executeQuery("SELECT value FROM wx_token WHERE type = 'access_token'")) {
                 token.next();
                 assertThat(token.getString(1)).isEqualTo(weChat.lastIssued());
             }
-            for (String forbidden : List.of("UPDATE wx_token SET value = ''", "UPDATE wx_token SET expire = '0'", "DELETE FROM wx_token",
-                    "INSERT INTO wx_token (id, type, expire, value) VALUES (9, 'x', '', '')", "SELECT * FROM wx_token_history",
-                    "SELECT * FROM wx_token_schema_history", "DROP TABLE wx_token", "CREATE TABLE x (id int)")) {
+            for (String forbidden : List.of("UPDATE wx_token SET value = ''", "UPDATE wx_token SET expire = '0'",
+                    "DELETE FROM wx_token", "INSERT INTO wx_token (id, type, expire, value) VALUES (9, 'x', '', '')",
+                    "SELECT * FROM wx_token_history", "SELECT * FROM wx_token_schema_history", "DROP TABLE wx_token",
+                    "CREATE TABLE x (id int)")) {
                 assertRefused(statement, forbidden);
             }
         }
-        try (Connection job = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_token"), "change-me-2"); Statement statement = job.createStatement()) {
-            for (String forbidden : List.of("DELETE FROM wx_token", "DROP TABLE wx_token", "CREATE TABLE x (id int)", "ALTER TABLE wx_token ADD x int",
-                    "UPDATE wx_token_schema_history SET success = 0", "UPDATE wx_token_history SET reason = ''", "SELECT * FROM mysql.user")) {
+        try (Connection job = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_token"),
+                "change-me-2"); Statement statement = job.createStatement()) {
+            for (String forbidden : List.of("DELETE FROM wx_token", "DROP TABLE wx_token", "CREATE TABLE x (id int)",
+                    "ALTER TABLE wx_token ADD x int", "UPDATE wx_token_schema_history SET success = 0",
+                    "UPDATE wx_token_history SET reason = ''", "SELECT * FROM mysql.user")) {
                 assertRefused(statement, forbidden);
             }
             assertThat(statement.executeUpdate("DELETE FROM wx_token_history WHERE id = 1")).isEqualTo(1);
         }
     }
 
-    /** A new program before its tables: what must be done is said, and the token is fresh all the same. */
+    /**
+     * A new program before its tables: what must be done is said, and the token is fresh
+     * all the same.
+     */
     @Test
     void aSchemaThatIsBehindIsToldToAUserWhoMayNotChangeIt() throws Exception {
         install();
@@ -138,8 +162,9 @@ class GrantsIT {
         database.jdbc().sql("ALTER TABLE wx_token DROP COLUMN errcode").update();
         database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7')").update();
         database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1").update();
-        Said behind = job().ended(ExitCode.ACT).saying("the schema is at version 5, this program needs version 7: run wx-token migrate as a user that may change tables",
-                "access_token refreshed");
+        Said behind = job().ended(ExitCode.ACT)
+            .saying("the schema is at version 5, this program needs version 7: run wx-token migrate as a user that"
+                    + " may change tables", "access_token refreshed");
         assertThat(behind.text()).doesNotContain("WARN");
         assertThat(weChat.tokenCalls()).isEqualTo(2);
         job("migrate").ended(ExitCode.ACT).saying("run wx-token migrate as a user that may change tables").inOneLine();
@@ -149,10 +174,15 @@ class GrantsIT {
     }
 
     private static void assertRefused(Statement statement, String sql) {
-        assertThatThrownBy(() -> statement.execute(sql)).as(sql).isInstanceOf(SQLException.class).hasMessageContaining("denied");
+        assertThatThrownBy(() -> statement.execute(sql)).as(sql)
+            .isInstanceOf(SQLException.class)
+            .hasMessageContaining("denied");
     }
 
-    /** The README's URL for production, on a server whose certificate is for localhost, by an authority of our own. */
+    /**
+     * The README's URL for production, on a server whose certificate is for localhost, by
+     * an authority of our own.
+     */
     @Test
     void theUrlForProductionGoesOverTlsToTheServerThatIsMeantOnly() throws Exception {
         if (!server.toString().equals("MariaDB")) {
@@ -162,22 +192,28 @@ class GrantsIT {
         String localhost = url("sslMode=VERIFY_IDENTITY").replace("127.0.0.1", "localhost");
         assertThat(program(localhost, true)).isEqualTo(0);
         assertThat(program(localhost + TestDatabase.trustedByUrl(), false)).isEqualTo(0);
-        assertThat(program(url("sslMode=VERIFY_IDENTITY"), true)).as("a host that the certificate does not name").isEqualTo(3);
+        assertThat(program(url("sslMode=VERIFY_IDENTITY"), true)).as("a host that the certificate does not name")
+            .isEqualTo(3);
         assertThat(program(localhost, false)).as("an authority that is not trusted").isEqualTo(3);
         assertThat(program(url("sslMode=DISABLED"), true)).as("these users must use TLS").isEqualTo(3);
     }
 
     private int program(String url, boolean trusting) {
-        Program program = Program.against(weChat, folder).with("SPRING_DATASOURCE_URL", url).with("SPRING_DATASOURCE_USERNAME", ofThisTest("wx_token"))
+        Program program = Program.against(weChat, folder)
+            .with("SPRING_DATASOURCE_URL", url)
+            .with("SPRING_DATASOURCE_USERNAME", ofThisTest("wx_token"))
             .with("SPRING_DATASOURCE_PASSWORD", "change-me-2");
         if (trusting) {
             TestDatabase.trustingMariaDb().forEach(program::jvm);
         }
         Program.Ended ended = program.run();
         if (ended.exitCode() != 0) {
-            assertThat(ended.text()).startsWith("wx-token: ").contains("the database at jdbc:mysql:").doesNotContain("change-me");
+            assertThat(ended.text()).startsWith("wx-token: ")
+                .contains("the database at jdbc:mysql:")
+                .doesNotContain("change-me");
             assertThat(ended.text().lines()).hasSize(1);
         }
         return ended.exitCode();
     }
+
 }

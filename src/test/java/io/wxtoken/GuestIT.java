@@ -23,7 +23,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.StandIn;
 
-/** The job lives in an application's own database: the token is fresh, and all that others have there is as before. */
+/**
+ * The job lives in an application's own database: the token is fresh, and all that others
+ * have there is as before.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
 class GuestIT extends OnEachDatabase {
@@ -35,7 +38,10 @@ class GuestIT extends OnEachDatabase {
     }
 
     private Said at(String url, String... more) {
-        return Said.by(arguments(more).stream().map(argument -> argument.startsWith("--spring.datasource.url=") ? "--spring.datasource.url=" + url : argument).toList());
+        return Said.by(arguments(more).stream()
+            .map(argument -> argument.startsWith("--spring.datasource.url=") ? "--spring.datasource.url=" + url
+                    : argument)
+            .toList());
     }
 
     private void make(String... statements) {
@@ -46,9 +52,12 @@ class GuestIT extends OnEachDatabase {
 
     /** Every table that is not the job's: how it is made, and its rows. */
     private Map<String, List<String>> othersDump() {
-        try (Connection connection = database.dataSource().getConnection(); Statement statement = connection.createStatement()) {
+        try (Connection connection = database.dataSource().getConnection();
+                Statement statement = connection.createStatement()) {
             List<String> tables = new ArrayList<>();
-            try (ResultSet names = connection.getMetaData().getTables(connection.getCatalog(), database.isH2() ? "public" : null, "%", new String[] { "TABLE", "BASE TABLE", "VIEW" })) {
+            try (ResultSet names = connection.getMetaData()
+                .getTables(connection.getCatalog(), database.isH2() ? "public" : null, "%",
+                        new String[] { "TABLE", "BASE TABLE", "VIEW" })) {
                 while (names.next()) {
                     tables.add(names.getString("TABLE_NAME"));
                 }
@@ -59,7 +68,8 @@ class GuestIT extends OnEachDatabase {
                     String quoted = database.isH2() ? '"' + table + '"' : table;
                     List<String> lines = lines(statement, "SELECT * FROM " + quoted);
                     Collections.sort(lines);
-                    lines.addAll(lines(statement, database.isH2() ? "SCRIPT NODATA NOPASSWORDS NOSETTINGS TABLE " + quoted : "SHOW CREATE TABLE " + quoted));
+                    lines.addAll(lines(statement, database.isH2()
+                            ? "SCRIPT NODATA NOPASSWORDS NOSETTINGS TABLE " + quoted : "SHOW CREATE TABLE " + quoted));
                     dump.put(table, lines);
                 }
             }
@@ -88,7 +98,10 @@ class GuestIT extends OnEachDatabase {
         }
     }
 
-    /** A first run, a forced one, a scheduled one and a migration: the token is fresh, and others' tables are as they were. */
+    /**
+     * A first run, a forced one, a scheduled one and a migration: the token is fresh, and
+     * others' tables are as they were.
+     */
     private void assertGoodGuest() {
         Map<String, List<String>> before = othersDump();
         assertThat(before).isNotEmpty();
@@ -97,20 +110,27 @@ class GuestIT extends OnEachDatabase {
         sql("UPDATE wx_token SET expire = '1700000000', retry_after = 0");
         run().ended(ExitCode.OK).saying("access_token refreshed");
         run("migrate").ended(ExitCode.OK).saying("is at version 7");
-        assertThat(database.jdbc().sql("SELECT `value` FROM wx_token WHERE type = 'access_token'").query(String.class).single()).isEqualTo(weChat.lastIssued());
+        assertThat(database.jdbc()
+            .sql("SELECT `value` FROM wx_token WHERE type = 'access_token'")
+            .query(String.class)
+            .single()).isEqualTo(weChat.lastIssued());
         assertThat(weChat.tokenCalls()).isEqualTo(3);
         assertThat(othersDump()).isEqualTo(before);
     }
 
     /** As Flyway makes it for an application, with V1 to V3 done. */
     private void makeFlywayHistory(boolean fourthFailed) {
-        make("CREATE TABLE flyway_schema_history (installed_rank int NOT NULL PRIMARY KEY, version varchar(50), description varchar(200) NOT NULL,"
-                + " type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum int, installed_by varchar(100) NOT NULL,"
-                + " installed_on timestamp DEFAULT CURRENT_TIMESTAMP NOT NULL, execution_time int NOT NULL, success boolean NOT NULL)",
-                "CREATE TABLE customer (id int NOT NULL PRIMARY KEY, name varchar(50))", "INSERT INTO customer VALUES (1, 'Li')");
+        make("CREATE TABLE flyway_schema_history (installed_rank int NOT NULL PRIMARY KEY, version varchar(50),"
+                + " description varchar(200) NOT NULL,"
+                + " type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum int, installed_by"
+                + " varchar(100) NOT NULL,"
+                + " installed_on timestamp DEFAULT CURRENT_TIMESTAMP NOT NULL, execution_time int NOT NULL, success"
+                + " boolean NOT NULL)", "CREATE TABLE customer (id int NOT NULL PRIMARY KEY, name varchar(50))",
+                "INSERT INTO customer VALUES (1, 'Li')");
         for (int version = 1; version <= 4; version++) {
-            make("INSERT INTO flyway_schema_history (installed_rank, version, description, type, script, checksum, installed_by, execution_time, success) VALUES ("
-                    + version + ", '" + version + "', 'customers', 'SQL', 'V" + version + "__customers.sql', 4711, 'app', 3, "
+            make("INSERT INTO flyway_schema_history (installed_rank, version, description, type, script, checksum,"
+                    + " installed_by, execution_time, success) VALUES (" + version + ", '" + version
+                    + "', 'customers', 'SQL', 'V" + version + "__customers.sql', 4711, 'app', 3, "
                     + (version < 4 || !fourthFailed ? "1" : "0") + ")");
         }
     }
@@ -127,45 +147,63 @@ class GuestIT extends OnEachDatabase {
         assertGoodGuest();
     }
 
-    /** The tables of Spring Batch 4, 99 executions of another job, one of them running for 30 h, and a sequence without its row. */
+    /**
+     * The tables of Spring Batch 4, 99 executions of another job, one of them running for
+     * 30 h, and a sequence without its row.
+     */
     @Test
     void anotherJobsSpringBatchTablesAreLeftAlone() {
-        make("CREATE TABLE BATCH_JOB_INSTANCE (JOB_INSTANCE_ID bigint NOT NULL PRIMARY KEY, VERSION bigint, JOB_NAME varchar(100) NOT NULL, JOB_KEY varchar(32) NOT NULL)",
-                "CREATE TABLE BATCH_JOB_EXECUTION (JOB_EXECUTION_ID bigint NOT NULL PRIMARY KEY, VERSION bigint, JOB_INSTANCE_ID bigint NOT NULL,"
-                        + " CREATE_TIME timestamp NOT NULL, START_TIME timestamp NULL, END_TIME timestamp NULL, STATUS varchar(10), EXIT_CODE varchar(2500),"
-                        + " EXIT_MESSAGE varchar(2500), LAST_UPDATED timestamp NULL, JOB_CONFIGURATION_LOCATION varchar(2500) NULL)",
-                "CREATE TABLE BATCH_JOB_EXECUTION_PARAMS (JOB_EXECUTION_ID bigint NOT NULL, TYPE_CD varchar(6) NOT NULL, KEY_NAME varchar(100) NOT NULL, STRING_VAL varchar(250),"
+        make("CREATE TABLE BATCH_JOB_INSTANCE (JOB_INSTANCE_ID bigint NOT NULL PRIMARY KEY, VERSION bigint, JOB_NAME"
+                + " varchar(100) NOT NULL, JOB_KEY varchar(32) NOT NULL)",
+                "CREATE TABLE BATCH_JOB_EXECUTION (JOB_EXECUTION_ID bigint NOT NULL PRIMARY KEY, VERSION bigint,"
+                        + " JOB_INSTANCE_ID bigint NOT NULL,"
+                        + " CREATE_TIME timestamp NOT NULL, START_TIME timestamp NULL, END_TIME timestamp NULL,"
+                        + " STATUS varchar(10), EXIT_CODE varchar(2500),"
+                        + " EXIT_MESSAGE varchar(2500), LAST_UPDATED timestamp NULL, JOB_CONFIGURATION_LOCATION"
+                        + " varchar(2500) NULL)",
+                "CREATE TABLE BATCH_JOB_EXECUTION_PARAMS (JOB_EXECUTION_ID bigint NOT NULL, TYPE_CD varchar(6) NOT"
+                        + " NULL, KEY_NAME varchar(100) NOT NULL, STRING_VAL varchar(250),"
                         + " PRIMARY KEY (JOB_EXECUTION_ID, KEY_NAME))",
                 "CREATE TABLE BATCH_JOB_INSTANCE_SEQ (ID bigint NOT NULL PRIMARY KEY)");
         for (int i = 1; i <= 99; i++) {
             make("INSERT INTO BATCH_JOB_INSTANCE VALUES (" + i + ", 0, 'invoices', 'key-" + i + "')",
-                    "INSERT INTO BATCH_JOB_EXECUTION VALUES (" + i + ", 2, " + i + ", '2026-01-01 00:00:00', '2026-01-01 00:00:00', "
-                            + (i == 99 ? "NULL, 'STARTED', 'UNKNOWN'" : "'2026-01-01 00:01:00', 'COMPLETED', 'COMPLETED'") + ", '', '2026-01-01 00:00:00', NULL)");
+                    "INSERT INTO BATCH_JOB_EXECUTION VALUES (" + i + ", 2, " + i
+                            + ", '2026-01-01 00:00:00', '2026-01-01 00:00:00', "
+                            + (i == 99 ? "NULL, 'STARTED', 'UNKNOWN'"
+                                    : "'2026-01-01 00:01:00', 'COMPLETED', 'COMPLETED'")
+                            + ", '', '2026-01-01 00:00:00', NULL)");
         }
         assertGoodGuest();
     }
 
     @Test
     void liquibasesTablesAreLeftAlone() {
-        make("CREATE TABLE DATABASECHANGELOG (ID varchar(255) NOT NULL PRIMARY KEY, AUTHOR varchar(255) NOT NULL, FILENAME varchar(255) NOT NULL, MD5SUM varchar(35))",
-                "CREATE TABLE DATABASECHANGELOGLOCK (ID int NOT NULL PRIMARY KEY, LOCKED boolean NOT NULL, LOCKGRANTED timestamp NULL, LOCKEDBY varchar(255))",
-                "INSERT INTO DATABASECHANGELOG VALUES ('1', 'li', 'changelog.xml', '8:abc')", "INSERT INTO DATABASECHANGELOGLOCK VALUES (1, 1, NULL, 'somebody')");
+        make("CREATE TABLE DATABASECHANGELOG (ID varchar(255) NOT NULL PRIMARY KEY, AUTHOR varchar(255) NOT NULL,"
+                + " FILENAME varchar(255) NOT NULL, MD5SUM varchar(35))",
+                "CREATE TABLE DATABASECHANGELOGLOCK (ID int NOT NULL PRIMARY KEY, LOCKED boolean NOT NULL,"
+                        + " LOCKGRANTED timestamp NULL, LOCKEDBY varchar(255))",
+                "INSERT INTO DATABASECHANGELOG VALUES ('1', 'li', 'changelog.xml', '8:abc')",
+                "INSERT INTO DATABASECHANGELOGLOCK VALUES (1, 1, NULL, 'somebody')");
         assertGoodGuest();
     }
 
     @Test
     void tablesOfTheNamesThatTheJobOnceHadMayBeAnything() {
-        make("CREATE TABLE BATCH_JOB_EXECUTION (x int NOT NULL PRIMARY KEY)", "CREATE TABLE flyway_schema_history (y varchar(3) NOT NULL PRIMARY KEY)",
-                "INSERT INTO flyway_schema_history VALUES ('abc')", "CREATE VIEW BATCH_STEP_EXECUTION AS SELECT 1 AS z");
+        make("CREATE TABLE BATCH_JOB_EXECUTION (x int NOT NULL PRIMARY KEY)",
+                "CREATE TABLE flyway_schema_history (y varchar(3) NOT NULL PRIMARY KEY)",
+                "INSERT INTO flyway_schema_history VALUES ('abc')",
+                "CREATE VIEW BATCH_STEP_EXECUTION AS SELECT 1 AS z");
         assertGoodGuest();
     }
 
     @Test
     void anotherProgramsHistoryTableCostsTheHistoryAndNoToken() {
         theirs.add("wx_token_history");
-        make("CREATE TABLE wx_token_history (id int NOT NULL PRIMARY KEY, token varchar(600))", "INSERT INTO wx_token_history VALUES (1, 'theirs')");
+        make("CREATE TABLE wx_token_history (id int NOT NULL PRIMARY KEY, token varchar(600))",
+                "INSERT INTO wx_token_history VALUES (1, 'theirs')");
         assertGoodGuest();
-        run("refresh", "--force").ended(ExitCode.OK).saying("WARN", "wx_token_history can't be written", "rename that; then drop wx_token_schema_history");
+        run("refresh", "--force").ended(ExitCode.OK)
+            .saying("WARN", "wx_token_history can't be written", "rename that; then drop wx_token_schema_history");
         make("ALTER TABLE wx_token_history RENAME TO theirs", "DROP TABLE wx_token_schema_history");
         run("refresh", "--force").ended(ExitCode.OK);
         run("refresh", "--force").ended(ExitCode.OK);
@@ -175,14 +213,16 @@ class GuestIT extends OnEachDatabase {
     @Test
     void aTableWxTokenThatIsSomethingElseIsToldAndLeftAsItIs() {
         theirs.add("wx_token");
-        for (String columns : List.of("id int NOT NULL PRIMARY KEY, app_id varchar(32), access_token varchar(512)", "token varchar(36) NOT NULL PRIMARY KEY, type int",
+        for (String columns : List.of("id int NOT NULL PRIMARY KEY, app_id varchar(32), access_token varchar(512)",
+                "token varchar(36) NOT NULL PRIMARY KEY, type int",
                 "id varchar(36) NOT NULL PRIMARY KEY, type varchar(20), expire varchar(16), `value` varchar(600)",
                 "id int NOT NULL PRIMARY KEY, type varchar(20), expire timestamp NULL, `value` varchar(600)")) {
             make("CREATE TABLE wx_token (" + columns + ")");
             assertLeftAlone("the database has a table wx_token that is not wx-token's", "It is left as it is");
             make("DROP TABLE wx_token");
         }
-        make("CREATE TABLE theirs (id int NOT NULL PRIMARY KEY, type varchar(20), expire varchar(16), `value` varchar(600))");
+        make("CREATE TABLE theirs (id int NOT NULL PRIMARY KEY, type varchar(20), expire varchar(16), `value`"
+                + " varchar(600))");
         make("CREATE VIEW wx_token AS SELECT * FROM theirs");
         assertLeftAlone("it is a view");
     }
@@ -190,7 +230,9 @@ class GuestIT extends OnEachDatabase {
     @Test
     void aSchemaHistoryThatIsSomethingElseIsToldAndTheTokenIsFresh() {
         theirs.add("wx_token_schema_history");
-        String[] theirHistory = { "CREATE TABLE wx_token_schema_history (id int NOT NULL PRIMARY KEY, version varchar(9), success varchar(9))",
+        String[] theirHistory = {
+                "CREATE TABLE wx_token_schema_history (id int NOT NULL PRIMARY KEY, version varchar(9), success"
+                        + " varchar(9))",
                 "INSERT INTO wx_token_schema_history VALUES (1, 'theirs', 'done')" };
         make(theirHistory);
         assertLeftAlone("the database has a table wx_token_schema_history that is not wx-token's");
@@ -198,7 +240,9 @@ class GuestIT extends OnEachDatabase {
         run().ended(ExitCode.OK);
         make("DROP TABLE wx_token_schema_history");
         make(theirHistory);
-        run("refresh", "--force").ended(ExitCode.ACT).saying("wx_token_schema_history that is not wx-token's", "(this alone makes exit code 2)", "access_token refreshed");
+        run("refresh", "--force").ended(ExitCode.ACT)
+            .saying("wx_token_schema_history that is not wx-token's", "(this alone makes exit code 2)",
+                    "access_token refreshed");
         run("token").ended(ExitCode.OK);
     }
 
@@ -207,7 +251,9 @@ class GuestIT extends OnEachDatabase {
         for (String command : List.of("refresh", "migrate", "token")) {
             run(command).ended(ExitCode.ACT).saying(says).inOneLine();
         }
-        for (String command : List.of("status", "history")) { // a view of the source's columns is a table that is too old
+        for (String command : List.of("status", "history")) { // a view of the source's
+                                                              // columns is a table that
+                                                              // is too old
             assertThat(run(command).ended(ExitCode.ACT).text()).contains(says);
         }
         run("fetch", "--endpoint=token").ended(ExitCode.ACT).saying(says).inOneLine();
@@ -215,22 +261,33 @@ class GuestIT extends OnEachDatabase {
         assertThat(othersDump()).isEqualTo(before);
     }
 
-    /** Primary keys are required, updates must name a key, a statement binlog is written, autocommit is off. */
+    /**
+     * Primary keys are required, updates must name a key, a statement binlog is written,
+     * autocommit is off.
+     */
     @Test
     void serversThatAskForMoreGetIt() {
         assumeThat(database.isH2()).isFalse();
         boolean mySql = server.toString().equals("MySQL");
         make("CREATE TABLE theirs (id int NOT NULL PRIMARY KEY)",
-                // The source's, with a live token, so that each migration has something to do.
-                "CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL, value varchar(600) NOT NULL, PRIMARY KEY (id)) ENGINE=MyISAM DEFAULT CHARSET=utf8",
-                "INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + (System.currentTimeMillis() / 1000 - 600) + "', '" + weChat.issueElsewhere() + "')");
-        String strict = "autocommit=0,sql_safe_updates=1,default_storage_engine=MyISAM" + (mySql ? ",sql_require_primary_key=1,binlog_format=STATEMENT" : ",binlog_format=STATEMENT");
+                // The source's, with a live token, so that each migration has something
+                // to do.
+                "CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL,"
+                        + " value varchar(600) NOT NULL, PRIMARY KEY (id)) ENGINE=MyISAM DEFAULT CHARSET=utf8",
+                "INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"
+                        + (System.currentTimeMillis() / 1000 - 600) + "', '" + weChat.issueElsewhere() + "')");
+        String strict = "autocommit=0,sql_safe_updates=1,default_storage_engine=MyISAM"
+                + (mySql ? ",sql_require_primary_key=1,binlog_format=STATEMENT" : ",binlog_format=STATEMENT");
         String url = database.url() + "&sessionVariables=" + strict;
         at(url).ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
         at(url, "refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
-        assertThat(database.jdbc().sql("SELECT COUNT(*) FROM wx_token_history").query(Long.class).single()).isEqualTo(2);
-        assertThat(database.jdbc().sql("SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'wx\\_token%'")
-            .query(String.class).list()).containsExactly("InnoDB");
+        assertThat(database.jdbc().sql("SELECT COUNT(*) FROM wx_token_history").query(Long.class).single())
+            .isEqualTo(2);
+        assertThat(database.jdbc()
+            .sql("SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND"
+                    + " table_name LIKE 'wx\\_token%'")
+            .query(String.class)
+            .list()).containsExactly("InnoDB");
     }
 
     @Test
@@ -240,7 +297,8 @@ class GuestIT extends OnEachDatabase {
         make("CREATE USER " + user + "@'%' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 1",
                 "GRANT ALL ON " + database.url().replaceFirst(".*/([^?]*).*", "$1") + ".* TO " + user + "@'%'");
         String url = database.url().replace("user=root", "user=" + user + "&password=x");
-        String[] more = { "--wx.mirror.file=" + folder.resolve("{app_id}.json"), "--wx.metrics.textfile=" + folder.resolve("wx.prom"), "--wx.accounts[0].app-id=wx2",
+        String[] more = { "--wx.mirror.file=" + folder.resolve("{app_id}.json"),
+                "--wx.metrics.textfile=" + folder.resolve("wx.prom"), "--wx.accounts[0].app-id=wx2",
                 "--wx.accounts[0].app-secret=s2" };
         weChat.addAccount("wx2", "s2");
         try {
@@ -254,4 +312,5 @@ class GuestIT extends OnEachDatabase {
             make("DROP USER " + user + "@'%'");
         }
     }
+
 }

@@ -14,7 +14,10 @@ import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.token.Fingerprint;
 
-/** Who replaced the token, when and why: what each kind of run leaves in wx_token_history, and how it is printed. */
+/**
+ * Who replaced the token, when and why: what each kind of run leaves in wx_token_history,
+ * and how it is printed.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
 class HistoryCommandIT extends OnEachDatabase {
@@ -24,14 +27,19 @@ class HistoryCommandIT extends OnEachDatabase {
     }
 
     private void due() {
-        sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3001) + "', retry_after = 0 WHERE id = 1");
+        sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3001)
+                + "', retry_after = 0 WHERE id = 1");
     }
 
     private List<String> outcomes() {
-        return database.jdbc().sql("SELECT outcome || ' ' || COALESCE(CAST(errcode AS char(9)), '-') FROM wx_token_history WHERE type = 'access_token' ORDER BY id"
-            .replace("outcome || ' ' || COALESCE(CAST(errcode AS char(9)), '-')", database.isH2() ? "outcome || ' ' || COALESCE(CAST(errcode AS varchar), '-')"
-                    : "CONCAT(outcome, ' ', COALESCE(errcode, '-'))"))
-            .query(String.class).list();
+        return database.jdbc()
+            .sql("SELECT outcome || ' ' || COALESCE(CAST(errcode AS char(9)), '-') FROM wx_token_history WHERE type"
+                    + " = 'access_token' ORDER BY id".replace(
+                            "outcome || ' ' || COALESCE(CAST(errcode AS char(9)), '-')",
+                            database.isH2() ? "outcome || ' ' || COALESCE(CAST(errcode AS varchar), '-')"
+                                    : "CONCAT(outcome, ' ', COALESCE(errcode, '-'))"))
+            .query(String.class)
+            .list();
     }
 
     @Test
@@ -43,7 +51,8 @@ class HistoryCommandIT extends OnEachDatabase {
         due();
         weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist rid: 1-2-3"));
         run().ended(ExitCode.ACT);
-        run().ended(ExitCode.ACT).saying("WeChat is asked again in"); // on hold, WeChat is not asked
+        run().ended(ExitCode.ACT).saying("WeChat is asked again in"); // on hold, WeChat
+                                                                      // is not asked
         sql("UPDATE wx_token SET retry_after = 0");
         weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.5, not in whitelist rid: 4-5-6"));
         run().ended(ExitCode.ACT);
@@ -57,13 +66,17 @@ class HistoryCommandIT extends OnEachDatabase {
         assertThat(outcomes()).containsExactly("refreshed -", "failed 40164", "failed 40125", "refreshed -");
 
         String printed = run("history").ended(ExitCode.OK).text();
-        assertThat(printed.lines().findFirst().orElseThrow()).startsWith("TIME").contains("ACCOUNT", "OUTCOME", "TOKEN BEFORE", "AFTER", "RUN", "WHY");
-        assertThat(printed).contains(Fingerprint.shortOf(first) + "  " + Fingerprint.shortOf(weChat.lastIssued()), "the last refresh failed",
-                "older than wx.refresh.after; errcode 40164, invalid ip 1.2.3.4").doesNotContain(first, StandIn.SECRET);
+        assertThat(printed.lines().findFirst().orElseThrow()).startsWith("TIME")
+            .contains("ACCOUNT", "OUTCOME", "TOKEN BEFORE", "AFTER", "RUN", "WHY");
+        assertThat(printed)
+            .contains(Fingerprint.shortOf(first) + "  " + Fingerprint.shortOf(weChat.lastIssued()),
+                    "the last refresh failed", "older than wx.refresh.after; errcode 40164, invalid ip 1.2.3.4")
+            .doesNotContain(first, StandIn.SECRET);
         assertThat(run("history", "--last=1").text().lines()).hasSize(2);
         assertThat(run("history", "--app-id=wx2").ended(ExitCode.OK).text().lines()).hasSize(1);
 
-        JsonNode json = new JsonMapper().readTree(run("history", "--json", "--app-id=" + StandIn.APP_ID, "--last=2").ended(ExitCode.OK).text());
+        JsonNode json = new JsonMapper()
+            .readTree(run("history", "--json", "--app-id=" + StandIn.APP_ID, "--last=2").ended(ExitCode.OK).text());
         assertThat(json).hasSize(2);
         assertThat(json.get(0).get("errcode").asInt()).isEqualTo(40125);
         assertThat(json.get(1).get("fingerprint_after").asString()).isEqualTo(Fingerprint.of(weChat.lastIssued()));
@@ -80,8 +93,11 @@ class HistoryCommandIT extends OnEachDatabase {
         weChat.kill(weChat.lastIssued());
         sql("UPDATE wx_token SET probed_at = 0, retry_after = 0");
         run().ended(ExitCode.OK);
-        assertThat(database.jdbc().sql("SELECT reason FROM wx_token_history WHERE type = 'access_token' ORDER BY id").query(String.class).list())
-            .containsExactly("never obtained", "forced", "wx-token fetch", "a refresh was requested", "WeChat says that it is dead");
+        assertThat(database.jdbc()
+            .sql("SELECT reason FROM wx_token_history WHERE type = 'access_token' ORDER BY id")
+            .query(String.class)
+            .list()).containsExactly("never obtained", "forced", "wx-token fetch", "a refresh was requested",
+                    "WeChat says that it is dead");
         assertThat(outcomes()).containsExactly("refreshed -", "refreshed -", "fetched -", "refreshed -", "refreshed -");
         assertThat(run("history").ended(ExitCode.OK).text()).contains("fetched    ", "wx-token fetch");
     }
@@ -94,15 +110,22 @@ class HistoryCommandIT extends OnEachDatabase {
         assertThat(weChat.ticketCalls()).as("asked, and given the same").isEqualTo(2);
         sql("UPDATE wx_token SET failures = 3, last_error = 'an empty answer', retry_after = 0 WHERE id = 2");
         run().ended(ExitCode.OK);
-        assertThat(database.jdbc().sql("SELECT outcome FROM wx_token_history WHERE type = 'jsapi_ticket' ORDER BY id").query(String.class).list())
-            .containsExactly("refreshed", "recovered");
+        assertThat(database.jdbc()
+            .sql("SELECT outcome FROM wx_token_history WHERE type = 'jsapi_ticket' ORDER BY id")
+            .query(String.class)
+            .list()).containsExactly("refreshed", "recovered");
     }
 
     @Test
     void whatCantBePrintedIsToldInOneLine() {
-        run("history").ended(ExitCode.RETRY).saying("there is no table wx_token_history at ", "run wx-token migrate").inOneLine();
-        run("history", "--last=0").ended(ExitCode.ACT).saying("--last=0 is out of bounds: it takes 1 to 10000").inOneLine();
+        run("history").ended(ExitCode.RETRY)
+            .saying("there is no table wx_token_history at ", "run wx-token migrate")
+            .inOneLine();
+        run("history", "--last=0").ended(ExitCode.ACT)
+            .saying("--last=0 is out of bounds: it takes 1 to 10000")
+            .inOneLine();
         run("history", "--last=x").ended(ExitCode.ACT).inOneLine();
         run("--force", "history").ended(ExitCode.ACT).saying("belong to refresh").inOneLine();
     }
+
 }

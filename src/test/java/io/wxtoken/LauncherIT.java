@@ -55,7 +55,9 @@ class LauncherIT {
     }
 
     private ProcessBuilder launcher(String... arguments) {
-        ProcessBuilder launcher = Program.launcher(home.resolve("wx-token.jar"), arguments).redirectErrorStream(true).directory(folder.toFile());
+        ProcessBuilder launcher = Program.launcher(home.resolve("wx-token.jar"), arguments)
+            .redirectErrorStream(true)
+            .directory(folder.toFile());
         launcher.environment().put("WX_APPID", StandIn.APP_ID);
         launcher.environment().put("WX_APPSECRET", StandIn.SECRET);
         launcher.environment().put("WX_API_BASEURL", weChat.baseUrl());
@@ -100,8 +102,13 @@ class LauncherIT {
         Path archive = archives().get(0);
         Files.setLastModifiedTime(archive, FileTime.fromMillis(1));
         ends(launcher("--version"), 0);
-        assertThat(Files.getLastModifiedTime(archive)).isEqualTo(Files.getLastModifiedTime(home.resolve("wx-token.jar")));
-        Files.setLastModifiedTime(home.resolve("wx-token.jar"), FileTime.fromMillis(1_000_000_000_000L)); // another version, built long ago
+        assertThat(Files.getLastModifiedTime(archive))
+            .isEqualTo(Files.getLastModifiedTime(home.resolve("wx-token.jar")));
+        Files.setLastModifiedTime(home.resolve("wx-token.jar"), FileTime.fromMillis(1_000_000_000_000L)); // another
+                                                                                                          // version,
+                                                                                                          // built
+                                                                                                          // long
+                                                                                                          // ago
         ends(launcher("--version"), 0);
         assertThat(Files.getLastModifiedTime(archive).toMillis()).isEqualTo(1_000_000_000_000L);
         ProcessBuilder elsewhere = launcher("--version");
@@ -114,10 +121,14 @@ class LauncherIT {
         assertThat(ends(nowhere, 0)).startsWith("wx-token 0.1.0");
     }
 
-    /** What the list of classes in the archive is for: it is recorded by hand, so a run must not have outgrown it. */
+    /**
+     * What the list of classes in the archive is for: it is recorded by hand, so a run
+     * must not have outgrown it.
+     */
     @Test
     void nearlyAllThatARunLoadsComesFromTheArchive() throws IOException {
-        // Not in a path with blanks: there the JVM, 17 at least, archives nothing that a jar's manifest names.
+        // Not in a path with blanks: there the JVM, 17 at least, archives nothing that a
+        // jar's manifest names.
         TestDatabase database = TestDatabase.servers().findFirst().orElseThrow();
         for (String kind : List.of("migrating", "nothing due", "refresh")) {
             if (kind.equals("refresh")) {
@@ -127,12 +138,21 @@ class LauncherIT {
             Files.deleteIfExists(loaded);
             ProcessBuilder launcher = launcher();
             launcher.environment().put("SPRING_DATASOURCE_URL", database.url());
-            launcher.environment().put("JAVA_OPTS", "-Xlog:class+load:file=" + folder.toRealPath().resolve("classes.txt"));
+            launcher.environment()
+                .put("JAVA_OPTS", "-Xlog:class+load:file=" + folder.toRealPath().resolve("classes.txt"));
             ends(launcher, 0);
-            List<String> ours = Files.readAllLines(loaded).stream().filter(line -> line.contains(" source: ") && !line.contains("Lambda") && !line.contains("$Proxy")).toList();
-            long fromJars = ours.stream().filter(line -> line.contains("source: file:") || line.contains("source: jar:")).count();
-            if (!kind.equals("migrating")) { // not printed: another test may listen to what the program says meanwhile (Said)
-                assertThat(fromJars).as("%s: classes that are not from the archive: record src/main/launcher/classes.lst again, see the README", kind)
+            List<String> ours = Files.readAllLines(loaded)
+                .stream()
+                .filter(line -> line.contains(" source: ") && !line.contains("Lambda") && !line.contains("$Proxy"))
+                .toList();
+            long fromJars = ours.stream()
+                .filter(line -> line.contains("source: file:") || line.contains("source: jar:"))
+                .count();
+            if (!kind.equals("migrating")) { // not printed: another test may listen to
+                                             // what the program says meanwhile (Said)
+                assertThat(fromJars)
+                    .as("%s: classes that are not from the archive: record src/main/launcher/classes.lst again, see"
+                            + " the README", kind)
                     .isLessThan(ours.size() / 20);
             }
         }
@@ -158,6 +178,9 @@ class LauncherIT {
     void withoutAJvmItSaysWhatToDo() throws IOException {
         ProcessBuilder launcher = launcher();
         launcher.environment().put("JAVA_HOME", "/no/such/jvm");
-        assertThat(ends(launcher, 2)).isEqualTo("wx-token: there is no /no/such/jvm/bin/java: install a JRE, 17 or later, or correct JAVA_HOME or the PATH\n");
+        assertThat(ends(launcher, 2)).isEqualTo(
+                "wx-token: there is no /no/such/jvm/bin/java: install a JRE, 17 or later, or correct JAVA_HOME or"
+                        + " the PATH\n");
     }
+
 }

@@ -18,7 +18,10 @@ import org.junit.jupiter.api.io.TempDir;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 
-/** The text file for Prometheus, as runs leave it. (promtool checks one in .ci/check-config's rules; here it is read by hand.) */
+/**
+ * The text file for Prometheus, as runs leave it. (promtool checks one in
+ * .ci/check-config's rules; here it is read by hand.)
+ */
 class MetricsIT {
 
     private static final String TOKEN = "{app_id=\"wx0123456789abcdef\",type=\"access_token\"}";
@@ -42,7 +45,8 @@ class MetricsIT {
     }
 
     private Said run(String... more) {
-        List<String> arguments = new ArrayList<>(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl(),
+        List<String> arguments = new ArrayList<>(List.of("--wx.app-id=" + StandIn.APP_ID,
+                "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl(),
                 "--wx.metrics.textfile=" + file, "--spring.datasource.url=jdbc:h2:file:" + folder.resolve("db")
                         + ";MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE"));
         arguments.addAll(List.of(more));
@@ -51,7 +55,11 @@ class MetricsIT {
 
     private double metric(String name) throws IOException {
         String text = Files.readString(file);
-        List<String> values = Pattern.compile("(?m)^" + Pattern.quote(name) + " (\\S+)$").matcher(text).results().map((MatchResult line) -> line.group(1)).toList();
+        List<String> values = Pattern.compile("(?m)^" + Pattern.quote(name) + " (\\S+)$")
+            .matcher(text)
+            .results()
+            .map((MatchResult line) -> line.group(1))
+            .toList();
         assertThat(values).as("%s in %s", name, text).hasSize(1);
         return Double.parseDouble(values.get(0));
     }
@@ -96,7 +104,8 @@ class MetricsIT {
         assertThat(Files.readString(file)).doesNotContain("wx_token_life_left_seconds{");
         run("--wx.refresh.lease=8s").ended(ExitCode.ACT);
         assertThat(metric("wx_token_run_exit_code")).isEqualTo(2);
-        Files.writeString(file, Files.readString(file).replaceAll("(wx_token_fetches_total\\{.*access_token.*}) 1.0", "$1 one"));
+        Files.writeString(file,
+                Files.readString(file).replaceAll("(wx_token_fetches_total\\{.*access_token.*}) 1.0", "$1 one"));
         run().ended(ExitCode.OK);
         assertThat(metric("wx_token_fetches_total" + TOKEN)).as("a line that can't be read starts again").isZero();
     }
@@ -105,7 +114,9 @@ class MetricsIT {
     void aFileThatCanNotBeWrittenIsToldAndFailsNobody() throws IOException {
         Files.createDirectory(file);
         Files.writeString(file.resolve("not empty"), "");
-        run().ended(ExitCode.OK).saying("2 refreshed", "wx-token: wx.metrics.textfile = " + file + " can't be written: ");
+        run().ended(ExitCode.OK)
+            .saying("2 refreshed", "wx-token: wx.metrics.textfile = " + file + " can't be written: ");
         assertThat(folder.toFile().list()).noneMatch(name -> name.startsWith("."));
     }
+
 }

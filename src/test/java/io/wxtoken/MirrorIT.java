@@ -30,7 +30,10 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
 import io.wxtoken.token.Fingerprint;
 
-/** The mirrors follow the rows, in every run, and what happens to them does not happen to the rows. */
+/**
+ * The mirrors follow the rows, in every run, and what happens to them does not happen to
+ * the rows.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
 class MirrorIT extends OnEachDatabase {
@@ -75,7 +78,8 @@ class MirrorIT extends OnEachDatabase {
     }
 
     private void assertFileIsTheRow() throws IOException {
-        assertThat(file).content().isEqualTo("{\"access_token\": \"" + row("`value`") + "\", \"expires_time\": " + row("expire") + "}");
+        assertThat(file).content()
+            .isEqualTo("{\"access_token\": \"" + row("`value`") + "\", \"expires_time\": " + row("expire") + "}");
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-r-----");
         try (var files = Files.list(folder)) {
             assertThat(files).as("nothing beside it").containsExactly(file);
@@ -97,7 +101,8 @@ class MirrorIT extends OnEachDatabase {
         Files.delete(file);
         run(toFile()).ended(ExitCode.OK);
         assertFileIsTheRow();
-        for (String wrong : List.of("", "{\"access_token\": \"", "{\"access_token\": \"theirs\", \"expires_time\": " + row("expire") + "}")) {
+        for (String wrong : List.of("", "{\"access_token\": \"",
+                "{\"access_token\": \"theirs\", \"expires_time\": " + row("expire") + "}")) {
             Files.writeString(file, wrong);
             run(toFile()).ended(ExitCode.OK);
             assertFileIsTheRow();
@@ -124,7 +129,8 @@ class MirrorIT extends OnEachDatabase {
         memcached.set(StandIn.APP_ID, 0, "theirs");
         run(toMemcached()).ended(ExitCode.OK);
         assertMemcachedIsTheRow();
-        // As PHP's and Java's clients mark what they have serialized: it is not to be unserialized here.
+        // As PHP's and Java's clients mark what they have serialized: it is not to be
+        // unserialized here.
         memcached.set(StandIn.APP_ID, 1, row("`value`"));
         run(toMemcached()).ended(ExitCode.OK);
         assertThat(memcached.get(StandIn.APP_ID).flags()).isZero();
@@ -173,20 +179,29 @@ class MirrorIT extends OnEachDatabase {
         int nobody = Memcached.freePort();
         String[] mirrors = { "--wx.mirror.file=" + folder.resolve("missing/access_token.json"),
                 "--wx.mirror.memcached.servers=127.0.0.1:" + nobody + ",no-such-host.invalid" };
-        for (int run = 0; run < 2; run++) { // one that refreshes, and one with nothing to do
-            run(mirrors).ended(ExitCode.RETRY).saying("wx-token: warning: the token's file " + folder.resolve("missing/access_token.json")
-                    + " can't be written: its folder is missing.", "wx-token: warning: memcached at 127.0.0.1:" + nobody + " can't be written: it can't be reached",
-                    "wx-token: warning: memcached at no-such-host.invalid can't be written");
+        for (int run = 0; run < 2; run++) { // one that refreshes, and one with nothing to
+                                            // do
+            run(mirrors).ended(ExitCode.RETRY)
+                .saying("wx-token: warning: the token's file " + folder.resolve("missing/access_token.json")
+                        + " can't be written: its folder is missing.",
+                        "wx-token: warning: memcached at 127.0.0.1:" + nobody
+                                + " can't be written: it can't be reached",
+                        "wx-token: warning: memcached at no-such-host.invalid can't be written");
         }
         assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
         assertThat(weChat.issued()).hasSize(1);
-        run("--wx.mirror.file=" + folder).ended(ExitCode.RETRY).saying("it is no regular file", "(this alone makes exit code 1)").inOneLine();
+        run("--wx.mirror.file=" + folder).ended(ExitCode.RETRY)
+            .saying("it is no regular file", "(this alone makes exit code 1)")
+            .inOneLine();
         run("--wx.mirror.memcached.servers=127.0.0.1:" + nobody, toFile()).ended(ExitCode.RETRY).inOneLine();
         assertFileIsTheRow();
-        run(toFile(), "--wx.mirror.memcached.servers=127.0.0.1:" + nobody, "--logging.structured.format.console=ecs").ended(ExitCode.RETRY)
-            .saying("\"level\":\"WARN\"").inOneLine();
+        run(toFile(), "--wx.mirror.memcached.servers=127.0.0.1:" + nobody, "--logging.structured.format.console=ecs")
+            .ended(ExitCode.RETRY)
+            .saying("\"level\":\"WARN\"")
+            .inOneLine();
         toMemcached();
-        run("--wx.mirror.memcached.servers=127.0.0.1:" + nobody + "," + memcached.server()).ended(ExitCode.RETRY).inOneLine();
+        run("--wx.mirror.memcached.servers=127.0.0.1:" + nobody + "," + memcached.server()).ended(ExitCode.RETRY)
+            .inOneLine();
         assertMemcachedIsTheRow();
     }
 
@@ -194,8 +209,10 @@ class MirrorIT extends OnEachDatabase {
     void aMemcachedThatHangsKeepsTheRunForAMoment() throws IOException {
         try (ServerSocket hanging = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             long begun = System.nanoTime();
-            run("--wx.mirror.memcached.servers=127.0.0.1:" + hanging.getLocalPort()).ended(ExitCode.RETRY).saying("no answer within 1 s");
-            assertThat(Duration.ofNanos(System.nanoTime() - begun)).as("1.5 s, on a machine that is not busy").isLessThan(Duration.ofSeconds(10));
+            run("--wx.mirror.memcached.servers=127.0.0.1:" + hanging.getLocalPort()).ended(ExitCode.RETRY)
+                .saying("no answer within 1 s");
+            assertThat(Duration.ofNanos(System.nanoTime() - begun)).as("1.5 s, on a machine that is not busy")
+                .isLessThan(Duration.ofSeconds(10));
         }
         assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
     }
@@ -225,7 +242,8 @@ class MirrorIT extends OnEachDatabase {
     @Test
     void severalAccountsHaveAFileEach() throws IOException {
         weChat.addAccount("wx2", "s2");
-        String[] two = { "--wx.mirror.file=" + folder + "/{app_id}.json", toMemcached(), "--wx.accounts[0].app-id=wx2", "--wx.accounts[0].app-secret=s2" };
+        String[] two = { "--wx.mirror.file=" + folder + "/{app_id}.json", toMemcached(), "--wx.accounts[0].app-id=wx2",
+                "--wx.accounts[0].app-secret=s2" };
         run(two).ended(ExitCode.OK);
         for (String appId : List.of(StandIn.APP_ID, "wx2")) {
             assertThat(folder.resolve(appId + ".json")).content().contains(weChat.lastIssued(appId));
@@ -240,14 +258,20 @@ class MirrorIT extends OnEachDatabase {
     void whateverAnotherProgramWroteIntoTheRowMakesValidJson() throws IOException {
         run().ended(ExitCode.OK);
         String odd = "a \"quoted\" \\ token\n微信";
-        database.jdbc().sql("UPDATE wx_token SET `value` = :value, fingerprint = :fingerprint WHERE id = 1").param("value", odd)
-            .param("fingerprint", Fingerprint.of(odd)).update();
+        database.jdbc()
+            .sql("UPDATE wx_token SET `value` = :value, fingerprint = :fingerprint WHERE id = 1")
+            .param("value", odd)
+            .param("fingerprint", Fingerprint.of(odd))
+            .update();
         run(toFile(), "--wx.probe.interval=0").ended(ExitCode.OK);
         assertThat(new JsonMapper().readValue(file.toFile(), Map.class)).containsEntry("access_token", odd)
             .containsEntry("expires_time", Integer.valueOf(row("expire")));
     }
 
-    /** While this run's older token is on its way to memcached, the row and memcached get a newer one from another run. */
+    /**
+     * While this run's older token is on its way to memcached, the row and memcached get
+     * a newer one from another run.
+     */
     @ParameterizedTest
     @ValueSource(strings = { "", "older" })
     void aSlowRunsOlderTokenDoesNotStay(String there) throws IOException {
@@ -260,8 +284,11 @@ class MirrorIT extends OnEachDatabase {
         try (ServerSocket proxy = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             pump(proxy, () -> {
                 if (overtaken.compareAndSet(false, true)) {
-                    database.jdbc().sql("UPDATE wx_token SET `value` = 'newer', fingerprint = :fingerprint, version = version + 2 WHERE id = 1")
-                        .param("fingerprint", Fingerprint.of("newer")).update();
+                    database.jdbc()
+                        .sql("UPDATE wx_token SET `value` = 'newer', fingerprint = :fingerprint, version = version +"
+                                + " 2 WHERE id = 1")
+                        .param("fingerprint", Fingerprint.of("newer"))
+                        .update();
                     memcached.set(StandIn.APP_ID, 0, "newer");
                 }
             });
@@ -278,7 +305,8 @@ class MirrorIT extends OnEachDatabase {
                 Socket client = proxy.accept();
                 Socket real = new Socket(InetAddress.getLoopbackAddress(), memcached.port());
                 start(() -> pass(client.getInputStream(), real.getOutputStream(), beforeSet));
-                start(() -> pass(real.getInputStream(), client.getOutputStream(), () -> { }));
+                start(() -> pass(real.getInputStream(), client.getOutputStream(), () -> {
+                }));
             }
         });
     }
@@ -296,6 +324,7 @@ class MirrorIT extends OnEachDatabase {
     private interface Work {
 
         void run() throws IOException;
+
     }
 
     private static void start(Work work) {
@@ -310,4 +339,5 @@ class MirrorIT extends OnEachDatabase {
         thread.setDaemon(true);
         thread.start();
     }
+
 }

@@ -49,8 +49,10 @@ class NodesIT extends OnEachDatabase {
         List<Ended> first = startTogether();
         // A node that finds the row held before there ever was a token says so, with 1.
         assertThat(first).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isIn(0, 1));
-        assertThat(first).filteredOn(node -> node.exitCode() == 1).allSatisfy(node -> assertThat(node.text()).containsAnyOf("held", "lost the claim"));
-        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version <> '0'")).hasSize(5).doesNotHaveDuplicates();
+        assertThat(first).filteredOn(node -> node.exitCode() == 1)
+            .allSatisfy(node -> assertThat(node.text()).containsAnyOf("held", "lost the claim"));
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version <> '0'")).hasSize(5)
+            .doesNotHaveDuplicates();
         assertThat(query("SELECT version FROM wx_token_schema_history WHERE success = 0")).isEmpty();
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(value()).isEqualTo(weChat.lastIssued());
@@ -60,15 +62,18 @@ class NodesIT extends OnEachDatabase {
         assertThat(second).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isZero());
         assertThat(weChat.tokenCalls()).isEqualTo(2);
         assertThat(value()).isEqualTo(weChat.lastIssued());
-        assertThat(query("SELECT type, outcome FROM wx_token_history ORDER BY id")).as("of sixteen runs").containsExactlyInAnyOrder(
-                Map.of("type", "access_token", "outcome", "refreshed"), Map.of("type", "jsapi_ticket", "outcome", "refreshed"),
-                Map.of("type", "access_token", "outcome", "refreshed"));
+        assertThat(query("SELECT type, outcome FROM wx_token_history ORDER BY id")).as("of sixteen runs")
+            .containsExactlyInAnyOrder(Map.of("type", "access_token", "outcome", "refreshed"),
+                    Map.of("type", "jsapi_ticket", "outcome", "refreshed"),
+                    Map.of("type", "access_token", "outcome", "refreshed"));
     }
 
     @Test
     void aNodeThatIsKilledWhileItFetchesIsTakenOverWhenItsLeaseLapses() throws Exception {
         weChat.next(new Fault.Delay(Duration.ofSeconds(30)));
-        Program node = node().with("WX_API_CONNECTTIMEOUT", "1s").with("WX_API_READTIMEOUT", "3s").with("WX_REFRESH_LEASE", "5s");
+        Program node = node().with("WX_API_CONNECTTIMEOUT", "1s")
+            .with("WX_API_READTIMEOUT", "3s")
+            .with("WX_REFRESH_LEASE", "5s");
         Started killed = node.start();
         killed.until(() -> !weChat.issued().isEmpty());
         killed.process().destroyForcibly().waitFor();
@@ -83,11 +88,14 @@ class NodesIT extends OnEachDatabase {
     @Test
     void aDatabaseThatHangsInTheMiddleOfARunIsGivenUpAndTheRunAsAWholeIsBounded() throws Exception {
         assertThat(node().run().exitCode()).isZero();
-        try (var connection = DriverManager.getConnection(database.url()); var statement = connection.createStatement()) {
+        try (var connection = DriverManager.getConnection(database.url());
+                var statement = connection.createStatement()) {
             statement.execute("LOCK TABLES wx_token WRITE");
             Ended givenUp = node().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=2000").run();
             assertThat(givenUp.exitCode()).as(givenUp.text()).isEqualTo(3);
-            Ended ended = node().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=600000").with("WX_RUN_TIMEOUT", "10s").run();
+            Ended ended = node().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=600000")
+                .with("WX_RUN_TIMEOUT", "10s")
+                .run();
             assertThat(ended.exitCode()).as(ended.text()).isEqualTo(1);
             assertThat(ended.text()).contains("the run took longer than wx.run.timeout = 10 s");
         }
@@ -98,13 +106,21 @@ class NodesIT extends OnEachDatabase {
         node().with("WX_REFRESH_AFTER", "1s").run();
         weChat.next(new Fault.Refuse(40125, "invalid appsecret " + StandIn.SECRET));
         node().with("WX_REFRESH_AFTER", "1s").run();
-        assertThat(query("SELECT last_error AS e FROM wx_token WHERE id = 1").get(0).get("e").toString()).contains("errcode 40125").doesNotContain(StandIn.SECRET);
-        assertThat(query("SELECT outcome FROM wx_token_history WHERE type = 'access_token' ORDER BY id")).extracting(row -> row.get("outcome"))
+        assertThat(query("SELECT last_error AS e FROM wx_token WHERE id = 1").get(0).get("e").toString())
+            .contains("errcode 40125")
+            .doesNotContain(StandIn.SECRET);
+        assertThat(query("SELECT outcome FROM wx_token_history WHERE type = 'access_token' ORDER BY id"))
+            .extracting(row -> row.get("outcome"))
             .containsExactly("refreshed", "failed");
-        assertThat(query("SELECT * FROM wx_token_history").toString()).contains("errcode 40125").doesNotContain(StandIn.SECRET).doesNotContain(value());
+        assertThat(query("SELECT * FROM wx_token_history").toString()).contains("errcode 40125")
+            .doesNotContain(StandIn.SECRET)
+            .doesNotContain(value());
     }
 
-    /** A fetch beside the row holds it, so that no run's fetch comes in between; one that is killed leaves a claim that lapses. */
+    /**
+     * A fetch beside the row holds it, so that no run's fetch comes in between; one that
+     * is killed leaves a claim that lapses.
+     */
     @Test
     void aFetchBesideTheRowThatIsKilledLeavesItDue() throws InterruptedException {
         assertThat(node().run().exitCode()).isZero();
@@ -119,4 +135,5 @@ class NodesIT extends OnEachDatabase {
         assertThat(node().run().text()).contains("a run that claimed it did not finish, and may have fetched");
         assertThat(value()).isEqualTo(weChat.lastIssued());
     }
+
 }

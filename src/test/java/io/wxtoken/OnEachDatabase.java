@@ -12,7 +12,10 @@ import org.junit.jupiter.params.Parameter;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.TestDatabase;
 
-/** Gives each test method a schema of its own on the class's database, a WeChat, and a folder. */
+/**
+ * Gives each test method a schema of its own on the class's database, a WeChat, and a
+ * folder.
+ */
 abstract class OnEachDatabase {
 
     @Parameter
@@ -40,7 +43,8 @@ abstract class OnEachDatabase {
     /** The program's arguments for the stand-in's account, with these. */
     List<String> arguments(String... more) {
         List<String> arguments = new ArrayList<>(database.arguments());
-        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
+        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
+                "--wx.api.base-url=" + weChat.baseUrl()));
         arguments.addAll(List.of(more));
         return arguments;
     }
@@ -51,4 +55,5 @@ abstract class OnEachDatabase {
             throw new AssertionError("changed nothing: " + sql);
         }
     }
+
 }

@@ -19,7 +19,10 @@ import io.wxtoken.cli.Main;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 
-/** {@code wx-token token} and {@code wx-token fetch}: standard output has what was asked for, and nothing else. */
+/**
+ * {@code wx-token token} and {@code wx-token fetch}: standard output has what was asked
+ * for, and nothing else.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
 class PrintingIT extends OnEachDatabase {
@@ -42,7 +45,8 @@ class PrintingIT extends OnEachDatabase {
         System.setErr(new PrintStream(told, true, StandardCharsets.UTF_8));
         try {
             ExitCode exitCode = Said.exitCodeOf(arguments(more));
-            Printed result = new Printed(exitCode, printed.toString(StandardCharsets.UTF_8), told.toString(StandardCharsets.UTF_8));
+            Printed result = new Printed(exitCode, printed.toString(StandardCharsets.UTF_8),
+                    told.toString(StandardCharsets.UTF_8));
             weChat.issued().forEach(token -> assertThat(result.err()).doesNotContain(token));
             return result;
         }
@@ -98,7 +102,8 @@ class PrintingIT extends OnEachDatabase {
     }
 
     private static void assertIsJsonOf(Printed printed, String token) {
-        assertThat(new JsonMapper().readValue(printed.out(), Map.class)).containsOnlyKeys("access_token", "expires_in").containsEntry("access_token", token)
+        assertThat(new JsonMapper().readValue(printed.out(), Map.class)).containsOnlyKeys("access_token", "expires_in")
+            .containsEntry("access_token", token)
             .hasEntrySatisfying("expires_in", left -> assertThat((int) left).isBetween(7100, 7200));
     }
 
@@ -111,7 +116,8 @@ class PrintingIT extends OnEachDatabase {
         Printed fetched = run("fetch", "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/nowhere").ended(ExitCode.OK);
         assertThat(fetched.err()).isEmpty();
         assertThat(fetched.out()).doesNotContain(row("`value`"));
-        assertThat(database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows().toString()).isEqualTo(before);
+        assertThat(database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows().toString())
+            .isEqualTo(before);
         assertThat(weChat.alive(row("`value`"))).isTrue();
         run("--wx.probe.interval=1").ended(ExitCode.OK);
         assertThat(weChat.tokenCalls()).as("nothing was due").isEqualTo(3);
@@ -119,12 +125,14 @@ class PrintingIT extends OnEachDatabase {
 
     @Test
     void fetchFromTheOtherEndpointRequestsARefresh() {
-        assertThat(run("fetch", "--endpoint=token").ended(ExitCode.RETRY).err()).contains("no row for the access_token of " + StandIn.APP_ID);
+        assertThat(run("fetch", "--endpoint=token").ended(ExitCode.RETRY).err())
+            .contains("no row for the access_token of " + StandIn.APP_ID);
         assertThat(weChat.tokenCalls()).isZero();
         run("refresh").ended(ExitCode.OK);
         String stored = row("`value`");
         // A hold that WeChat's answer has proved wrong.
-        sql("UPDATE wx_token SET failures = 2, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'errcode 45009, quota' WHERE id = 1");
+        sql("UPDATE wx_token SET failures = 2, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'errcode 45009,"
+                + " quota' WHERE id = 1");
         Printed fetched = run("fetch", "--endpoint=token").ended(ExitCode.OK);
         assertIsJsonOf(fetched, weChat.lastIssued());
         assertThat(fetched.err()).contains("warning: this kills the token in the table");
@@ -140,10 +148,13 @@ class PrintingIT extends OnEachDatabase {
     void whenNothingWasIssuedTheRowIsAsItWas() {
         run("refresh").ended(ExitCode.OK);
         for (int requested = 0; requested <= 2; requested++) {
-            sql("UPDATE wx_token SET refresh_requested = " + requested + ", failures = 1, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'before' WHERE id = 1");
+            sql("UPDATE wx_token SET refresh_requested = " + requested
+                    + ", failures = 1, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'before' WHERE id = 1");
             weChat.next(new Fault.Refuse(40125, "invalid appsecret"));
             assertThat(run("fetch", "--endpoint=token").ended(ExitCode.ACT).err()).contains("errcode 40125");
-            assertThat(row("CONCAT(refresh_requested, ' ', failures, ' ', last_error, ' ', COALESCE(claimed_by, 'unclaimed'))")).isEqualTo(requested + " 1 before unclaimed");
+            assertThat(row("CONCAT(refresh_requested, ' ', failures, ' ', last_error, ' ', COALESCE(claimed_by,"
+                    + " 'unclaimed'))"))
+                .isEqualTo(requested + " 1 before unclaimed");
             assertThat(Long.parseLong(row("retry_after - UNIX_TIMESTAMP()"))).isBetween(580L, 601L);
         }
         weChat.close();
@@ -166,7 +177,8 @@ class PrintingIT extends OnEachDatabase {
         run(stable).ended(ExitCode.OK);
         stable[0] = "fetch";
         assertThat(run(stable).ended(ExitCode.OK).out()).as("the same").contains(row("`value`"));
-        assertThat(run("fetch", "--endpoint=token", "--wx.api.endpoint=stable-token").ended(ExitCode.OK).err()).isEmpty();
+        assertThat(run("fetch", "--endpoint=token", "--wx.api.endpoint=stable-token").ended(ExitCode.OK).err())
+            .isEmpty();
         assertThat(row("refresh_requested")).isEqualTo("0");
     }
 
@@ -176,7 +188,11 @@ class PrintingIT extends OnEachDatabase {
         sql("UPDATE wx_token SET probed_at = 0 WHERE id = 1");
         weChat.kill(weChat.lastIssued());
         weChat.next(new Fault.Body("{}")); // no clear answer to a probe
-        database.jdbc().sql("ALTER TABLE wx_token MODIFY claimed_by varchar(1)").update(); // no claim can be written
+        database.jdbc().sql("ALTER TABLE wx_token MODIFY claimed_by varchar(1)").update(); // no
+                                                                                           // claim
+                                                                                           // can
+                                                                                           // be
+                                                                                           // written
         sql("UPDATE wx_token SET refresh_requested = 1, retry_after = 0 WHERE id = 1");
         Printed failing = run("token");
         assertThat(failing.out()).isEqualTo(token);
@@ -210,11 +226,20 @@ class PrintingIT extends OnEachDatabase {
             weChat.next(fault);
             Printed lost = run("fetch", "--endpoint=token").ended(ExitCode.RETRY);
             assertThat(lost.out()).isEmpty();
-            sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1"); // as a process that is killed leaves it
+            sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1"); // as
+                                                                                                          // a
+                                                                                                          // process
+                                                                                                          // that
+                                                                                                          // is
+                                                                                                          // killed
+                                                                                                          // leaves
+                                                                                                          // it
             run().ended(ExitCode.OK);
             assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
         }
-        assertThat(run("fetch", "--endpoint=token", "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/nowhere").ended(ExitCode.DATABASE).out()).isEmpty();
+        assertThat(run("fetch", "--endpoint=token", "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/nowhere")
+            .ended(ExitCode.DATABASE)
+            .out()).isEmpty();
         assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
     }
 
@@ -224,7 +249,9 @@ class PrintingIT extends OnEachDatabase {
         Printed refused = run("fetch").ended(ExitCode.ACT);
         assertThat(refused.out()).isEmpty();
         assertThat(refused.err()).contains("errcode 40164", "IP whitelist");
-        assertThat(run("fetch", "--endpoint=tokens").ended(ExitCode.ACT).err()).contains("'tokens' is neither token nor stable-token");
+        assertThat(run("fetch", "--endpoint=tokens").ended(ExitCode.ACT).err())
+            .contains("'tokens' is neither token nor stable-token");
         assertThat(run("--force", "fetch").ended(ExitCode.ACT).err()).contains("belong to refresh");
     }
+
 }

@@ -29,7 +29,10 @@ import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 
-/** The built jar as an operator meets it: every exit code, and what it says, on its own H2 file. */
+/**
+ * The built jar as an operator meets it: every exit code, and what it says, on its own H2
+ * file.
+ */
 @Execution(ExecutionMode.CONCURRENT)
 class ProgramIT {
 
@@ -57,7 +60,10 @@ class ProgramIT {
 
     private Ended ends(Started started, ExitCode exitCode, String... says) {
         Ended ended = started.end();
-        assertThat(ended.text()).contains(says).doesNotContain("\tat ").doesNotContain("Exception").doesNotContain(StandIn.SECRET);
+        assertThat(ended.text()).contains(says)
+            .doesNotContain("\tat ")
+            .doesNotContain("Exception")
+            .doesNotContain(StandIn.SECRET);
         weChat.issued().forEach(token -> assertThat(ended.text()).doesNotContain(token));
         assertThat(ended.exitCode()).as(ended.text()).isEqualTo(exitCode.code());
         return ended;
@@ -68,17 +74,21 @@ class ProgramIT {
         program.jvm("-Djdk.httpclient.HttpClient.log=requests,headers,content");
         ends(ExitCode.OK, "2 refreshed");
         Ended fetched = program.argument("fetch").argument("--endpoint=token").run();
-        assertThat(fetched.text()).contains("this kills the token in the table", "{\"access_token\":\"" + weChat.lastIssued()).doesNotContain(StandIn.SECRET);
+        assertThat(fetched.text())
+            .contains("this kills the token in the table", "{\"access_token\":\"" + weChat.lastIssued())
+            .doesNotContain(StandIn.SECRET);
     }
 
     @Test
     void code0ATokenIsFetchedAndThenFresh() {
-        Ended first = ends(ExitCode.OK, "INFO  wx0123456789abcdef access_token refreshed: age 0 s, 7200 s left, fingerprint ",
+        Ended first = ends(ExitCode.OK,
+                "INFO  wx0123456789abcdef access_token refreshed: age 0 s, 7200 s left, fingerprint ",
                 "INFO  wx0123456789abcdef jsapi_ticket refreshed: age 0 s, 7200 s left",
                 "INFO  2 rows: 2 refreshed; exit code 0");
         assertThat(first.text().lines()).hasSize(3);
         assertThat(ends(ExitCode.OK, "").text()).as("a run that does nothing sends no mail").isEmpty();
-        ends(program.argument("--logging.level.io.wxtoken=debug").start(), ExitCode.OK, "2 rows: nothing is due; exit code 0");
+        ends(program.argument("--logging.level.io.wxtoken=debug").start(), ExitCode.OK,
+                "2 rows: nothing is due; exit code 0");
         assertThat(weChat.tokenCalls()).isEqualTo(1);
     }
 
@@ -102,7 +112,8 @@ class ProgramIT {
     @Test
     void code1WeChatCanNotBeReached() {
         weChat.close();
-        ends(ExitCode.RETRY, "access_token failed: none yet (can't connect to http://127.0.0.1:", "check the network and wx.api.base-url");
+        ends(ExitCode.RETRY, "access_token failed: none yet (can't connect to http://127.0.0.1:",
+                "check the network and wx.api.base-url");
     }
 
     @Test
@@ -110,7 +121,8 @@ class ProgramIT {
         program.with("WX_REFRESH_AFTER", "1s");
         ends(ExitCode.OK, "refreshed");
         weChat.always(new Fault.Refuse(-1, "system error"));
-        ends(ExitCode.RETRY, "failed: age ", " s left, fingerprint ", "errcode -1, system error rid: ", "WeChat is busy");
+        ends(ExitCode.RETRY, "failed: age ", " s left, fingerprint ", "errcode -1, system error rid: ",
+                "WeChat is busy");
     }
 
     @Test
@@ -122,7 +134,8 @@ class ProgramIT {
     @Test
     void code2NothingIsConfigured() {
         program = new Program(folder);
-        Ended ended = ends(ExitCode.ACT, "wx-token: wx.app-id is missing: set it", "wx-token: wx.app-secret is missing: set it");
+        Ended ended = ends(ExitCode.ACT, "wx-token: wx.app-id is missing: set it",
+                "wx-token: wx.app-secret is missing: set it");
         assertThat(ended.text().lines()).hasSize(2);
         assertThat(folder.resolve("data")).doesNotExist();
     }
@@ -145,13 +158,17 @@ class ProgramIT {
 
     @Test
     void code2ASettingIsWrongOrUnknownOrTheFileIsNoYaml() throws IOException {
-        ends(program.with("WX_REFRESH_LEASE", "8s").start(), ExitCode.ACT, "wx-token: wx.refresh.lease = 8s must exceed");
+        ends(program.with("WX_REFRESH_LEASE", "8s").start(), ExitCode.ACT,
+                "wx-token: wx.refresh.lease = 8s must exceed");
         program.without("WX_REFRESH_LEASE");
-        ends(program.with("WX_API_BASE_URL", "x").start(), ExitCode.ACT, "WX_API_BASE_URL is no setting of wx-token: write it WX_API_BASEURL");
-        ends(program.without("WX_API_BASE_URL").with("WX_REFRESH_AFTR", "1m").start(), ExitCode.ACT, "WX_REFRESH_AFTR is no setting");
+        ends(program.with("WX_API_BASE_URL", "x").start(), ExitCode.ACT,
+                "WX_API_BASE_URL is no setting of wx-token: write it WX_API_BASEURL");
+        ends(program.without("WX_API_BASE_URL").with("WX_REFRESH_AFTR", "1m").start(), ExitCode.ACT,
+                "WX_REFRESH_AFTR is no setting");
         program.without("WX_REFRESH_AFTR");
         ends(program.with("WX_MIRROR_FILE_0", "x").start(), ExitCode.ACT, "WX_MIRROR_FILE_0 is no setting");
-        ends(program.without("WX_MIRROR_FILE_0").with("WX_MIRROR_MEMCACHED_SERVERS_0", "no:port").start(), ExitCode.ACT, "'no:port' is no server");
+        ends(program.without("WX_MIRROR_FILE_0").with("WX_MIRROR_MEMCACHED_SERVERS_0", "no:port").start(), ExitCode.ACT,
+                "'no:port' is no server");
         program.without("WX_MIRROR_MEMCACHED_SERVERS_0");
         Path config = Files.createDirectories(folder.resolve("config")).resolve("application.yml");
         Files.writeString(config, "wx:\n  refresh:\n    aftr: 50m\n");
@@ -182,7 +199,8 @@ class ProgramIT {
             port = closed.getLocalPort();
         }
         program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://u:hunter2@127.0.0.1:" + port + "/wx?password=hunter2");
-        Ended ended = ends(ExitCode.DATABASE, "wx-token: can't reach the database at jdbc:mysql://127.0.0.1:" + port + "/wx, or it does not answer: check spring.datasource.url");
+        Ended ended = ends(ExitCode.DATABASE, "wx-token: can't reach the database at jdbc:mysql://127.0.0.1:" + port
+                + "/wx, or it does not answer: check spring.datasource.url");
         assertThat(ended.text()).doesNotContain("hunter2");
         assertThat(ended.text().lines()).hasSize(1);
     }
@@ -206,7 +224,8 @@ class ProgramIT {
     @Test
     void code3ADatabaseThatAcceptsAndNeverAnswersIsGivenUp() throws IOException {
         try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
-            program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:" + silent.getLocalPort() + "/wx?socketTimeout=2000");
+            program.with("SPRING_DATASOURCE_URL",
+                    "jdbc:mysql://127.0.0.1:" + silent.getLocalPort() + "/wx?socketTimeout=2000");
             ends(ExitCode.DATABASE, "can't reach the database");
         }
     }
@@ -226,7 +245,9 @@ class ProgramIT {
     @Test
     @DisabledOnOs(OS.WINDOWS)
     void code143NothingNewIsClaimedAndWhatWasFinishedIsRecorded() throws Exception {
-        program.with("WX_ACCOUNTS_0_APPID", "wx2").with("WX_ACCOUNTS_0_APPSECRET", "s2").with("WX_REFRESH_CONCURRENCY", "1");
+        program.with("WX_ACCOUNTS_0_APPID", "wx2")
+            .with("WX_ACCOUNTS_0_APPSECRET", "s2")
+            .with("WX_REFRESH_CONCURRENCY", "1");
         weChat.addAccount("wx2", "s2");
         weChat.next(new Fault.Delay(Duration.ofSeconds(3)));
         Started started = program.start();
@@ -234,7 +255,8 @@ class ProgramIT {
         started.process().destroy();
         ends(started, ExitCode.STOPPED, "refreshed", "access_token stopped: none yet", "exit code 143");
         assertThat(weChat.tokenCalls()).isEqualTo(1);
-        try (var connection = DriverManager.getConnection("jdbc:h2:file:" + folder.resolve("data/wx-token") + ";DATABASE_TO_LOWER=TRUE");
+        try (var connection = DriverManager
+            .getConnection("jdbc:h2:file:" + folder.resolve("data/wx-token") + ";DATABASE_TO_LOWER=TRUE");
                 var outcome = connection.createStatement().executeQuery("SELECT outcome FROM wx_token_history")) {
             outcome.next();
             assertThat(outcome.getString(1)).isEqualTo("refreshed");
@@ -244,7 +266,8 @@ class ProgramIT {
     @Test
     void aNodeThatWouldKeepTheTokensOfTheRealWeChatInAFileIsWarned() {
         program.with("WX_API_BASEURL", "https://no-such-host.invalid");
-        ends(ExitCode.RETRY, "WARN  the table is in jdbc:h2:file:./data/wx-token, on this node alone", "can't resolve the host");
+        ends(ExitCode.RETRY, "WARN  the table is in jdbc:h2:file:./data/wx-token, on this node alone",
+                "can't resolve the host");
     }
 
     @Test
@@ -256,13 +279,15 @@ class ProgramIT {
 
     @Test
     void noSecretAndNoTokenIsLoggedAtAnyLevel() {
-        for (String logger : new String[] { "root", "jdk", "jdk.internal.httpclient.debug", "org.springframework", "org.springframework.jdbc",
-                "com.zaxxer.hikari", "org.flywaydb", "io.wxtoken" }) {
+        for (String logger : new String[] { "root", "jdk", "jdk.internal.httpclient.debug", "org.springframework",
+                "org.springframework.jdbc", "com.zaxxer.hikari", "org.flywaydb", "io.wxtoken" }) {
             program.argument("--logging.level." + logger + "=trace");
         }
         Ended ended = program.run();
         assertThat(ended.exitCode()).isZero();
-        assertThat(ended.text()).contains("Executing prepared SQL").doesNotContain(StandIn.SECRET).doesNotContain(weChat.lastIssued())
+        assertThat(ended.text()).contains("Executing prepared SQL")
+            .doesNotContain(StandIn.SECRET)
+            .doesNotContain(weChat.lastIssued())
             .doesNotContain(weChat.ticket("jsapi"));
     }
 
@@ -274,18 +299,25 @@ class ProgramIT {
         Ended refreshed = program.argument("--force").run();
         Ended unreachable = program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:1/wx").run();
         Ended wrong = program.with("WX_REFRESH_LEASE", "8s").run();
-        assertThat(List.of(refused.exitCode(), refreshed.exitCode(), unreachable.exitCode(), wrong.exitCode())).containsExactly(2, 0, 3, 2);
+        assertThat(List.of(refused.exitCode(), refreshed.exitCode(), unreachable.exitCode(), wrong.exitCode()))
+            .containsExactly(2, 0, 3, 2);
         for (Ended ended : List.of(refused, refreshed, unreachable, wrong)) {
             assertThat(ended.text()).isNotEmpty();
-            ended.text().lines().forEach(line -> assertThat(new JsonMapper().readTree(line).path("message").asString()).isNotEmpty());
+            ended.text()
+                .lines()
+                .forEach(line -> assertThat(new JsonMapper().readTree(line).path("message").asString()).isNotEmpty());
         }
-        assertThat(new JsonMapper().readTree(unreachable.text()).path("log").path("level").asString()).isEqualTo("ERROR");
+        assertThat(new JsonMapper().readTree(unreachable.text()).path("log").path("level").asString())
+            .isEqualTo("ERROR");
     }
 
     @Test
     void aStackTraceIsShownWhenDebugIsOn() {
-        Ended ended = program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:1/wx").argument("--logging.level.io.wxtoken=debug").run();
+        Ended ended = program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://127.0.0.1:1/wx")
+            .argument("--logging.level.io.wxtoken=debug")
+            .run();
         assertThat(ended.exitCode()).isEqualTo(3);
         assertThat(ended.text()).contains("\tat ");
     }
+
 }

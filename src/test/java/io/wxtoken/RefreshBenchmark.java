@@ -21,7 +21,10 @@ import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 import io.wxtoken.testing.TestDatabase;
 
-/** What many accounts cost: {@code mvn verify -Dit.test=RefreshBenchmark}. It prints figures and asserts no times. */
+/**
+ * What many accounts cost: {@code mvn verify -Dit.test=RefreshBenchmark}. It prints
+ * figures and asserts no times.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 @Isolated
@@ -48,11 +51,17 @@ class RefreshBenchmark {
     private void measure(int accounts, int nodes, String heap) {
         try (StandIn weChat = StandIn.start()) {
             TestDatabase database = server.fresh();
-            Program program = Program.against(weChat, folder).on(database).withAccounts(accounts, weChat).jvm(heap).with("WX_RUN_TIMEOUT", "10m");
+            Program program = Program.against(weChat, folder)
+                .on(database)
+                .withAccounts(accounts, weChat)
+                .jvm(heap)
+                .with("WX_RUN_TIMEOUT", "10m");
             Ended first = program.run();
             assertThat(first.exitCode()).as(first.text().lines().limit(5).toList().toString()).isZero();
 
-            database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE expire <> '0'").update();
+            database.jdbc()
+                .sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE expire <> '0'")
+                .update();
             weChat.always(new Fault.Delay(Duration.ofMillis(50)));
             int calls = weChat.tokenCalls();
             long statements = database.serverStatus("Questions");
@@ -60,7 +69,8 @@ class RefreshBenchmark {
             long begun = System.nanoTime();
             List<Started> started = Stream.generate(program::start).limit(nodes).toList();
             long[] firstCall = { 0 };
-            while (weChat.tokenCalls() < calls + accounts && started.stream().anyMatch(node -> node.process().isAlive())) {
+            while (weChat.tokenCalls() < calls + accounts
+                    && started.stream().anyMatch(node -> node.process().isAlive())) {
                 if (firstCall[0] == 0 && weChat.tokenCalls() > calls) {
                     firstCall[0] = System.nanoTime();
                 }
@@ -71,9 +81,11 @@ class RefreshBenchmark {
             double whole = (System.nanoTime() - begun) / 1e9;
             statements = database.serverStatus("Questions") - statements;
             connections = database.serverStatus("Connections") - connections;
-            System.out.printf("%s, %d accounts, %d node(s), %s: %.0f tokens/s after start-up (%.1f s, with start-up %.1f s),"
-                    + " %d fetches, %.2f statements a token, %d connections%n", server, accounts, nodes, heap, accounts / refreshing,
-                    refreshing, whole, weChat.tokenCalls() - calls, (double) statements / accounts, connections);
+            System.out.printf(
+                    "%s, %d accounts, %d node(s), %s: %.0f tokens/s after start-up (%.1f s, with start-up %.1f s),"
+                            + " %d fetches, %.2f statements a token, %d connections%n",
+                    server, accounts, nodes, heap, accounts / refreshing, refreshing, whole,
+                    weChat.tokenCalls() - calls, (double) statements / accounts, connections);
             assertThat(weChat.tokenCalls() - calls).isEqualTo(accounts);
             database.close();
         }
@@ -87,4 +99,5 @@ class RefreshBenchmark {
             Thread.currentThread().interrupt();
         }
     }
+
 }

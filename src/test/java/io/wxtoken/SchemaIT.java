@@ -24,7 +24,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.token.Fingerprint;
 
-/** The schema as the program itself makes it, from nothing and from a table made by hand, on every database. */
+/**
+ * The schema as the program itself makes it, from nothing and from a table made by hand,
+ * on every database.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
 class SchemaIT extends OnEachDatabase {
@@ -49,7 +52,8 @@ class SchemaIT extends OnEachDatabase {
     private void makeTableByHand(long age) {
         database.jdbc()
             .sql("CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL,"
-                    + " value varchar(600) NOT NULL, PRIMARY KEY (id))" + (database.isH2() ? "" : " ENGINE=MyISAM DEFAULT CHARSET=utf8"))
+                    + " value varchar(600) NOT NULL, PRIMARY KEY (id))"
+                    + (database.isH2() ? "" : " ENGINE=MyISAM DEFAULT CHARSET=utf8"))
             .update();
         database.jdbc()
             .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"
@@ -64,9 +68,10 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void theFirstFourColumnsAndTheRowsAreTheSources() {
         assertThat(run()).isEqualTo(ExitCode.OK);
-        List<Map<String, Object>> columns = query("SELECT column_name AS n, character_maximum_length AS l, is_nullable AS nullable, data_type AS t"
-                + " FROM information_schema.columns WHERE table_name = 'wx_token' AND table_schema = " + (database.isH2() ? "'public'" : "DATABASE()")
-                + " ORDER BY ordinal_position LIMIT 4");
+        List<Map<String, Object>> columns = query(
+                "SELECT column_name AS n, character_maximum_length AS l, is_nullable AS nullable, data_type AS t"
+                        + " FROM information_schema.columns WHERE table_name = 'wx_token' AND table_schema = "
+                        + (database.isH2() ? "'public'" : "DATABASE()") + " ORDER BY ordinal_position LIMIT 4");
         assertThat(columns).extracting(column -> column.get("n")).containsExactly("id", "type", "expire", "value");
         assertThat(columns).extracting(column -> column.get("l"))
             .map(length -> length == null ? null : ((Number) length).intValue())
@@ -81,15 +86,20 @@ class SchemaIT extends OnEachDatabase {
     void theTableHasRowLocksAndTokensCompareByTheirBytes() {
         run();
         assertEngineAndCollation();
-        assertThat(query("SELECT id FROM wx_token WHERE value = '" + weChat.lastIssued().toLowerCase() + "'")).isEmpty();
+        assertThat(query("SELECT id FROM wx_token WHERE value = '" + weChat.lastIssued().toLowerCase() + "'"))
+            .isEmpty();
     }
 
     private void assertEngineAndCollation() {
         if (!database.isH2()) {
-            assertThat(query("SELECT engine AS e FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'wx_token'").get(0))
-                .containsEntry("e", "InnoDB");
-            assertThat(query("SELECT collation_name AS c FROM information_schema.columns WHERE table_schema = DATABASE()"
-                    + " AND table_name = 'wx_token' AND column_name = 'value'").get(0)).containsEntry("c", "utf8mb4_bin");
+            assertThat(query("SELECT engine AS e FROM information_schema.tables WHERE table_schema = DATABASE() AND"
+                    + " table_name = 'wx_token'")
+                .get(0)).containsEntry("e", "InnoDB");
+            assertThat(
+                    query("SELECT collation_name AS c FROM information_schema.columns WHERE table_schema = DATABASE()"
+                            + " AND table_name = 'wx_token' AND column_name = 'value'")
+                        .get(0))
+                .containsEntry("c", "utf8mb4_bin");
         }
     }
 
@@ -103,7 +113,10 @@ class SchemaIT extends OnEachDatabase {
         assertThat(row(2)).containsEntry("value", weChat.ticket("jsapi"));
         assertEngineAndCollation();
 
-        database.jdbc().sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3000) + "', retry_after = 0 WHERE id = 1").update();
+        database.jdbc()
+            .sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3000)
+                    + "', retry_after = 0 WHERE id = 1")
+            .update();
         assertThat(run()).isEqualTo(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", weChat.lastIssued()).containsEntry("app_id", StandIn.APP_ID);
     }
@@ -112,18 +125,24 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void aTableMadeCarelesslyIsAdoptedToo() throws SQLException {
         assumeFalse(database.isH2(), "nobody made a table by hand there");
-        boolean mariaDb = server.toString().equals("MariaDB"); // there a key is forced on InnoDB's tables, and on no others
+        boolean mariaDb = server.toString().equals("MariaDB"); // there a key is forced on
+                                                               // InnoDB's tables, and on
+                                                               // no others
         try (var connection = database.dataSource().getConnection(); var statement = connection.createStatement()) {
             statement.execute(mariaDb ? "DO 0" : "SET SESSION sql_require_primary_key = 0");
-            statement.execute("CREATE TABLE wx_token (id int NOT NULL, type varchar(20), expire varchar(16), value varchar(600)) ENGINE=MyISAM DEFAULT CHARSET=utf8");
+            statement.execute("CREATE TABLE wx_token (id int NOT NULL, type varchar(20), expire varchar(16), value"
+                    + " varchar(600)) ENGINE=MyISAM DEFAULT CHARSET=utf8");
             statement.execute(mariaDb ? "DO 0" : "SET SESSION sql_require_primary_key = DEFAULT");
         }
-        sql("INSERT INTO wx_token VALUES (1, 'access_token', '" + (System.currentTimeMillis() / 1000 - 600) + "', '" + adopted + "'), (2, 'jsapi_ticket', NULL, NULL)");
+        sql("INSERT INTO wx_token VALUES (1, 'access_token', '" + (System.currentTimeMillis() / 1000 - 600) + "', '"
+                + adopted + "'), (2, 'jsapi_ticket', NULL, NULL)");
         assertThat(run()).isEqualTo(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", adopted);
         assertThat(row(2)).containsEntry("value", weChat.ticket("jsapi"));
-        assertThat(query("SELECT column_name FROM information_schema.key_column_usage WHERE table_schema = DATABASE() AND table_name = 'wx_token'"
-                + " AND constraint_name = 'PRIMARY'")).hasSize(1);
+        assertThat(
+                query("SELECT column_name FROM information_schema.key_column_usage WHERE table_schema = DATABASE() AND"
+                        + " table_name = 'wx_token'" + " AND constraint_name = 'PRIMARY'"))
+            .hasSize(1);
         assertEngineAndCollation();
     }
 
@@ -141,7 +160,10 @@ class SchemaIT extends OnEachDatabase {
         database.jdbc().sql("ALTER TABLE wx_token ADD COLUMN fingerprint varchar(3) DEFAULT '' NOT NULL").update();
         assertThat(run()).isEqualTo(ExitCode.DATABASE);
         assertThat(row(1)).containsEntry("value", adopted);
-        database.jdbc().sql("ALTER TABLE wx_token " + (database.isH2() ? "MODIFY fingerprint varchar(64)" : "DROP COLUMN fingerprint")).update();
+        database.jdbc()
+            .sql("ALTER TABLE wx_token "
+                    + (database.isH2() ? "MODIFY fingerprint varchar(64)" : "DROP COLUMN fingerprint"))
+            .update();
         assertThat(run()).isEqualTo(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", adopted);
     }
@@ -155,7 +177,10 @@ class SchemaIT extends OnEachDatabase {
         assertThat(query("SELECT id FROM wx_token")).hasSize(2);
     }
 
-    /** The version that had Spring Batch's tables had Flyway's history in its default table. */
+    /**
+     * The version that had Spring Batch's tables had Flyway's history in its default
+     * table.
+     */
     private void installTheVersionBefore(String version) {
         Flyway.configure()
             .dataSource(database.dataSource())
@@ -181,27 +206,39 @@ class SchemaIT extends OnEachDatabase {
     void anInstallationOfTheVersionBeforeIsUpgradedAndAForeignValueInItStaysOne() {
         installTheVersionBefore("5");
         sql("UPDATE wx_token SET `value` = 'ours', fingerprint = '" + Fingerprint.of("ours") + "' WHERE id = 2");
-        List<Map<String, Object>> before = query("SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`"));
+        List<Map<String, Object>> before = query(
+                "SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`"));
         String foreign = weChat.issueElsewhere();
-        sql("UPDATE wx_token SET `value` = '" + foreign + "', expire = '" + (System.currentTimeMillis() / 1000 - 60) + "' WHERE id = 1");
+        sql("UPDATE wx_token SET `value` = '" + foreign + "', expire = '" + (System.currentTimeMillis() / 1000 - 60)
+                + "' WHERE id = 1");
         Said said = Said.by(arguments());
         said.ended(ExitCode.OK).saying("another program wrote this row", "2 rows: 2 refreshed");
         assertThat(row(1)).containsEntry("value", weChat.lastIssued());
-        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version IS NOT NULL ORDER BY installed_rank")).extracting(row -> row.get("version")).containsExactly("5", "6", "7");
-        assertThat(query("SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`"))).isEqualTo(before);
+        assertThat(
+                query("SELECT version FROM wx_token_schema_history WHERE version IS NOT NULL ORDER BY installed_rank"))
+            .extracting(row -> row.get("version"))
+            .containsExactly("5", "6", "7");
+        assertThat(query("SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`")))
+            .isEqualTo(before);
     }
 
     @Test
     void everyTableThatIsMadeHasAPrimaryKey() {
         assumeFalse(database.isH2(), "the same tables");
         run();
-        assertThat(query("SELECT table_name AS t FROM information_schema.tables WHERE table_schema = DATABASE()")).extracting(row -> row.get("t"))
+        assertThat(query("SELECT table_name AS t FROM information_schema.tables WHERE table_schema = DATABASE()"))
+            .extracting(row -> row.get("t"))
             .containsExactlyInAnyOrder("wx_token", "wx_token_history", "wx_token_schema_history");
-        assertThat(query("SELECT table_name AS t FROM information_schema.table_constraints WHERE table_schema = DATABASE() AND constraint_type = 'PRIMARY KEY'"))
+        assertThat(
+                query("SELECT table_name AS t FROM information_schema.table_constraints WHERE table_schema = DATABASE()"
+                        + " AND constraint_type = 'PRIMARY KEY'"))
             .hasSize(3);
     }
 
-    /** Flyway's lock on a server is its connection's, and a frozen process keeps that open. */
+    /**
+     * Flyway's lock on a server is its connection's, and a frozen process keeps that
+     * open.
+     */
     @Test
     void aNodeThatIsFrozenWhileItMigratesHoldsUpNobodyWhoseSchemaIsComplete(@TempDir Path migrations) throws Exception {
         assumeFalse(database.isH2(), "one process at a time");
@@ -216,7 +253,9 @@ class SchemaIT extends OnEachDatabase {
                 .ignoreMigrationPatterns("*:missing")
                 .load()
                 .migrate());
-            while (query("SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(20)' AND command = 'Query'").isEmpty()) {
+            while (query(
+                    "SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(20)' AND command = 'Query'")
+                .isEmpty()) {
                 Thread.sleep(50);
             }
             assertTimeout(Duration.ofSeconds(15), () -> assertThat(run()).isEqualTo(ExitCode.OK));
@@ -239,7 +278,9 @@ class SchemaIT extends OnEachDatabase {
             statement.execute("SELECT GET_LOCK('Flyway-" + table.hashCode() + "', 0)");
             behind.submit(this::run);
             assertTimeout(Duration.ofSeconds(15), () -> {
-                while (query("SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT GET_LOCK(''Flyway-%'").isEmpty()) {
+                while (query(
+                        "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT GET_LOCK(''Flyway-%'")
+                    .isEmpty()) {
                     Thread.sleep(50);
                 }
             });
@@ -249,6 +290,8 @@ class SchemaIT extends OnEachDatabase {
         }
         behind.shutdown();
         assertThat(behind.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
-        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version = '6'")).as("then it migrates").hasSize(1);
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version = '6'")).as("then it migrates")
+            .hasSize(1);
     }
+
 }

@@ -37,9 +37,17 @@ class ServerIT extends OnEachDatabase {
     private static final Map<String, Set<String>> SEEN = new LinkedHashMap<>();
 
     private void seen(String what) {
-        String version = database.jdbc().sql("SELECT VERSION()").query(String.class).single().replaceFirst("-(log|MariaDB).*|-\\d.*", "");
-        SEEN.computeIfAbsent((database.jdbc().sql("SELECT @@version").query(String.class).single().contains("MariaDB") ? "MariaDB " : "MySQL ") + version
-                + (server.toString().endsWith(", strict") ? ", GTIDs, lower_case_table_names=1" : ""), server -> new TreeSet<>()).add(what);
+        String version = database.jdbc()
+            .sql("SELECT VERSION()")
+            .query(String.class)
+            .single()
+            .replaceFirst("-(log|MariaDB).*|-\\d.*", "");
+        SEEN.computeIfAbsent(
+                (database.jdbc().sql("SELECT @@version").query(String.class).single().contains("MariaDB") ? "MariaDB "
+                        : "MySQL ") + version
+                        + (server.toString().endsWith(", strict") ? ", GTIDs, lower_case_table_names=1" : ""),
+                server -> new TreeSet<>())
+            .add(what);
     }
 
     @AfterAll
@@ -47,10 +55,17 @@ class ServerIT extends OnEachDatabase {
         if (SEEN.isEmpty()) {
             return;
         }
-        List<String> columns = List.of("empty database", "MyISAM adopted", "six at once", "three roles", "settings", "read-only");
-        StringBuilder table = new StringBuilder("Tried on " + LocalDate.now() + ".\n\n| server | " + String.join(" | ", columns) + " |\n|---|---|---|---|---|---|---|\n");
-        SEEN.forEach((server, seen) -> table.append("| ").append(server).append(" | ")
-            .append(columns.stream().map(column -> seen.contains(column) ? "yes" : "no").collect(Collectors.joining(" | "))).append(" |\n"));
+        List<String> columns = List.of("empty database", "MyISAM adopted", "six at once", "three roles", "settings",
+                "read-only");
+        StringBuilder table = new StringBuilder("Tried on " + LocalDate.now() + ".\n\n| server | "
+                + String.join(" | ", columns) + " |\n|---|---|---|---|---|---|---|\n");
+        SEEN.forEach((server, seen) -> table.append("| ")
+            .append(server)
+            .append(" | ")
+            .append(columns.stream()
+                .map(column -> seen.contains(column) ? "yes" : "no")
+                .collect(Collectors.joining(" | ")))
+            .append(" |\n"));
         Files.writeString(Path.of("target", "matrix.md"), table);
         System.out.println(table);
     }
@@ -60,25 +75,37 @@ class ServerIT extends OnEachDatabase {
     }
 
     private Said at(String url, String... more) {
-        return Said.by(Stream.concat(Stream.of("--spring.datasource.url=" + url, "--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
-                "--wx.api.base-url=" + weChat.baseUrl()), Stream.of(more)).toList());
+        return Said.by(Stream
+            .concat(Stream.of("--spring.datasource.url=" + url, "--wx.app-id=" + StandIn.APP_ID,
+                    "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()), Stream.of(more))
+            .toList());
     }
 
     private String variable(String name) {
-        return database.jdbc().sql("SHOW VARIABLES LIKE '" + name + "'").query((row, number) -> row.getString(2)).optional().orElse("");
+        return database.jdbc()
+            .sql("SHOW VARIABLES LIKE '" + name + "'")
+            .query((row, number) -> row.getString(2))
+            .optional()
+            .orElse("");
     }
 
     /** The source's, and nothing else, with a token obtained ten minutes ago. */
     private String makeTableByHand() {
         String token = weChat.issueElsewhere();
-        database.jdbc().sql("CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL, value varchar(600) NOT NULL,"
-                + " PRIMARY KEY (id)) ENGINE=MyISAM DEFAULT CHARSET=utf8").update();
-        sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + (System.currentTimeMillis() / 1000 - 600) + "', '" + token + "')");
+        database.jdbc()
+            .sql("CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL,"
+                    + " value varchar(600) NOT NULL," + " PRIMARY KEY (id)) ENGINE=MyISAM DEFAULT CHARSET=utf8")
+            .update();
+        sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"
+                + (System.currentTimeMillis() / 1000 - 600) + "', '" + token + "')");
         return token;
     }
 
     private String value() {
-        return database.jdbc().sql("SELECT value FROM wx_token WHERE type = 'access_token'").query(String.class).single();
+        return database.jdbc()
+            .sql("SELECT value FROM wx_token WHERE type = 'access_token'")
+            .query(String.class)
+            .single();
     }
 
     @Test
@@ -109,9 +136,13 @@ class ServerIT extends OnEachDatabase {
     @Test
     void sixAtOnce() {
         run("migrate").ended(ExitCode.OK);
-        List<Started> started = Stream.generate(() -> Program.against(weChat, folder).on(database).start()).limit(NODES).toList();
+        List<Started> started = Stream.generate(() -> Program.against(weChat, folder).on(database).start())
+            .limit(NODES)
+            .toList();
         for (Ended node : started.stream().map(Started::end).toList()) {
-            assertThat(node.exitCode()).as(node.text()).isIn(0, 1); // 1: the row is held, and there never was a token
+            assertThat(node.exitCode()).as(node.text()).isIn(0, 1); // 1: the row is held,
+                                                                    // and there never was
+                                                                    // a token
             assertThat(node.text()).doesNotContain("\tat ");
         }
         assertThat(weChat.tokenCalls()).isEqualTo(1);
@@ -122,7 +153,8 @@ class ServerIT extends OnEachDatabase {
     @Test
     void threeRoles() throws Exception {
         String schema = database.url().replaceFirst(".*/([^?]*).*", "$1");
-        boolean tls = variable("have_ssl").equals("YES") && !variable("tls_version").matches("|TLSv1,TLSv1.1") || variable("have_ssl").isEmpty();
+        boolean tls = variable("have_ssl").equals("YES") && !variable("tls_version").matches("|TLSv1,TLSv1.1")
+                || variable("have_ssl").isEmpty();
         String users = Files.readString(Path.of("config/mysql/users.sql"));
         administer(tls ? users : users.replaceAll(".*REQUIRE SSL.*", ""), schema);
         try {
@@ -137,12 +169,18 @@ class ServerIT extends OnEachDatabase {
             seen("three roles");
         }
         finally {
-            List.of("wx_migrator", "wx_token", "wx_reader").forEach(user -> database.jdbc().sql("DROP USER " + user.substring(0, 4) + schema.substring(2) + "@'%'").update());
+            List.of("wx_migrator", "wx_token", "wx_reader")
+                .forEach(user -> database.jdbc()
+                    .sql("DROP USER " + user.substring(0, 4) + schema.substring(2) + "@'%'")
+                    .update());
         }
     }
 
     private void administer(String script, String schema) {
-        for (String statement : script.replaceAll("(?m)--.*$", "").replace("wx.", schema + ".").replaceAll("(wx_\\w)\\w*@", "$1" + schema.substring(2) + "@").split(";")) {
+        for (String statement : script.replaceAll("(?m)--.*$", "")
+            .replace("wx.", schema + ".")
+            .replaceAll("(wx_\\w)\\w*@", "$1" + schema.substring(2) + "@")
+            .split(";")) {
             if (!statement.isBlank()) {
                 database.jdbc().sql(statement).update();
             }
@@ -150,16 +188,23 @@ class ServerIT extends OnEachDatabase {
     }
 
     private Said as(String user, String password, String schema, boolean tls, String... arguments) {
-        return at(database.url().replaceAll("\\?.*", tls ? "?sslMode=REQUIRED" : "?sslMode=DISABLED&allowPublicKeyRetrieval=true"), Stream.concat(Stream.of(arguments),
-                Stream.of("--spring.datasource.username=" + user.substring(0, 4) + schema.substring(2), "--spring.datasource.password=" + password)).toArray(String[]::new));
+        return at(
+                database.url()
+                    .replaceAll("\\?.*", tls ? "?sslMode=REQUIRED" : "?sslMode=DISABLED&allowPublicKeyRetrieval=true"),
+                Stream.concat(Stream.of(arguments),
+                        Stream.of("--spring.datasource.username=" + user.substring(0, 4) + schema.substring(2),
+                                "--spring.datasource.password=" + password))
+                    .toArray(String[]::new));
     }
 
     @Test
     void settingsThatPeopleHave() {
-        Map<String, String> settings = new LinkedHashMap<>(Map.of("autocommit", "0", "default_storage_engine", "MyISAM", "sql_safe_updates", "1",
-                "character_set_server", "latin1", "collation_server", "latin1_swedish_ci", "binlog_format", "STATEMENT", "sql_require_primary_key", "1",
-                "innodb_force_primary_key", "1"));
-        settings.keySet().removeIf(name -> variable(name).isEmpty() || name.equals("binlog_format") && !variable("log_bin").equals("ON"));
+        Map<String, String> settings = new LinkedHashMap<>(Map.of("autocommit", "0", "default_storage_engine", "MyISAM",
+                "sql_safe_updates", "1", "character_set_server", "latin1", "collation_server", "latin1_swedish_ci",
+                "binlog_format", "STATEMENT", "sql_require_primary_key", "1", "innodb_force_primary_key", "1"));
+        settings.keySet()
+            .removeIf(name -> variable(name).isEmpty()
+                    || name.equals("binlog_format") && !variable("log_bin").equals("ON"));
         for (String mode : List.of("", "ANSI_QUOTES,PIPES_AS_CONCAT", "TRADITIONAL,ONLY_FULL_GROUP_BY")) {
             settings.put("sql_mode", mode);
             Map<String, String> before = new LinkedHashMap<>();
@@ -173,8 +218,10 @@ class ServerIT extends OnEachDatabase {
                 run("refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
                 assertThat(value()).isEqualTo(weChat.lastIssued());
                 assertThat(run("status").ended(ExitCode.OK).text()).contains("fresh");
-                assertThat(database.jdbc().sql("SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = DATABASE()").query(String.class).list())
-                    .containsExactly("InnoDB");
+                assertThat(database.jdbc()
+                    .sql("SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = DATABASE()")
+                    .query(String.class)
+                    .list()).containsExactly("InnoDB");
             }
             finally {
                 before.forEach(this::set);
@@ -183,21 +230,31 @@ class ServerIT extends OnEachDatabase {
         seen("settings");
     }
 
-    /** A replica, or a primary that was replaced: nothing is written there, even by a user who could. */
+    /**
+     * A replica, or a primary that was replaced: nothing is written there, even by a user
+     * who could.
+     */
     @Test
     void readOnly() {
         run().ended(ExitCode.OK);
         sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
         String user = "ro" + System.nanoTime() % 1_000_000_000;
         database.jdbc().sql("CREATE USER " + user + "@'%' IDENTIFIED BY 'x'").update();
-        database.jdbc().sql("GRANT SELECT, UPDATE ON " + database.url().replaceFirst(".*/([^?]*).*", "$1") + ".* TO " + user + "@'%'").update();
+        database.jdbc()
+            .sql("GRANT SELECT, UPDATE ON " + database.url().replaceFirst(".*/([^?]*).*", "$1") + ".* TO " + user
+                    + "@'%'")
+            .update();
         String before = set("read_only", "1");
         try {
-            for (String who : List.of("user=root", "user=" + user + "&password=x&allowPublicKeyRetrieval=true&sslMode=DISABLED")) {
+            for (String who : List.of("user=root",
+                    "user=" + user + "&password=x&allowPublicKeyRetrieval=true&sslMode=DISABLED")) {
                 String url = database.url().replace("user=root", who);
-                at(url).ended(ExitCode.DATABASE).saying("no server of spring.datasource.url takes writes", "is read-only", "name the one that does").inOneLine();
+                at(url).ended(ExitCode.DATABASE)
+                    .saying("no server of spring.datasource.url takes writes", "is read-only", "name the one that does")
+                    .inOneLine();
                 at(url, "refresh", "--force").ended(ExitCode.DATABASE).inOneLine();
-                at(url, "status").ended(ExitCode.DATABASE).saying("access_token", "due", "these rows are a read-only server's");
+                at(url, "status").ended(ExitCode.DATABASE)
+                    .saying("access_token", "due", "these rows are a read-only server's");
             }
         }
         finally {
@@ -209,10 +266,15 @@ class ServerIT extends OnEachDatabase {
         seen("read-only");
     }
 
-    /** @return what it was */
+    /**
+     * @return what it was
+     */
     private String set(String name, String value) {
         String before = database.jdbc().sql("SELECT @@GLOBAL." + name).query(String.class).single();
-        database.jdbc().sql("SET GLOBAL " + name + " = " + (value.matches("[0-9]+") ? value : "'" + value + "'")).update();
+        database.jdbc()
+            .sql("SET GLOBAL " + name + " = " + (value.matches("[0-9]+") ? value : "'" + value + "'"))
+            .update();
         return before;
     }
+
 }

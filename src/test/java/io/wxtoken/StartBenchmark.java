@@ -33,10 +33,13 @@ import io.wxtoken.testing.Program;
 import io.wxtoken.testing.TestDatabase;
 
 /**
- * What a run costs, against the least that a JVM can do with the table ({@code benchmark/Floor.java}), in one go, turn and turn about, each
- * with its class-data archive and the launcher's flags: {@code mvn verify -Dit.test=StartBenchmark}, on MySQL if
- * {@code WX_TEST_MYSQL_URL} names one, and with the distribution's memcached, with the JVMs of {@code -Dbench.java} (their homes, with commas; else the tests' own).
- * It prints medians of 10 and asserts no times. On a Unix with /proc.
+ * What a run costs, against the least that a JVM can do with the table
+ * ({@code benchmark/Floor.java}), in one go, turn and turn about, each with its
+ * class-data archive and the launcher's flags:
+ * {@code mvn verify -Dit.test=StartBenchmark}, on MySQL if {@code WX_TEST_MYSQL_URL}
+ * names one, and with the distribution's memcached, with the JVMs of {@code -Dbench.java}
+ * (their homes, with commas; else the tests' own). It prints medians of 10 and asserts no
+ * times. On a Unix with /proc.
  */
 @Isolated
 class StartBenchmark {
@@ -63,7 +66,8 @@ class StartBenchmark {
         weChat = StandIn.start();
         Program.unpack(folder);
         jar = folder.resolve("wx-token/wx-token.jar");
-        Matcher matcher = Pattern.compile("(?s)\\nflags=\"(.*?)\\$").matcher(Files.readString(jar.resolveSibling("wx-token")));
+        Matcher matcher = Pattern.compile("(?s)\\nflags=\"(.*?)\\$")
+            .matcher(Files.readString(jar.resolveSibling("wx-token")));
         assertThat(matcher.find()).isTrue();
         flags = matcher.group(1);
         memcached = Memcached.start();
@@ -94,17 +98,20 @@ class StartBenchmark {
                 costs.computeIfAbsent("floor", name -> new ArrayList<>()).add(run(home, floor));
                 costs.computeIfAbsent("nothing due", name -> new ArrayList<>()).add(run(home, launcher));
                 costs.computeIfAbsent("and a file", name -> new ArrayList<>()).add(run(home, launcher, toFile()));
-                costs.computeIfAbsent("and memcached", name -> new ArrayList<>()).add(run(home, launcher, toMemcached()));
+                costs.computeIfAbsent("and memcached", name -> new ArrayList<>())
+                    .add(run(home, launcher, toMemcached()));
                 due();
                 int fetched = weChat.tokenCalls();
                 costs.computeIfAbsent("one refresh", name -> new ArrayList<>()).add(run(home, launcher));
                 assertThat(weChat.tokenCalls()).isEqualTo(fetched + 1);
             }
             Cost least = median(costs.get("floor"));
-            System.out.printf("%s, %s, medians of %d:%n%-13s %8s %8s %8s   against the floor: wall, CPU%n", home, database, RUNS, "", "wall s", "CPU s", "MiB");
+            System.out.printf("%s, %s, medians of %d:%n%-13s %8s %8s %8s   against the floor: wall, CPU%n", home,
+                    database, RUNS, "", "wall s", "CPU s", "MiB");
             costs.forEach((name, each) -> {
                 Cost cost = median(each);
-                System.out.printf("%-13s %8.3f %8.3f %8.0f   %.2f, %.2f%n", name, cost.wall(), cost.cpu(), cost.mebibytes(), cost.wall() / least.wall(), cost.cpu() / least.cpu());
+                System.out.printf("%-13s %8.3f %8.3f %8.0f   %.2f, %.2f%n", name, cost.wall(), cost.cpu(),
+                        cost.mebibytes(), cost.wall() / least.wall(), cost.cpu() / least.cpu());
             });
         }
     }
@@ -117,17 +124,24 @@ class StartBenchmark {
         return Map.of("WX_MIRROR_MEMCACHED_SERVERS", memcached.server());
     }
 
-    /** Records the launcher's list of classes anew, of a run that looks, refreshes a token, asks for a ticket, and writes a file: with a JVM 24 or later. */
+    /**
+     * Records the launcher's list of classes anew, of a run that looks, refreshes a
+     * token, asks for a ticket, and writes a file: with a JVM 24 or later.
+     */
     @Test
     @EnabledIfSystemProperty(named = "bench.record", matches = ".+")
     void recordClasses() throws Exception {
         String home = System.getProperty("bench.record");
         due();
-        run(home, List.of(jar.resolveSibling("wx-token").toString())); // migrates, if need be
+        run(home, List.of(jar.resolveSibling("wx-token").toString())); // migrates, if
+                                                                       // need be
         due();
         List<String> command = java(home);
-        command.addAll(List.of("-Xshare:off", "-XX:DumpLoadedClassList=" + Path.of("src/main/launcher/classes.lst").toAbsolutePath(), "-jar", "wx-token.jar"));
-        run(home, command, toFile()); // the memcached client's classes are of Java 5, which no archive takes
+        command.addAll(List.of("-Xshare:off",
+                "-XX:DumpLoadedClassList=" + Path.of("src/main/launcher/classes.lst").toAbsolutePath(), "-jar",
+                "wx-token.jar"));
+        run(home, command, toFile()); // the memcached client's classes are of Java 5,
+                                      // which no archive takes
     }
 
     private void due() {
@@ -135,22 +149,32 @@ class StartBenchmark {
     }
 
     private List<String> java(String home) {
-        return new ArrayList<>(Stream.concat(Stream.of(home + "/bin/java"), Arrays.stream(flags.trim().split("\\s+"))).toList());
+        return new ArrayList<>(
+                Stream.concat(Stream.of(home + "/bin/java"), Arrays.stream(flags.trim().split("\\s+"))).toList());
     }
 
-    /** In a jar, as there is no archive of classes in folders; its archive is made as the launcher makes the program's. */
+    /**
+     * In a jar, as there is no archive of classes in folders; its archive is made as the
+     * launcher makes the program's.
+     */
     private List<String> floor(String home) throws Exception {
         Path floorJar = folder.resolve("wx-token/floor.jar");
-        // Not among the tests' classes: spring-boot:test-run wants only one with a main method.
-        ToolProvider.findFirst("javac").orElseThrow().run(System.out, System.err, "--release", "17", "-d", folder.toString(),
-                Path.of(getClass().getResource("/benchmark/Floor.java").toURI()).toString());
+        // Not among the tests' classes: spring-boot:test-run wants only one with a main
+        // method.
+        ToolProvider.findFirst("javac")
+            .orElseThrow()
+            .run(System.out, System.err, "--release", "17", "-d", folder.toString(),
+                    Path.of(getClass().getResource("/benchmark/Floor.java").toURI()).toString());
         try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(floorJar))) {
             out.putNextEntry(new JarEntry("Floor.class"));
             Files.copy(folder.resolve("Floor.class"), out);
         }
         String driver;
         try (Stream<Path> libraries = Files.list(folder.resolve("wx-token/lib"))) {
-            driver = libraries.filter(library -> library.getFileName().toString().startsWith("mysql-connector")).findFirst().orElseThrow().toString();
+            driver = libraries.filter(library -> library.getFileName().toString().startsWith("mysql-connector"))
+                .findFirst()
+                .orElseThrow()
+                .toString();
         }
         List<String> main = List.of("-cp", floorJar + File.pathSeparator + driver, "Floor");
         Path list = folder.resolve("floor.lst");
@@ -180,10 +204,14 @@ class StartBenchmark {
     private Cost run(String home, List<String> command, Map<String, String> settings) throws Exception {
         List<String> shell = new ArrayList<>(List.of("sh", "-c", "\"$0\" \"$@\" || exit $?; times"));
         shell.addAll(command);
-        ProcessBuilder builder = new ProcessBuilder(shell).directory(folder.resolve("wx-token").toFile()).redirectErrorStream(true);
-        builder.environment().keySet().removeIf(name -> name.startsWith("WX_") || name.startsWith("SPRING_") || name.startsWith("JAVA_"));
-        builder.environment().putAll(Map.of("JAVA_HOME", home, "WX_APPID", StandIn.APP_ID, "WX_APPSECRET", StandIn.SECRET, "WX_API_BASEURL", weChat.baseUrl(),
-                "SPRING_DATASOURCE_URL", database.url()));
+        ProcessBuilder builder = new ProcessBuilder(shell).directory(folder.resolve("wx-token").toFile())
+            .redirectErrorStream(true);
+        builder.environment()
+            .keySet()
+            .removeIf(name -> name.startsWith("WX_") || name.startsWith("SPRING_") || name.startsWith("JAVA_"));
+        builder.environment()
+            .putAll(Map.of("JAVA_HOME", home, "WX_APPID", StandIn.APP_ID, "WX_APPSECRET", StandIn.SECRET,
+                    "WX_API_BASEURL", weChat.baseUrl(), "SPRING_DATASOURCE_URL", database.url()));
         builder.environment().putAll(settings);
         long begun = System.nanoTime();
         Process process = builder.start();
@@ -197,15 +225,19 @@ class StartBenchmark {
         assertThat(process.exitValue()).as("%s: %s", command, text).isZero();
         Matcher children = Pattern.compile("(\\d+)m([\\d.]+)s (\\d+)m([\\d.]+)s\\s*$").matcher(text);
         assertThat(children.find()).as(text).isTrue();
-        double cpu = Integer.parseInt(children.group(1)) * 60 + Double.parseDouble(children.group(2)) + Integer.parseInt(children.group(3)) * 60
-                + Double.parseDouble(children.group(4));
+        double cpu = Integer.parseInt(children.group(1)) * 60 + Double.parseDouble(children.group(2))
+                + Integer.parseInt(children.group(3)) * 60 + Double.parseDouble(children.group(4));
         return new Cost(wall, cpu, peak / 1024.0);
     }
 
     private static long peakKibibytes(ProcessHandle process) {
         try {
-            return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream().filter(line -> line.startsWith("VmHWM:"))
-                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElse(0);
+            return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status"))
+                .stream()
+                .filter(line -> line.startsWith("VmHWM:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+                .findFirst()
+                .orElse(0);
         }
         catch (IOException | RuntimeException gone) {
             return 0;
@@ -213,11 +245,13 @@ class StartBenchmark {
     }
 
     private static Cost median(List<Cost> costs) {
-        return new Cost(median(costs.stream().mapToDouble(Cost::wall)), median(costs.stream().mapToDouble(Cost::cpu)), median(costs.stream().mapToDouble(Cost::mebibytes)));
+        return new Cost(median(costs.stream().mapToDouble(Cost::wall)), median(costs.stream().mapToDouble(Cost::cpu)),
+                median(costs.stream().mapToDouble(Cost::mebibytes)));
     }
 
     private static double median(DoubleStream values) {
         double[] sorted = values.sorted().toArray();
         return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
     }
+
 }

@@ -43,10 +43,14 @@ class StatusIT extends OnEachDatabase {
 
     @Test
     void withoutATableItSaysSoAndMakesNone() {
-        status().ended(ExitCode.RETRY).saying("there is no table wx_token at ", "the job has not run there").inOneLine();
+        status().ended(ExitCode.RETRY)
+            .saying("there is no table wx_token at ", "the job has not run there")
+            .inOneLine();
         status().ended(ExitCode.RETRY);
         if (server.isH2()) {
-            Said.by(List.of("status", "--spring.datasource.url=jdbc:h2:file:" + folder.resolve("none"))).ended(ExitCode.RETRY).saying("there is no table");
+            Said.by(List.of("status", "--spring.datasource.url=jdbc:h2:file:" + folder.resolve("none")))
+                .ended(ExitCode.RETRY)
+                .saying("there is no table");
             assertThat(folder).isEmptyDirectory();
         }
     }
@@ -54,12 +58,17 @@ class StatusIT extends OnEachDatabase {
     @Test
     void aRowThatWasNeverFilledIsDeadAndFreshWhenItIs() {
         database.migrated();
-        assertLines(status("--wx.app-id=" + StandIn.APP_ID).ended(ExitCode.RETRY), "wx0123456789abcdef +access_token +dead +- +- +next run +- +never obtained",
+        assertLines(status("--wx.app-id=" + StandIn.APP_ID).ended(ExitCode.RETRY),
+                "wx0123456789abcdef +access_token +dead +- +- +next run +- +never obtained",
                 "wx0123456789abcdef +jsapi_ticket +dead +- +- +next run +- +never obtained");
-        assertLines(status("--wx.app-id=" + StandIn.APP_ID, "--wx.accounts[0].app-id=wx2", "--wx.tickets=").ended(ExitCode.RETRY),
-                "wx0123456789abcdef +access_token .*", "wx2 +access_token +dead +- +- +- +- +no row yet", "\\(none\\) +jsapi_ticket +not configured .*row 2 is left alone: it has no app_id");
+        assertLines(
+                status("--wx.app-id=" + StandIn.APP_ID, "--wx.accounts[0].app-id=wx2", "--wx.tickets=")
+                    .ended(ExitCode.RETRY),
+                "wx0123456789abcdef +access_token .*", "wx2 +access_token +dead +- +- +- +- +no row yet",
+                "\\(none\\) +jsapi_ticket +not configured .*row 2 is left alone: it has no app_id");
         refresh();
-        assertLines(status().ended(ExitCode.OK), "wx0123456789abcdef +access_token +fresh +\\d+ s +1(19|20) min +in (49|50) min +-",
+        assertLines(status().ended(ExitCode.OK),
+                "wx0123456789abcdef +access_token +fresh +\\d+ s +1(19|20) min +in (49|50) min +-",
                 "wx0123456789abcdef +jsapi_ticket +fresh +\\d+ s +1(19|20) min +in (49|50) min +-");
     }
 
@@ -67,13 +76,23 @@ class StatusIT extends OnEachDatabase {
     void whatIsDueHeldOrFailingIsUsableAndWhatIsOverIsNot() {
         refresh();
         sql("UPDATE wx_token SET expire = expire - 3100, retry_after = 0 WHERE id = 1");
-        assertLines(status().ended(ExitCode.OK), "wx0123456789abcdef +access_token +due +51 min +\\d+ min +next run +- +older than wx.refresh.after", ".*fresh.*");
-        sql("UPDATE wx_token SET claimed_by = 'node-7-0123', claimed_until = UNIX_TIMESTAMP() + 50, failures = 1, last_error = 'claimed by node-7-0123, which did not finish' WHERE id = 1");
-        assertLines(status().ended(ExitCode.OK), "wx0123456789abcdef +access_token +held +51 min +\\d+ min +in \\d+ s +node-7-0123", ".*fresh.*");
-        sql("UPDATE wx_token SET claimed_by = NULL, claimed_until = 0, failures = 3, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'errcode 40164, invalid ip' WHERE id = 1");
-        assertLines(status().ended(ExitCode.OK), "wx0123456789abcdef +access_token +failing +51 min +\\d+ min +in (9|10) min +- +errcode 40164, invalid ip", ".*fresh.*");
+        assertLines(status().ended(ExitCode.OK),
+                "wx0123456789abcdef +access_token +due +51 min +\\d+ min +next run +- +older than wx.refresh.after",
+                ".*fresh.*");
+        sql("UPDATE wx_token SET claimed_by = 'node-7-0123', claimed_until = UNIX_TIMESTAMP() + 50, failures = 1,"
+                + " last_error = 'claimed by node-7-0123, which did not finish' WHERE id = 1");
+        assertLines(status().ended(ExitCode.OK),
+                "wx0123456789abcdef +access_token +held +51 min +\\d+ min +in \\d+ s +node-7-0123", ".*fresh.*");
+        sql("UPDATE wx_token SET claimed_by = NULL, claimed_until = 0, failures = 3, retry_after = UNIX_TIMESTAMP()"
+                + " + 600, last_error = 'errcode 40164, invalid ip' WHERE id = 1");
+        assertLines(status().ended(ExitCode.OK),
+                "wx0123456789abcdef +access_token +failing +51 min +\\d+ min +in (9|10) min +- +errcode 40164,"
+                        + " invalid ip",
+                ".*fresh.*");
         sql("UPDATE wx_token SET expires_at = UNIX_TIMESTAMP() - 1 WHERE id = 1");
-        assertLines(status().ended(ExitCode.RETRY), "wx0123456789abcdef +access_token +dead +51 min +over +in (9|10) min +- +errcode 40164, invalid ip", ".*fresh.*");
+        assertLines(status().ended(ExitCode.RETRY),
+                "wx0123456789abcdef +access_token +dead +51 min +over +in (9|10) min +- +errcode 40164, invalid ip",
+                ".*fresh.*");
         sql("DELETE FROM wx_token");
         status().ended(ExitCode.RETRY);
     }
@@ -81,8 +100,10 @@ class StatusIT extends OnEachDatabase {
     @Test
     void machinesReadJson() {
         refresh();
-        sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (9, 'access_token', '1', 'theirs', 'wx9')");
-        JsonNode status = new JsonMapper().readTree(status("--json", "--wx.app-id=" + StandIn.APP_ID).ended(ExitCode.OK).text());
+        sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (9, 'access_token', '1', 'theirs',"
+                + " 'wx9')");
+        JsonNode status = new JsonMapper()
+            .readTree(status("--json", "--wx.app-id=" + StandIn.APP_ID).ended(ExitCode.OK).text());
         assertThat(status.path("usable").asBoolean()).isTrue();
         assertThat(status.path("rows")).hasSize(3);
         JsonNode row = status.path("rows").get(0);
@@ -105,4 +126,5 @@ class StatusIT extends OnEachDatabase {
         assertThat(database.jdbc().sql("SELECT * FROM wx_token").query().listOfRows()).isEqualTo(before);
         assertThat(weChat.requests()).isEqualTo(2);
     }
+
 }

@@ -24,7 +24,10 @@ import io.wxtoken.testing.Certificates;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 
-/** The secret goes only to a host that proves, by a certificate of a trusted authority, that it is the one meant. */
+/**
+ * The secret goes only to a host that proves, by a certificate of a trusted authority,
+ * that it is the one meant.
+ */
 @Execution(ExecutionMode.CONCURRENT)
 class TlsIT {
 
@@ -42,7 +45,8 @@ class TlsIT {
     void makeCertificates() {
         certificates = new Certificates(folder);
         certificates.keytool("good", "-signer", "authority", "-ext", "san=dns:localhost");
-        certificates.keytool("expired", "-signer", "authority", "-ext", "san=dns:localhost", "-startdate", "-10d", "-validity", "5");
+        certificates.keytool("expired", "-signer", "authority", "-ext", "san=dns:localhost", "-startdate", "-10d",
+                "-validity", "5");
         certificates.keytool("other-host", "-signer", "authority", "-ext", "san=dns:api.weixin.qq.com");
         certificates.keytool("self-signed", "-ext", "san=dns:localhost");
     }
@@ -55,7 +59,8 @@ class TlsIT {
         HttpsServer server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.setHttpsConfigurator(new HttpsConfigurator(tls));
         server.createContext("/", exchange -> {
-            byte[] token = ("{\"access_token\":\"token-" + requests.incrementAndGet() + "\",\"expires_in\":7200}").getBytes(StandardCharsets.UTF_8);
+            byte[] token = ("{\"access_token\":\"token-" + requests.incrementAndGet() + "\",\"expires_in\":7200}")
+                .getBytes(StandardCharsets.UTF_8);
             exchange.sendResponseHeaders(200, token.length);
             exchange.getResponseBody().write(token);
             exchange.close();
@@ -67,12 +72,16 @@ class TlsIT {
     private Ended runAgainst(String certificate, boolean trustingTheAuthority) throws Exception {
         HttpsServer server = server(certificate);
         try {
-            Program program = new Program(folder).with("WX_APPID", "wx1").with("WX_APPSECRET", SECRET).with("WX_TICKETS", "")
+            Program program = new Program(folder).with("WX_APPID", "wx1")
+                .with("WX_APPSECRET", SECRET)
+                .with("WX_TICKETS", "")
                 .with("WX_API_BASEURL", "https://localhost:" + server.getAddress().getPort())
-                .with("SPRING_DATASOURCE_URL", "jdbc:h2:file:./tls;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE")
+                .with("SPRING_DATASOURCE_URL", "jdbc:h2:file:."
+                        + "/tls;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE")
                 .argument("--force");
             if (trustingTheAuthority) {
-                program.jvm("-Djavax.net.ssl.trustStore=" + certificates.trusted()).jvm("-Djavax.net.ssl.trustStorePassword=" + new String(Certificates.PASSWORD));
+                program.jvm("-Djavax.net.ssl.trustStore=" + certificates.trusted())
+                    .jvm("-Djavax.net.ssl.trustStorePassword=" + new String(Certificates.PASSWORD));
             }
             return program.run();
         }
@@ -99,18 +108,25 @@ class TlsIT {
 
     private void assertRefused(Ended ended) throws Exception {
         assertThat(ended.exitCode()).as(ended.text()).isEqualTo(ExitCode.RETRY.code());
-        assertThat(ended.text()).contains("ERROR wx1 access_token failed: ", "(TLS to https://localhost:", "check wx.api.base-url")
-            .doesNotContain("Exception").doesNotContain("\tat ").doesNotContain(SECRET).doesNotContain("token-1");
+        assertThat(ended.text())
+            .contains("ERROR wx1 access_token failed: ", "(TLS to https://localhost:", "check wx.api.base-url")
+            .doesNotContain("Exception")
+            .doesNotContain("\tat ")
+            .doesNotContain(SECRET)
+            .doesNotContain("token-1");
         assertThat(ended.text().lines().filter(line -> line.contains("ERROR"))).hasSize(1);
         assertThat(requests).hasValue(1);
         assertThat(value()).isEqualTo("token-1");
     }
 
     private String value() throws Exception {
-        try (var connection = DriverManager.getConnection("jdbc:h2:file:" + folder.resolve("tls") + ";MODE=MySQL;DATABASE_TO_LOWER=TRUE;NON_KEYWORDS=VALUE");
-                var value = connection.createStatement().executeQuery("SELECT `value` FROM wx_token WHERE type = 'access_token'")) {
+        try (var connection = DriverManager.getConnection(
+                "jdbc:h2:file:" + folder.resolve("tls") + ";MODE=MySQL;DATABASE_TO_LOWER=TRUE;NON_KEYWORDS=VALUE");
+                var value = connection.createStatement()
+                    .executeQuery("SELECT `value` FROM wx_token WHERE type = 'access_token'")) {
             value.next();
             return value.getString(1);
         }
     }
+
 }

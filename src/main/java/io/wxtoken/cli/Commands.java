@@ -23,15 +23,22 @@ import io.wxtoken.ExitCode;
 import io.wxtoken.job.RefreshOptions;
 import io.wxtoken.wechat.Endpoint;
 
-/** The command line. A setting such as {@code --wx.refresh.after=10m} may stand anywhere in it, and is passed to Spring as it is. */
-@Command(name = "wx-token", mixinStandardHelpOptions = true, versionProvider = Commands.Version.class, sortOptions = false,
-        description = "Keeps the access_token and tickets of WeChat Official Accounts fresh in the table wx_token. Without a command:"
-                + " refreshes what is due, and ends.",
-        footer = { "", "A setting may stand in the command line, too: --wx.refresh.after=40m; see config/application.yml.",
-                "Exit codes: 0 all is well, 1 the next run may mend it, 2 a person must act, 3 the database fails, 143 SIGTERM." })
+/**
+ * The command line. A setting such as {@code --wx.refresh.after=10m} may stand anywhere
+ * in it, and is passed to Spring as it is.
+ */
+@Command(name = "wx-token", mixinStandardHelpOptions = true, versionProvider = Commands.Version.class,
+        sortOptions = false,
+        description = "Keeps the access_token and tickets of WeChat Official Accounts fresh in the table wx_token."
+                + " Without a command:" + " refreshes what is due, and ends.",
+        footer = { "",
+                "A setting may stand in the command line, too: --wx.refresh.after=40m; see config/application.yml.",
+                "Exit codes: 0 all is well, 1 the next run may mend it, 2 a person must act, 3 the database fails,"
+                        + " 143 SIGTERM." })
 final class Commands implements Callable<Integer> {
 
-    private static final Predicate<String> SETTING = Pattern.compile("--[a-z][^=]*\\.[^=]+=.*", Pattern.DOTALL).asMatchPredicate();
+    private static final Predicate<String> SETTING = Pattern.compile("--[a-z][^=]*\\.[^=]+=.*", Pattern.DOTALL)
+        .asMatchPredicate();
 
     private final String[] settings;
 
@@ -45,7 +52,9 @@ final class Commands implements Callable<Integer> {
         this.settings = settings;
     }
 
-    /** @return the exit code */
+    /**
+     * @return the exit code
+     */
     static int run(String... args) {
         String[] settings = Arrays.stream(args).filter(SETTING).toArray(String[]::new);
         CommandLine commandLine = new CommandLine(new Commands(settings));
@@ -60,8 +69,10 @@ final class Commands implements Callable<Integer> {
     private static String problem(ParameterException e) {
         if (e instanceof UnmatchedArgumentException unmatched) {
             String argument = unmatched.getUnmatched().get(0);
-            return argument.startsWith("-") ? "unknown argument '" + argument.replaceAll("(?s)=.*", "=…")
-                    + "': see --help; a setting is written --name.of.it=value" : "unknown command '" + argument + "': see --help";
+            return argument.startsWith("-")
+                    ? "unknown argument '" + argument.replaceAll("(?s)=.*", "=…")
+                            + "': see --help; a setting is written --name.of.it=value"
+                    : "unknown command '" + argument + "': see --help";
         }
         return e.getMessage().lines().findFirst().orElse("") + ": see --help";
     }
@@ -78,6 +89,7 @@ final class Commands implements Callable<Integer> {
         RefreshOptions toRefreshOptions() {
             return new RefreshOptions(force, appId);
         }
+
     }
 
     static final class Version implements IVersionProvider {
@@ -85,8 +97,10 @@ final class Commands implements Callable<Integer> {
         @Override
         public String[] getVersion() {
             String version = Commands.class.getPackage().getImplementationVersion();
-            return new String[] { "wx-token " + (version == null ? "(not packaged)" : version) + ", Java " + Runtime.version() };
+            return new String[] {
+                    "wx-token " + (version == null ? "(not packaged)" : version) + ", Java " + Runtime.version() };
         }
+
     }
 
     @Override
@@ -104,8 +118,9 @@ final class Commands implements Callable<Integer> {
         return run(options);
     }
 
-    @Command(mixinStandardHelpOptions = true, description = "Shows each row. Exit code 0 when every row is usable, 1 when one is not. Needs the database"
-            + " only, neither secrets nor WeChat.")
+    @Command(mixinStandardHelpOptions = true,
+            description = "Shows each row. Exit code 0 when every row is usable, 1 when one is not. Needs the database"
+                    + " only, neither secrets nor WeChat.")
     int status(@Option(names = "--json", description = "For machines.") boolean json) {
         nothingBefore("status");
         return Execution.of(new StatusCommand(json), settings);
@@ -114,29 +129,39 @@ final class Commands implements Callable<Integer> {
     /** Options before the command would otherwise be ignored silently. */
     private void nothingBefore(String command) {
         if (options.force || options.appId != null) {
-            throw new ParameterException(spec.commandLine(), "--force and --app-id belong to refresh, and stand after it, not before " + command);
+            throw new ParameterException(spec.commandLine(),
+                    "--force and --app-id belong to refresh, and stand after it, not before " + command);
         }
     }
 
-    @Command(mixinStandardHelpOptions = true, description = "Prints the access_token in the table, for a shell script; refreshes it first if"
-            + " it is due. Exit code 0 when it lives.")
-    int token(@Option(names = "--app-id", paramLabel = "APPID", description = "Of this account; else of the first.") String appId) {
+    @Command(mixinStandardHelpOptions = true,
+            description = "Prints the access_token in the table, for a shell script; refreshes it first if"
+                    + " it is due. Exit code 0 when it lives.")
+    int token(@Option(names = "--app-id", paramLabel = "APPID",
+            description = "Of this account; else of the first.") String appId) {
         nothingBefore("token");
         return printing(out -> new TokenCommand(appId, out));
     }
 
-    @Command(mixinStandardHelpOptions = true, description = "Asks WeChat for an access_token now, and prints it as JSON; stores nothing.")
-    int fetch(@Option(names = "--app-id", paramLabel = "APPID", description = "Of this account; else of the first.") String appId,
-            @Option(names = "--endpoint", paramLabel = "ENDPOINT", converter = EndpointName.class, defaultValue = "stable-token", description = {
-                    "stable-token: kills no stored token (unless that is from there, too: then it is the same). The default.",
-                    "token: kills the one in the table, whose refresh is then requested." }) Endpoint endpoint) {
+    @Command(mixinStandardHelpOptions = true,
+            description = "Asks WeChat for an access_token now, and prints it as JSON; stores nothing.")
+    int fetch(
+            @Option(names = "--app-id", paramLabel = "APPID",
+                    description = "Of this account; else of the first.") String appId,
+            @Option(names = "--endpoint", paramLabel = "ENDPOINT", converter = EndpointName.class,
+                    defaultValue = "stable-token",
+                    description = {
+                            "stable-token: kills no stored token (unless that is from there, too: then it is the"
+                                    + " same). The default.",
+                            "token: kills the one in the table;"
+                                    + " its refresh is then requested." }) Endpoint endpoint) {
         nothingBefore("fetch");
         return printing(out -> new FetchCommand(appId, endpoint, out));
     }
 
     /**
-     * Runs a command that prints something for a program to read. Standard output is for that alone: whatever else is said, in
-     * logs too, goes to standard error.
+     * Runs a command that prints something for a program to read. Standard output is for
+     * that alone: whatever else is said, in logs too, goes to standard error.
      */
     private int printing(Function<PrintStream, Execution.Body> command) {
         PrintStream out = System.out;
@@ -167,23 +192,30 @@ final class Commands implements Callable<Integer> {
                 default -> throw new TypeConversionException("'" + name + "' is neither token nor stable-token");
             };
         }
+
     }
 
-    @Command(mixinStandardHelpOptions = true, description = "Shows who refreshed what, when and why, and what failed: the newest last. Needs the database"
-            + " only.")
+    @Command(mixinStandardHelpOptions = true,
+            description = "Shows who refreshed what, when and why, and what failed: the newest last. Needs the database"
+                    + " only.")
     int history(@Option(names = "--app-id", paramLabel = "APPID", description = "Only of this account.") String appId,
-            @Option(names = "--last", paramLabel = "N", defaultValue = "20", description = "So many at most, 1 to 10000; 20 by default.") int last,
+            @Option(names = "--last", paramLabel = "N", defaultValue = "20",
+                    description = "So many at most, 1 to 10000; 20 by default.") int last,
             @Option(names = "--json", description = "For machines.") boolean json) {
         nothingBefore("history");
         if (last < 1 || last > 10_000) {
-            throw new ParameterException(spec.commandLine(), "--last=" + last + " is out of bounds: it takes 1 to 10000");
+            throw new ParameterException(spec.commandLine(),
+                    "--last=" + last + " is out of bounds: it takes 1 to 10000");
         }
         return Execution.of(new HistoryCommand(appId, last, json), settings);
     }
 
-    @Command(mixinStandardHelpOptions = true, description = "Makes the tables, or brings them up to date, for a database user who may; the job's own user need not.")
+    @Command(mixinStandardHelpOptions = true,
+            description = "Makes the tables, or brings them up to date, for a database user who may; the job's own"
+                    + " user need not.")
     int migrate() {
         nothingBefore("migrate");
         return Execution.of(new MigrateCommand(), settings);
     }
+
 }

@@ -5,13 +5,17 @@ import org.springframework.core.env.ConfigurableEnvironment;
 import io.wxtoken.ExitCode;
 import io.wxtoken.settings.Settings;
 
-/** Runs a command: reads the configuration for it, and turns its failure into lines for people and an exit code. */
+/**
+ * Runs a command: reads the configuration for it, and turns its failure into lines for
+ * people and an exit code.
+ */
 final class Execution {
 
     /** What a command does. */
     interface Body {
 
         ExitCode run(ConfigurableEnvironment environment, Console console) throws Exception;
+
     }
 
     private Execution() {
@@ -37,4 +41,5 @@ final class Execution {
             return report.exitCode().code();
         }
     }
+
 }

@@ -20,17 +20,21 @@ import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 
 /**
- * What an exception that ends the run means to an operator. Spring Boot has no types for some wrong settings, so those are
- * known by words in the exceptions' texts; WrongSettingsTest and WrongFilesTest hold each, so that an upgrade can't break one
+ * What an exception that ends the run means to an operator. Spring Boot has no types for
+ * some wrong settings, so those are known by words in the exceptions' texts;
+ * WrongSettingsTest and WrongFilesTest hold each, so that an upgrade can't break one
  * unseen.
  *
  * @param lines what is wrong and what to do, a line for each problem, without secrets
  */
 record FailureReport(ExitCode exitCode, List<String> lines) {
 
-    private static final Pattern DRIVER_PROBLEM = Pattern.compile("No suitable driver|Cannot load driver class|claims to not accept jdbcUrl|Failed to load driver class");
+    private static final Pattern DRIVER_PROBLEM = Pattern.compile(
+            "No suitable driver|Cannot load driver class|claims to not accept jdbcUrl|Failed to load driver class");
 
-    /** @param environment null when the configuration could not even be read */
+    /**
+     * @param environment null when the configuration could not even be read
+     */
     static FailureReport of(Throwable failure, Environment environment) {
         for (Throwable cause : (Iterable<Throwable>) causes(failure)::iterator) {
             if (cause instanceof InvalidSettingsException invalid) {
@@ -43,7 +47,9 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
                 return act("config/application.yml is no valid YAML: " + yaml.getProblem()
                         + (yaml.getProblemMark() == null ? "" : ", line " + (yaml.getProblemMark().getLine() + 1)));
             }
-            if (cause instanceof PlaceholderResolutionException) { // the text quotes the value, which may be a secret
+            if (cause instanceof PlaceholderResolutionException) { // the text quotes the
+                                                                   // value, which may be
+                                                                   // a secret
                 return act("a setting names a placeholder that nothing fills: look for ${ in config/application.yml"
                         + " and in the environment");
             }
@@ -51,29 +57,41 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
                 return act("config/application.yml is not in UTF-8: save it as UTF-8");
             }
             if (cause instanceof BindException bind) {
-                return act((bind.getProperty() == null ? bind.getName() : bind.getProperty().getName()) + " can't be read as a "
-                        + bind.getTarget().getType().resolve(Object.class).getSimpleName() + ": check its value");
+                return act((bind.getProperty() == null ? bind.getName() : bind.getProperty().getName())
+                        + " can't be read as a " + bind.getTarget().getType().resolve(Object.class).getSimpleName()
+                        + ": check its value");
             }
             if (cause instanceof IllegalArgumentException && String.valueOf(cause.getMessage()).contains("LogLevel")) {
-                return act("a logging.level is none of trace, debug, info, warn, error and off: "
-                        + firstLine(cause));
+                return act("a logging.level is none of trace, debug, info, warn, error and off: " + firstLine(cause));
             }
-            if (cause instanceof IllegalArgumentException && String.valueOf(cause.getMessage()).contains("'sourceDirectory'")) {
+            if (cause instanceof IllegalArgumentException
+                    && String.valueOf(cause.getMessage()).contains("'sourceDirectory'")) {
                 return act("WX_SECRETS (or ./secrets) is no folder: it takes one with a file for each secret,"
                         + " such as wx.app-secret");
             }
-            if (DRIVER_PROBLEM.matcher(String.valueOf(cause.getMessage())).find()) { // the text quotes the URL, and so the password
-                return act("spring.datasource.url does not fit its driver: write it like jdbc:mysql://host:3306/wx, and no"
-                        + " spring.datasource.driver-class-name");
+            if (DRIVER_PROBLEM.matcher(String.valueOf(cause.getMessage())).find()) { // the
+                                                                                     // text
+                                                                                     // quotes
+                                                                                     // the
+                                                                                     // URL,
+                                                                                     // and
+                                                                                     // so
+                                                                                     // the
+                                                                                     // password
+                return act(
+                        "spring.datasource.url does not fit its driver: write it like jdbc:mysql://host:3306/wx, and no"
+                                + " spring.datasource.driver-class-name");
             }
             if (cause instanceof ConfigDataException) {
                 return act("a configuration file can't be read: " + firstLine(cause));
             }
         }
-        return DatabaseFailure.of(failure, environment == null ? "the configured URL" : Settings.databaseUrl(environment))
+        return DatabaseFailure
+            .of(failure, environment == null ? "the configured URL" : Settings.databaseUrl(environment))
             .map(database -> new FailureReport(database.exitCode(), List.of(database.text())))
-            .orElseGet(() -> new FailureReport(ExitCode.RETRY, List.of("unexpected: " + last(failure).getClass().getName() + ": "
-                    + firstLine(last(failure)) + "; run again with --logging.level.io.wxtoken=debug and report it")));
+            .orElseGet(() -> new FailureReport(ExitCode.RETRY,
+                    List.of("unexpected: " + last(failure).getClass().getName() + ": " + firstLine(last(failure))
+                            + "; run again with --logging.level.io.wxtoken=debug and report it")));
     }
 
     /** A person must act on the one problem. */

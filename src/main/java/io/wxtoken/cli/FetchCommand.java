@@ -34,8 +34,9 @@ import io.wxtoken.wechat.WeChatClient;
  * Asks WeChat for an access_token at this moment, prints it, and stores it nowhere.
  *
  * @param appId null for the first account
- * @param endpoint if both it and the account's are {@link Endpoint#TOKEN}, the row's token dies of the fetch, so its refresh is
- * requested; otherwise no stored token dies, and the database is not used
+ * @param endpoint if both it and the account's are {@link Endpoint#TOKEN}, the row's
+ * token dies of the fetch, so its refresh is requested; otherwise no stored token dies,
+ * and the database is not used
  * @param out gets JSON in WeChat's words
  */
 record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements Execution.Body {
@@ -44,34 +45,38 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
         WxProperties wx = Settings.read(environment);
         Account account = wx.account(appId).at(endpoint);
-        console.setUpLogging(); // otherwise the JDK's client could be told to write the secret to a log of its own
+        console.setUpLogging(); // otherwise the JDK's client could be told to write the
+                                // secret to a log of its own
         WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
         boolean killsTheRowsToken = endpoint == Endpoint.TOKEN && wx.account(appId).endpoint() == Endpoint.TOKEN;
         return killsTheRowsToken ? fetchAndRequestRefresh(environment, wx, account, weChat, console)
                 : print(weChat.fetchToken(account, false), console);
     }
 
-    private ExitCode fetchAndRequestRefresh(ConfigurableEnvironment environment, WxProperties wx, Account account, WeChatClient weChat,
-            Console console) throws SQLException {
+    private ExitCode fetchAndRequestRefresh(ConfigurableEnvironment environment, WxProperties wx, Account account,
+            WeChatClient weChat, Console console) throws SQLException {
         try (Connection connection = Database.connect(environment)) {
             TokenRow row = row(environment, connection, account);
             if (row == null) {
-                console.error("wx_token has no row for the access_token of " + account.appId() + " yet, where its refresh could be"
+                console.error("wx_token has no row for the access_token of " + account.appId()
+                        + " yet, where its refresh could be"
                         + " requested: run wx-token first, or fetch without --endpoint=token");
                 return ExitCode.RETRY;
             }
             SingleConnectionDataSource dataSource = new SingleConnectionDataSource(connection, true);
             boolean complete = Schema.state(connection) == Schema.State.COMPLETE;
             RunId me = RunId.unique();
-            Optional<Answer> answer = new UnstoredFetch(new TokenRepository(dataSource, complete), weChat, wx, me).fetch(account, row);
+            Optional<Answer> answer = new UnstoredFetch(new TokenRepository(dataSource, complete), weChat, wx, me)
+                .fetch(account, row);
             if (answer.isEmpty()) {
-                console.error("another run is at work on the access_token of " + account.appId() + ", and WeChat was not asked: try again"
-                        + " in a moment");
+                console.error("another run is at work on the access_token of " + account.appId()
+                        + ", and WeChat was not asked: try again" + " in a moment");
                 return ExitCode.RETRY;
             }
             if (answer.get() instanceof Answer.Issued) {
-                console.warn(List.of("this kills the token in the table within 5 minutes, and the next run's fetch kills this one, as it"
-                        + " refreshes the row. wx-token token prints the row's"));
+                console.warn(List
+                    .of("this kills the token in the table within 5 minutes, and the next run's fetch kills this"
+                            + " one, as it" + " refreshes the row. wx-token token prints the row's"));
             }
             ExitCode exitCode = print(answer.get(), console);
             if (answer.get() instanceof Answer.Issued issued) {
@@ -83,9 +88,12 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
         }
     }
 
-    private static TokenRow row(ConfigurableEnvironment environment, Connection connection, Account account) throws SQLException {
+    private static TokenRow row(ConfigurableEnvironment environment, Connection connection, Account account)
+            throws SQLException {
         try {
-            return RowSet.of(TokenRepository.readAll(connection), List.of(account)).configured().get(RowKey.accessToken(account));
+            return RowSet.of(TokenRepository.readAll(connection), List.of(account))
+                .configured()
+                .get(RowKey.accessToken(account));
         }
         catch (SQLException e) {
             if (Database.lacksSchema(e)) {

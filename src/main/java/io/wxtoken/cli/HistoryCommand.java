@@ -25,9 +25,11 @@ import io.wxtoken.status.StatusText;
  */
 record HistoryCommand(String appId, int last, boolean json) implements Execution.Body {
 
-    private static final List<String> TITLES = List.of("TIME", "ACCOUNT", "TYPE", "OUTCOME", "TOKEN BEFORE", "AFTER", "RUN", "WHY");
+    private static final List<String> TITLES = List.of("TIME", "ACCOUNT", "TYPE", "OUTCOME", "TOKEN BEFORE", "AFTER",
+            "RUN", "WHY");
 
-    private static final DateTimeFormatter LOCAL = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss").withZone(ZoneId.systemDefault());
+    private static final DateTimeFormatter LOCAL = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss")
+        .withZone(ZoneId.systemDefault());
 
     @Override
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
@@ -49,8 +51,10 @@ record HistoryCommand(String appId, int last, boolean json) implements Execution
     private static String table(List<RefreshHistory.Entry> entries) {
         List<List<String>> lines = new ArrayList<>(List.of(TITLES));
         for (RefreshHistory.Entry entry : entries) {
-            lines.add(List.of(LOCAL.format(entry.recordedAt()), entry.appId(), entry.type(), entry.outcome(), shortOf(entry.fingerprintBefore()),
-                    shortOf(entry.fingerprintAfter()), entry.run(), (entry.reason() + (entry.detail().isEmpty() ? "" : "; " + entry.detail())).replaceAll("\\p{C}", " ")));
+            lines.add(List.of(LOCAL.format(entry.recordedAt()), entry.appId(), entry.type(), entry.outcome(),
+                    shortOf(entry.fingerprintBefore()), shortOf(entry.fingerprintAfter()), entry.run(),
+                    (entry.reason() + (entry.detail().isEmpty() ? "" : "; " + entry.detail())).replaceAll("\\p{C}",
+                            " ")));
         }
         return StatusText.table(lines, (line, column) -> UnaryOperator.identity());
     }

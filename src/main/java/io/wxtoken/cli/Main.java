@@ -14,11 +14,12 @@ public final class Main {
 
     /**
      * Runs one command.
-     *
      * @return the exit code, see {@link io.wxtoken.ExitCode}
      */
     public static int run(String... args) {
-        // A scheduler gives no arguments. Loading the command line's parser would then cost a fifth more.
+        // A scheduler gives no arguments. Loading the command line's parser would then
+        // cost a fifth more.
         return args.length == 0 ? Execution.of(new RefreshCommand(RefreshOptions.SCHEDULED)) : Commands.run(args);
     }
+
 }

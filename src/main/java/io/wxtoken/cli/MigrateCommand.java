@@ -15,8 +15,8 @@ record MigrateCommand() implements Execution.Body {
     @Override
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
         Settings.readWithoutSecrets(environment);
-        System.out.println("the schema at " + DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment)) + " is at version "
-                + Schema.migrate(environment));
+        System.out.println("the schema at " + DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment))
+                + " is at version " + Schema.migrate(environment));
         return ExitCode.OK;
     }
 }

@@ -17,12 +17,15 @@ final class MissingTable {
 
     /**
      * @param table one of the program's tables, which is missing or lacks a column
-     * @throws io.wxtoken.database.UnusableSchemaException when a table of that name is something else
+     * @throws io.wxtoken.database.UnusableSchemaException when a table of that name is
+     * something else
      */
-    static ExitCode report(ConfigurableEnvironment environment, Console console, String table, String advice) throws SQLException {
+    static ExitCode report(ConfigurableEnvironment environment, Console console, String table, String advice)
+            throws SQLException {
         Schema.check(environment);
-        console.error("there is no table " + table + " at " + DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment))
-                + " yet, or an old one: " + advice);
+        console.error("there is no table " + table + " at "
+                + DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment)) + " yet, or an old one: " + advice);
         return ExitCode.RETRY;
     }
+
 }

@@ -5,7 +5,10 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 
-/** Keeps Spring Boot from printing a stack trace: {@link Execution} reports every failure in one line. */
+/**
+ * Keeps Spring Boot from printing a stack trace: {@link Execution} reports every failure
+ * in one line.
+ */
 @Order(Ordered.HIGHEST_PRECEDENCE)
 final class QuietFailures implements SpringBootExceptionReporter {
 
@@ -16,4 +19,5 @@ final class QuietFailures implements SpringBootExceptionReporter {
     public boolean reportException(Throwable failure) {
         return true;
     }
+
 }

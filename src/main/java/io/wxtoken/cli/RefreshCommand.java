@@ -39,7 +39,10 @@ import io.wxtoken.token.RowSet;
 import io.wxtoken.token.TokenRepository;
 import io.wxtoken.token.TokenRow;
 
-/** Checks the rows, starts Spring and the job only if something is due, then updates the mirrors, the history and the metrics file. */
+/**
+ * Checks the rows, starts Spring and the job only if something is due, then updates the
+ * mirrors, the history and the metrics file.
+ */
 final class RefreshCommand implements Execution.Body {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
@@ -52,7 +55,10 @@ final class RefreshCommand implements Execution.Body {
         this.options = options;
     }
 
-    /** @param rows of the configured accounts as the run left them; null when they could not be read again */
+    /**
+     * @param rows of the configured accounts as the run left them; null when they could
+     * not be read again
+     */
     record Ended(ExitCode exitCode, Map<RowKey, TokenRow> rows) {
     }
 
@@ -67,7 +73,8 @@ final class RefreshCommand implements Execution.Body {
     }
 
     private Ended run(ConfigurableEnvironment environment, Console console, boolean rowsWanted) throws Exception {
-        // This is done before the settings are checked, because the metrics should tell of a wrong one, too.
+        // This is done before the settings are checked, because the metrics should tell
+        // of a wrong one, too.
         String name = environment.containsProperty(TEXTFILE) ? Settings.text(environment, TEXTFILE) : "";
         Textfile textfile = WxProperties.Metrics.isTextfile(name) && name.indexOf('\0') < 0 ? new Textfile(name) : null;
         try (RunGuard guard = new RunGuard(); RunDatabase database = new RunDatabase(environment)) {
@@ -107,9 +114,11 @@ final class RefreshCommand implements Execution.Body {
         /** What came of the mirrors; null as long as they were not written. */
         private ExitCode mirrored;
 
-        /** @param textfile null when no metrics are wanted */
-        Run(ConfigurableEnvironment environment, Console console, RunGuard guard, RunDatabase database, Textfile textfile,
-                boolean rowsWanted) {
+        /**
+         * @param textfile null when no metrics are wanted
+         */
+        Run(ConfigurableEnvironment environment, Console console, RunGuard guard, RunDatabase database,
+                Textfile textfile, boolean rowsWanted) {
             this.environment = environment;
             this.console = console;
             this.guard = guard;
@@ -126,7 +135,8 @@ final class RefreshCommand implements Execution.Body {
             ExitCode migrated = ExitCode.OK;
             if (check.schema() == Schema.State.UNREADY) {
                 migrated = migrate(check);
-                check = DueCheck.of(database, wx, options); // a migration may have changed the rows
+                check = DueCheck.of(database, wx, options); // a migration may have
+                                                            // changed the rows
             }
             rows = check.rows().configured();
             if (check.nothingDue()) {
@@ -146,14 +156,18 @@ final class RefreshCommand implements Execution.Body {
                     mirrored = mirror(wx, database);
                 }
             }
-            // A schema that is only behind is migrated last: whatever a migration waits for must not delay the rows.
+            // A schema that is only behind is migrated last: whatever a migration waits
+            // for must not delay the rows.
             if (check.schema() == Schema.State.BEHIND && !guard.stopping()) {
                 migrated = migrated.and(migrate(check));
             }
             return exitCode.and(migrated).and(mirrored);
         }
 
-        /** If the rows could be read, they have all that a refresh needs: then a failed migration is only reported. */
+        /**
+         * If the rows could be read, they have all that a refresh needs: then a failed
+         * migration is only reported.
+         */
         private ExitCode migrate(DueCheck check) throws SQLException {
             database.close(); // this user may be allowed only one connection
             try {
@@ -165,8 +179,10 @@ final class RefreshCommand implements Execution.Body {
                     throw e;
                 }
                 FailureReport report = FailureReport.of(e, environment);
-                console.error(report.lines().stream()
-                    .map(line -> line + " (this alone makes exit code " + report.exitCode().code() + ")").toList());
+                console.error(report.lines()
+                    .stream()
+                    .map(line -> line + " (this alone makes exit code " + report.exitCode().code() + ")")
+                    .toList());
                 return report.exitCode();
             }
         }
@@ -176,26 +192,38 @@ final class RefreshCommand implements Execution.Body {
                 try {
                     return context.getBean(RefreshRun.class).run();
                 }
-                finally { // even if the run failed, it may have published; over the pool, as this user may be allowed one connection
+                finally { // even if the run failed, it may have published; over the pool,
+                          // as this user may be allowed one connection
                     DataSource pool = context.getBean(DataSource.class);
                     if (textfile != null || wx.mirror().wanted() || rowsWanted) {
                         readAgain(wx, pool);
                     }
                     mirrored = mirror(wx, pool);
-                    context.getBean(RefreshHistory.class).finish(); // last, as nobody waits for it
+                    context.getBean(RefreshHistory.class).finish(); // last, as nobody
+                                                                    // waits for it
                 }
             }
         }
 
         private ConfigurableApplicationContext context(WxProperties wx, DueCheck check) {
-            int connections = Math.min(wx.refresh().concurrency(), wx.allAccounts().size()); // one for each worker
+            int connections = Math.min(wx.refresh().concurrency(), wx.allAccounts().size()); // one
+                                                                                             // for
+                                                                                             // each
+                                                                                             // worker
             environment.getPropertySources()
-                .addLast(new MapPropertySource("wx-token", Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
-            SpringApplication application = new SpringApplication(DatabaseConfiguration.class, RefreshJobConfiguration.class);
-            application.setRegisterShutdownHook(false); // it would close the pool under a run that is told to stop: see RunGuard
-            application.setEnvironment(environment); // complete: Spring Boot must not read it again
-            application.setListeners(application.getListeners().stream()
-                .filter(listener -> !(listener instanceof EnvironmentPostProcessorApplicationListener)).toList());
+                .addLast(new MapPropertySource("wx-token",
+                        Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
+            SpringApplication application = new SpringApplication(DatabaseConfiguration.class,
+                    RefreshJobConfiguration.class);
+            application.setRegisterShutdownHook(false); // it would close the pool under a
+                                                        // run that is told to stop: see
+                                                        // RunGuard
+            application.setEnvironment(environment); // complete: Spring Boot must not
+                                                     // read it again
+            application.setListeners(application.getListeners()
+                .stream()
+                .filter(listener -> !(listener instanceof EnvironmentPostProcessorApplicationListener))
+                .toList());
             application.addInitializers(context -> {
                 Console.silenceSecretLoggers();
                 warnOfFileBeforeRealWeChat(wx);
@@ -210,12 +238,18 @@ final class RefreshCommand implements Execution.Body {
             return application.run();
         }
 
-        /** A node whose database URL is missing would be the second program that kills the others' tokens. */
+        /**
+         * A node whose database URL is missing would be the second program that kills the
+         * others' tokens.
+         */
         private void warnOfFileBeforeRealWeChat(WxProperties wx) {
             String url = Settings.databaseUrl(environment);
             if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().startsWith("https:")) {
-                log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id, they and this one"
-                        + " kill each other's tokens. Set spring.datasource.url to the MySQL that all share", DatabaseFailure.withoutSecrets(url));
+                log.warn(
+                        "the table is in {}, on this node alone: if other nodes or programs refresh the same app id,"
+                                + " they and this one"
+                                + " kill each other's tokens. Set spring.datasource.url to the MySQL that all share",
+                        DatabaseFailure.withoutSecrets(url));
             }
         }
 
@@ -230,12 +264,16 @@ final class RefreshCommand implements Execution.Body {
                 rows = read(wx, source);
             }
             catch (SQLException e) {
-                log.warn("metrics and mirrors, if any, are of before this run: {}", FailureReport.of(e, environment).lines().get(0));
+                log.warn("metrics and mirrors, if any, are of before this run: {}",
+                        FailureReport.of(e, environment).lines().get(0));
                 current = false;
             }
         }
 
-        /** A mirror's failure is reported and left to the next run; the table is already correct. */
+        /**
+         * A mirror's failure is reported and left to the next run; the table is already
+         * correct.
+         */
         private ExitCode mirror(WxProperties wx, DataSource source) {
             if (!wx.mirror().wanted()) {
                 return ExitCode.OK;
@@ -252,7 +290,8 @@ final class RefreshCommand implements Execution.Body {
         /** This is for people only: under cron each line is a mail. */
         private void sayNothingIsDue(ExitCode exitCode) {
             if (System.console() != null || console.debug()) {
-                System.out.println((rows.size() == 1 ? "1 row" : rows.size() + " rows") + ": nothing is due; exit code " + exitCode.code());
+                System.out.println((rows.size() == 1 ? "1 row" : rows.size() + " rows") + ": nothing is due; exit code "
+                        + exitCode.code());
             }
         }
 
@@ -268,9 +307,11 @@ final class RefreshCommand implements Execution.Body {
                 log.debug("its folder is missing, which has been reported as a wrong setting", e);
             }
             catch (IOException e) {
-                console.error(TEXTFILE + " = " + Settings.text(environment, TEXTFILE) + " can't be written: give this user the right to write into"
-                        + " its folder, or correct it");
+                console.error(TEXTFILE + " = " + Settings.text(environment, TEXTFILE)
+                        + " can't be written: give this user the right to write into" + " its folder, or correct it");
             }
         }
+
     }
+
 }

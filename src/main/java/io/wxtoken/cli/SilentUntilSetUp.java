@@ -9,8 +9,9 @@ import ch.qos.logback.core.spi.ContextAwareBase;
 import ch.qos.logback.core.status.NopStatusListener;
 
 /**
- * Keeps Logback silent until Spring Boot sets it up, which most runs never need. By itself Logback would search for
- * configuration files and print to the console, and that would take 20 ms of each run.
+ * Keeps Logback silent until Spring Boot sets it up, which most runs never need. By
+ * itself Logback would search for configuration files and print to the console, and that
+ * would take 20 ms of each run.
  */
 @ConfiguratorRank(ConfiguratorRank.CUSTOM_TOP_PRIORITY)
 public final class SilentUntilSetUp extends ContextAwareBase implements Configurator {
@@ -18,7 +19,10 @@ public final class SilentUntilSetUp extends ContextAwareBase implements Configur
     @Override
     public ExecutionStatus configure(LoggerContext context) {
         context.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.OFF);
-        context.getStatusManager().add(new NopStatusListener()); // otherwise Logback prints its own messages
+        context.getStatusManager().add(new NopStatusListener()); // otherwise Logback
+                                                                 // prints its own
+                                                                 // messages
         return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
     }
+
 }

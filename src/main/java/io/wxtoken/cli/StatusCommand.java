@@ -26,10 +26,12 @@ record StatusCommand(boolean json) implements Execution.Body {
         WxProperties wx = Settings.readWithoutSecrets(environment);
         try (Connection connection = Database.connectToRead(environment)) {
             Status status = Status.read(connection, wx, RunId.unique());
-            System.out.print(json ? StatusText.json(status) + System.lineSeparator() : StatusText.table(status, Ansi.AUTO));
+            System.out
+                .print(json ? StatusText.json(status) + System.lineSeparator() : StatusText.table(status, Ansi.AUTO));
             if (connection.isReadOnly()) {
-                console.error("these rows are a read-only server's, and may be old: no run can refresh them there. Name the server that"
-                        + " takes writes in spring.datasource.url, or all of them, as in jdbc:mysql://db1,db2,db3/wx");
+                console.error("these rows are a read-only server's, and may be old: no run can refresh them there. Name"
+                        + " the server that" + " takes writes in spring.datasource.url, or all of them, as in"
+                        + " jdbc:mysql://db1,db2,db3/wx");
                 return ExitCode.DATABASE;
             }
             return status.usable() ? ExitCode.OK : ExitCode.RETRY;
@@ -38,7 +40,8 @@ record StatusCommand(boolean json) implements Execution.Body {
             if (!Database.lacksSchema(e)) {
                 throw e;
             }
-            return MissingTable.report(environment, console, "wx_token", "the job has not run there, or not this version of it");
+            return MissingTable.report(environment, console, "wx_token",
+                    "the job has not run there, or not this version of it");
         }
     }
 }

@@ -23,8 +23,9 @@ import io.wxtoken.wechat.ProbeResult;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * Refreshes one account's rows if they are due, and then prints the access_token for a shell script. It succeeds when there is a live
- * token, even if the refresh failed, which is reported.
+ * Refreshes one account's rows if they are due, and then prints the access_token for a
+ * shell script. It succeeds when there is a live token, even if the refresh failed, which
+ * is reported.
  *
  * @param appId null for the first account
  * @param out gets the token and nothing else
@@ -39,12 +40,14 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
         Map<RowKey, TokenRow> rows = null;
         boolean ended = false;
         try {
-            RefreshCommand.Ended run = new RefreshCommand(new RefreshOptions(false, account.appId())).runAndRead(environment, console);
+            RefreshCommand.Ended run = new RefreshCommand(new RefreshOptions(false, account.appId()))
+                .runAndRead(environment, console);
             refreshed = run.exitCode();
             rows = run.rows();
             ended = true;
         }
-        catch (SQLException | UnusableSchemaException e) { // the rows can't be read, so there is nothing to print
+        catch (SQLException | UnusableSchemaException e) { // the rows can't be read, so
+                                                           // there is nothing to print
             throw e;
         }
         catch (Exception e) { // the row may hold a live token all the same
@@ -68,9 +71,12 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
         return refreshed.and(ExitCode.RETRY);
     }
 
-    /** A token whose refresh failed may already be dead: asks WeChat before it is printed. */
+    /**
+     * A token whose refresh failed may already be dead: asks WeChat before it is printed.
+     */
     private static boolean isDead(WxProperties wx, TokenRow row, Console console) {
-        console.setUpLogging(); // otherwise the JDK's client could be told to write the token to a log of its own
+        console.setUpLogging(); // otherwise the JDK's client could be told to write the
+                                // token to a log of its own
         WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
         return weChat.probe(row.value()) == ProbeResult.DEAD;
     }

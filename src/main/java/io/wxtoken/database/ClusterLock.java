@@ -18,11 +18,13 @@ import javax.sql.DataSource;
 import org.springframework.dao.CannotAcquireLockException;
 
 /**
- * Lets one run at a time migrate a cluster whose members all take writes. Flyway's own lock, {@code GET_LOCK}, is one server's, and two
- * members that change the schema at once break a group (in a multi-primary Group Replication each member's applier then fails, and all
- * leave it). So the lock is a row of Flyway's table: whoever changes it is certified by the whole cluster, and a member that has seen
- * the lock given back has seen all that was done under it, as members apply in one order. It lapses, as its holder may die; migrations
- * take seconds.
+ * Lets one run at a time migrate a cluster whose members all take writes. Flyway's own
+ * lock, {@code GET_LOCK}, is one server's, and two members that change the schema at once
+ * break a group (in a multi-primary Group Replication each member's applier then fails,
+ * and all leave it). So the lock is a row of Flyway's table: whoever changes it is
+ * certified by the whole cluster, and a member that has seen the lock given back has seen
+ * all that was done under it, as members apply in one order. It lapses, as its holder may
+ * die; migrations take seconds.
  */
 final class ClusterLock implements AutoCloseable {
 
@@ -41,24 +43,29 @@ final class ClusterLock implements AutoCloseable {
         this.database = database;
     }
 
-    /** Galera, or Group Replication. On a server alone the variables are missing, empty or OFF. */
+    /**
+     * Galera, or Group Replication. On a server alone the variables are missing, empty or
+     * OFF.
+     */
     static boolean isNeeded(Connection connection) {
-        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery(
-                "SHOW GLOBAL VARIABLES WHERE variable_name IN ('wsrep_on', 'group_replication_group_name')")) {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SHOW GLOBAL VARIABLES WHERE variable_name IN ('wsrep_on', 'group_replication_group_name')")) {
             Map<String, String> variables = new HashMap<>();
             while (row.next()) {
                 variables.put(row.getString(1).toLowerCase(Locale.ROOT), row.getString(2));
             }
-            return variables.getOrDefault("wsrep_on", "OFF").equals("ON") || !variables.getOrDefault("group_replication_group_name", "").isEmpty();
+            return variables.getOrDefault("wsrep_on", "OFF").equals("ON")
+                    || !variables.getOrDefault("group_replication_group_name", "").isEmpty();
         }
-        catch (SQLException e) { // MySQL 5.7 whose system tables were not upgraded: that is no member
+        catch (SQLException e) { // MySQL 5.7 whose system tables were not upgraded: that
+                                 // is no member
             return false;
         }
     }
 
     /**
      * Waits for it for a minute at most.
-     *
      * @throws CannotAcquireLockException when another run has it for longer
      */
     static ClusterLock take(DataSource database) throws SQLException {
@@ -66,8 +73,9 @@ final class ClusterLock implements AutoCloseable {
         long begun = System.nanoTime();
         while (!lock.taken()) {
             if (System.nanoTime() - begun > LONGEST_WAIT.toNanos()) {
-                throw new CannotAcquireLockException("another run migrates the schema, on this member of the cluster or another; if it died, another may begin "
-                        + LEASE.toMinutes() + " minutes after it began");
+                throw new CannotAcquireLockException(
+                        "another run migrates the schema, on this member of the cluster or another; if it died,"
+                                + " another may begin " + LEASE.toMinutes() + " minutes after it began");
             }
             LockSupport.parkNanos(Duration.ofMillis(500).toNanos());
         }
@@ -75,9 +83,10 @@ final class ClusterLock implements AutoCloseable {
     }
 
     private boolean taken() throws SQLException {
-        try (Connection connection = database.getConnection(); PreparedStatement take = connection.prepareStatement("UPDATE " + Schema.HISTORY
-                + " SET installed_by = ?, installed_on = NOW(), execution_time = 1 WHERE installed_rank = " + ROW
-                + " AND (execution_time = 0 OR installed_on < NOW() - INTERVAL ? SECOND)")) {
+        try (Connection connection = database.getConnection();
+                PreparedStatement take = connection.prepareStatement("UPDATE " + Schema.HISTORY
+                        + " SET installed_by = ?, installed_on = NOW(), execution_time = 1 WHERE installed_rank = "
+                        + ROW + " AND (execution_time = 0 OR installed_on < NOW() - INTERVAL ? SECOND)")) {
             take.setString(1, me);
             take.setLong(2, LEASE.toSeconds());
             if (take.executeUpdate() == 1) {
@@ -96,7 +105,8 @@ final class ClusterLock implements AutoCloseable {
     /** Of the members that do this at once, the cluster takes one's row. */
     private static void makeRow(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement()) {
-            statement.executeUpdate("INSERT INTO " + Schema.HISTORY + " (installed_rank, description, type, script, installed_by, execution_time, success)"
+            statement.executeUpdate("INSERT INTO " + Schema.HISTORY
+                    + " (installed_rank, description, type, script, installed_by, execution_time, success)"
                     + " VALUES (" + ROW + ", '<< one run at a time migrates a cluster >>', 'LOCK', '', '', 0, TRUE)");
         }
         catch (SQLIntegrityConstraintViolationException itIsThere) {
@@ -108,8 +118,8 @@ final class ClusterLock implements AutoCloseable {
     @Override
     public void close() {
         try (Connection connection = database.getConnection();
-                PreparedStatement release = connection.prepareStatement("UPDATE " + Schema.HISTORY + " SET execution_time = 0 WHERE installed_rank = " + ROW
-                        + " AND installed_by = ?")) {
+                PreparedStatement release = connection.prepareStatement("UPDATE " + Schema.HISTORY
+                        + " SET execution_time = 0 WHERE installed_rank = " + ROW + " AND installed_by = ?")) {
             release.setString(1, me);
             release.executeUpdate();
         }
@@ -117,4 +127,5 @@ final class ClusterLock implements AutoCloseable {
             // then others wait for as long, and what was done under it is done
         }
     }
+
 }

@@ -12,8 +12,8 @@ import org.springframework.context.annotation.Primary;
 import org.springframework.core.env.Environment;
 
 /**
- * A pool of the run's connections. By hand, since Spring Boot's auto-configuration looks at much that nobody has here, in each
- * run.
+ * A pool of the run's connections. By hand, since Spring Boot's auto-configuration looks
+ * at much that nobody has here, in each run.
  */
 @Configuration(proxyBeanMethods = false)
 public class DatabaseConfiguration {
@@ -29,13 +29,17 @@ public class DatabaseConfiguration {
         pool.setDataSource(database);
         pool.setAutoCommit(true); // the row protocol: each statement is committed at once
         pool.setExceptionOverride(new AnotherServer(database));
-        if (database.severalServers()) { // one that hangs must not keep a worker from the next
+        if (database.severalServers()) { // one that hangs must not keep a worker from the
+                                         // next
             pool.setConnectionTimeout(Math.max(pool.getConnectionTimeout(), TO_REACH_ANOTHER));
         }
         return pool;
     }
 
-    /** A connection whose server takes no writes any more is closed, and one that is made after it, or after one that broke, is to another server. */
+    /**
+     * A connection whose server takes no writes any more is closed, and one that is made
+     * after it, or after one that broke, is to another server.
+     */
     private record AnotherServer(RunDatabase database) implements SQLExceptionOverride {
 
         @java.lang.Override
@@ -46,4 +50,5 @@ public class DatabaseConfiguration {
             return Database.takesNoWrites(e) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
         }
     }
+
 }

@@ -8,8 +8,9 @@ import org.springframework.jdbc.datasource.AbstractDataSource;
 import org.springframework.jdbc.support.JdbcUtils;
 
 /**
- * A run's connections. The one that the run looked at the rows with becomes the pool's first: to connect costs a handshake and
- * more statements than a refresh does, and a user may be allowed one connection only.
+ * A run's connections. The one that the run looked at the rows with becomes the pool's
+ * first: to connect costs a handshake and more statements than a refresh does, and a user
+ * may be allowed one connection only.
  */
 public final class RunDatabase extends AbstractDataSource implements AutoCloseable {
 
@@ -31,20 +32,27 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
     public synchronized Connection getConnection() throws SQLException {
         Connection connection = kept;
         kept = null;
-        if (connection != null && !connection.isValid(VALID_WITHIN)) { // it broke, or the server or a proxy closed it
+        if (connection != null && !connection.isValid(VALID_WITHIN)) { // it broke, or the
+                                                                       // server or a
+                                                                       // proxy closed it
             JdbcUtils.closeConnection(connection);
             connection = null;
         }
         return connection == null ? servers.connect() : connection;
     }
 
-    /** @throws UnsupportedOperationException always: the settings say who connects */
+    /**
+     * @throws UnsupportedOperationException always: the settings say who connects
+     */
     @Override
     public Connection getConnection(String username, String password) {
         throw new UnsupportedOperationException();
     }
 
-    /** In seconds. A pool that closes waits this long for a connection that is still being opened; otherwise nobody would close that one. */
+    /**
+     * In seconds. A pool that closes waits this long for a connection that is still being
+     * opened; otherwise nobody would close that one.
+     */
     @Override
     public int getLoginTimeout() {
         return loginTimeout;
@@ -60,7 +68,10 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
         return servers.several();
     }
 
-    /** A connection broke, or its server takes no writes any more: later ones are to another server, if the URL names several. */
+    /**
+     * A connection broke, or its server takes no writes any more: later ones are to
+     * another server, if the URL names several.
+     */
     public void moveOn() {
         servers.moveOn();
     }
@@ -78,4 +89,5 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
             kept = null;
         }
     }
+
 }

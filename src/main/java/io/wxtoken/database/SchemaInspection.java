@@ -20,9 +20,11 @@ import org.flywaydb.core.api.MigrationVersion;
 /**
  * What the database holds under the program's names before a migration.
  *
- * @param version the newest version that was applied. Where there is no {@link Schema#HISTORY} yet, the baseline that it begins with:
- * 5 when {@code wx_token} has all that this version gave it, because V5 must not take a value that another program wrote later for an
- * adopted one; otherwise 0, and V1 adopts a table that was made by hand.
+ * @param version the newest version that was applied. Where there is no
+ * {@link Schema#HISTORY} yet, the baseline that it begins with: 5 when {@code wx_token}
+ * has all that this version gave it, because V5 must not take a value that another
+ * program wrote later for an adopted one; otherwise 0, and V1 adopts a table that was
+ * made by hand.
  * @param history whether there is a {@link Schema#HISTORY} that this user may read
  * @param begun whether something is in it
  */
@@ -36,11 +38,14 @@ record SchemaInspection(String version, boolean history, boolean begun) {
 
     /**
      * Reads the tables that have the program's names.
-     *
      * @throws UnusableSchemaException when one of them is something else
      */
     static SchemaInspection of(Connection connection) throws SQLException {
-        Map<String, Integer> columns = columns(connection, "wx_token"); // read before the history, which a node that migrates makes first
+        Map<String, Integer> columns = columns(connection, "wx_token"); // read before the
+                                                                        // history, which
+                                                                        // a node that
+                                                                        // migrates makes
+                                                                        // first
         Map<String, Integer> history = columns(connection, Schema.HISTORY);
         if (!history.isEmpty()) {
             if (!history.keySet().containsAll(Set.of("installed_rank", "version", "script", "checksum", "success"))) {
@@ -48,21 +53,29 @@ record SchemaInspection(String version, boolean history, boolean begun) {
             }
             Map<String, Boolean> applied = Schema.applied(connection);
             if (!applied.isEmpty()) {
-                return new SchemaInspection(applied.entrySet().stream().filter(Map.Entry::getValue).map(Map.Entry::getKey)
-                    .max(Comparator.comparing(MigrationVersion::fromVersion)).orElse("0"), true, true);
+                return new SchemaInspection(applied.entrySet()
+                    .stream()
+                    .filter(Map.Entry::getValue)
+                    .map(Map.Entry::getKey)
+                    .max(Comparator.comparing(MigrationVersion::fromVersion))
+                    .orElse("0"), true, true);
             }
         }
         boolean there = !history.isEmpty();
         if (columns.isEmpty()) {
             return new SchemaInspection("0", there, false);
         }
-        String missing = Stream.of("id", "type", "expire", "value").filter(column -> !columns.containsKey(column)).collect(Collectors.joining(", "));
+        String missing = Stream.of("id", "type", "expire", "value")
+            .filter(column -> !columns.containsKey(column))
+            .collect(Collectors.joining(", "));
         if (!missing.isEmpty()) {
             throw somethingElse("wx_token", "it has no column " + missing);
         }
-        if (!WHOLE_NUMBER.contains(columns.get("id")) || !TEXT.contains(columns.get("type")) || !TEXT.contains(columns.get("value"))
+        if (!WHOLE_NUMBER.contains(columns.get("id")) || !TEXT.contains(columns.get("type"))
+                || !TEXT.contains(columns.get("value"))
                 || !TEXT.contains(columns.get("expire")) && !WHOLE_NUMBER.contains(columns.get("expire"))) {
-            throw somethingElse("wx_token", "its id, type, expire or value is of another type than int, varchar, varchar and varchar");
+            throw somethingElse("wx_token",
+                    "its id, type, expire or value is of another type than int, varchar, varchar and varchar");
         }
         DatabaseMetaData metaData = connection.getMetaData();
         try (ResultSet view = metaData.getTables(connection.getCatalog(), null, "wx_token", new String[] { "VIEW" })) {
@@ -70,7 +83,8 @@ record SchemaInspection(String version, boolean history, boolean begun) {
                 throw somethingElse("wx_token", "it is a view");
             }
         }
-        return columns.containsKey(LAST_COLUMN) && !Schema.valuesAreStillToBeAdopted(connection) ? new SchemaInspection(Schema.VERSION_WITHOUT_HISTORY, there, false)
+        return columns.containsKey(LAST_COLUMN) && !Schema.valuesAreStillToBeAdopted(connection)
+                ? new SchemaInspection(Schema.VERSION_WITHOUT_HISTORY, there, false)
                 : new SchemaInspection("0", there, false);
     }
 
@@ -80,13 +94,17 @@ record SchemaInspection(String version, boolean history, boolean begun) {
     }
 
     private static UnusableSchemaException somethingElse(String table, String how) {
-        return new UnusableSchemaException("the database has a table " + table + " that is not wx-token's: " + how + ". It is left as it is. Rename it,"
-                + " or name another database in spring.datasource.url");
+        return new UnusableSchemaException("the database has a table " + table + " that is not wx-token's: " + how
+                + ". It is left as it is. Rename it," + " or name another database in spring.datasource.url");
     }
 
-    /** The columns' names, in lower case, and their {@link Types}; none when there is no such table, or none for this user. */
+    /**
+     * The columns' names, in lower case, and their {@link Types}; none when there is no
+     * such table, or none for this user.
+     */
     private static Map<String, Integer> columns(Connection connection, String table) throws SQLException {
-        try (Statement statement = connection.createStatement(); ResultSet none = statement.executeQuery("SELECT * FROM " + table + " WHERE 1 = 0")) {
+        try (Statement statement = connection.createStatement();
+                ResultSet none = statement.executeQuery("SELECT * FROM " + table + " WHERE 1 = 0")) {
             Map<String, Integer> columns = new HashMap<>();
             ResultSetMetaData metaData = none.getMetaData();
             for (int i = 1; i <= metaData.getColumnCount(); i++) {

@@ -24,7 +24,10 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
 
-/** Replaces a file so that whoever reads it, at any moment and after any crash, finds the old content or the new one whole. */
+/**
+ * Replaces a file so that whoever reads it, at any moment and after any crash, finds the
+ * old content or the new one whole.
+ */
 public final class AtomicFile {
 
     /** The file systems here know owners, groups and permissions. */
@@ -39,9 +42,8 @@ public final class AtomicFile {
 
     /**
      * What a link points to is replaced, not the link.
-     *
-     * @param permissions such as {@code rw-r-----}, and then the file keeps its group, or has its folder's; null for what the
-     * umask says
+     * @param permissions such as {@code rw-r-----}, and then the file keeps its group, or
+     * has its folder's; null for what the umask says
      * @throws IOException the file is then as it was
      */
     public static void replace(Path path, String content, String permissions) throws IOException {
@@ -49,12 +51,18 @@ public final class AtomicFile {
         if (Files.exists(file) && !Files.isRegularFile(file)) {
             throw new FileSystemException(file.toString(), null, "it is no regular file");
         }
-        Path written = file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID() + SUFFIX); // pods share process ids
+        Path written = file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID() + SUFFIX); // pods
+                                                                                                         // share
+                                                                                                         // process
+                                                                                                         // ids
         boolean permitted = permissions != null && POSIX;
-        FileAttribute<?>[] attributes = permitted ? new FileAttribute<?>[] { PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions)) }
+        FileAttribute<?>[] attributes = permitted
+                ? new FileAttribute<?>[] {
+                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions)) }
                 : new FileAttribute<?>[0];
         try {
-            try (FileChannel channel = FileChannel.open(written, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), attributes)) {
+            try (FileChannel channel = FileChannel.open(written,
+                    Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), attributes)) {
                 if (permitted) {
                     permit(written, file, PosixFilePermissions.fromString(permissions));
                 }
@@ -92,9 +100,16 @@ public final class AtomicFile {
                 Files.getFileAttributeView(written, PosixFileAttributeView.class).setGroup(group);
             }
             catch (IOException e) {
-                if (there || !example.permissions().contains(PosixFilePermission.OTHERS_EXECUTE)) { // its readers, who else, would not get it
-                    throw new FileSystemException(file.toString(), null, "this user can't give it its group, " + group.getName()
-                            + " (chgrp it, and chmod g+s its folder)");
+                if (there || !example.permissions().contains(PosixFilePermission.OTHERS_EXECUTE)) { // its
+                                                                                                    // readers,
+                                                                                                    // who
+                                                                                                    // else,
+                                                                                                    // would
+                                                                                                    // not
+                                                                                                    // get
+                                                                                                    // it
+                    throw new FileSystemException(file.toString(), null, "this user can't give it its group, "
+                            + group.getName() + " (chgrp it, and chmod g+s its folder)");
                 }
             }
         }
@@ -112,9 +127,11 @@ public final class AtomicFile {
     public static void deleteLeftBehind(Path folder) throws IOException {
         FileTime longAgo = FileTime.from(Instant.now().minus(LONGEST_WRITE));
         try (Stream<Path> files = Files.list(folder)) {
-            for (Path file : (Iterable<Path>) files.filter(file -> file.getFileName().toString().endsWith(SUFFIX))::iterator) {
+            for (Path file : (Iterable<Path>) files
+                .filter(file -> file.getFileName().toString().endsWith(SUFFIX))::iterator) {
                 try {
-                    if (file.getFileName().toString().startsWith(".") && Files.getLastModifiedTime(file).compareTo(longAgo) < 0) {
+                    if (file.getFileName().toString().startsWith(".")
+                            && Files.getLastModifiedTime(file).compareTo(longAgo) < 0) {
                         Files.deleteIfExists(file);
                     }
                 }
@@ -124,4 +141,5 @@ public final class AtomicFile {
             }
         }
     }
+
 }

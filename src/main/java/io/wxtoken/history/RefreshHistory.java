@@ -26,11 +26,13 @@ import io.wxtoken.token.RefreshEvent;
 import io.wxtoken.token.RefreshListener;
 
 /**
- * Every statement on {@code wx_token_history}. Events are written when {@value #BATCH} have come, or when one has waited for a
- * while, and at the end of the run, many in one statement. What can't be written is a warning, once in a run, and the run goes on.
+ * Every statement on {@code wx_token_history}. Events are written when {@value #BATCH}
+ * have come, or when one has waited for a while, and at the end of the run, many in one
+ * statement. What can't be written is a warning, once in a run, and the run goes on.
  * <p>
- * The table is bounded by what is written to it: a run that wrote n rows deletes, with a probability of n in {@value #EVERY}, up to
- * 2 n of the oldest, or twice {@value #EVERY}, if they are older than {@code wx.history.keep}. So a backlog melts, whatever the number
+ * The table is bounded by what is written to it: a run that wrote n rows deletes, with a
+ * probability of n in {@value #EVERY}, up to 2 n of the oldest, or twice {@value #EVERY},
+ * if they are older than {@code wx.history.keep}. So a backlog melts, whatever the number
  * of accounts, and most runs have nothing to delete.
  */
 public final class RefreshHistory implements RefreshListener {
@@ -42,10 +44,14 @@ public final class RefreshHistory implements RefreshListener {
     /** A run that is killed tells no more than this of what it did. */
     private static final Duration LONGEST_WAIT = Duration.ofSeconds(2);
 
-    /** Rows that one statement deletes at most: a cluster has to agree on each statement as a whole. */
+    /**
+     * Rows that one statement deletes at most: a cluster has to agree on each statement
+     * as a whole.
+     */
     private static final int BITE = 1000;
 
-    private static final String COLUMNS = "run, app_id, type, outcome, reason, fingerprint_before, fingerprint_after, errcode, detail, recorded_at";
+    private static final String COLUMNS = "run, app_id, type, outcome, reason, fingerprint_before,"
+            + " fingerprint_after, errcode, detail, recorded_at";
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
@@ -61,7 +67,9 @@ public final class RefreshHistory implements RefreshListener {
 
     private int written;
 
-    /** @param since {@link System#nanoTime()} of the event */
+    /**
+     * @param since {@link System#nanoTime()} of the event
+     */
     private record Pending(RefreshEvent event, long since) {
 
         Duration age() {
@@ -92,7 +100,10 @@ public final class RefreshHistory implements RefreshListener {
         write(full);
     }
 
-    /** At the end of the run: writes what is left, and deletes what is too old, now and then. Never throws. */
+    /**
+     * At the end of the run: writes what is left, and deletes what is too old, now and
+     * then. Never throws.
+     */
     public void finish() {
         List<Pending> rest;
         synchronized (this) {
@@ -117,13 +128,16 @@ public final class RefreshHistory implements RefreshListener {
         List<Object> values = new ArrayList<>();
         for (Pending one : events) {
             RefreshEvent event = one.event();
-            Collections.addAll(values, run, event.appId(), event.type(), event.kind().toString(), event.reason(), event.fingerprintBefore(),
-                    event.fingerprintAfter(), new SqlParameterValue(Types.INTEGER, event.errcode()), fit(event.detail()), one.age().toSeconds());
+            Collections.addAll(values, run, event.appId(), event.type(), event.kind().toString(), event.reason(),
+                    event.fingerprintBefore(), event.fingerprintAfter(),
+                    new SqlParameterValue(Types.INTEGER, event.errcode()), fit(event.detail()), one.age().toSeconds());
         }
         try {
             jdbc.sql("INSERT INTO wx_token_history (" + COLUMNS + ") VALUES "
-                    + String.join(", ", Collections.nCopies(events.size(), "(?, ?, ?, ?, ?, ?, ?, ?, ?, UNIX_TIMESTAMP() - ?)")))
-                .params(values).update();
+                    + String.join(", ",
+                            Collections.nCopies(events.size(), "(?, ?, ?, ?, ?, ?, ?, ?, ?, UNIX_TIMESTAMP() - ?)")))
+                .params(values)
+                .update();
             synchronized (this) {
                 written += events.size();
             }
@@ -133,7 +147,8 @@ public final class RefreshHistory implements RefreshListener {
             synchronized (this) {
                 if (!off) {
                     off = true;
-                    log.warn("wx_token_history can't be written: what this run did is not recorded there, and no row is the worse for it{}", advice(e));
+                    log.warn("wx_token_history can't be written: what this run did is not recorded there, and no row"
+                            + " is the worse for it{}", advice(e));
                 }
             }
         }
@@ -141,67 +156,87 @@ public final class RefreshHistory implements RefreshListener {
 
     private static String advice(DataAccessException e) {
         Throwable why = NestedExceptionUtils.getMostSpecificCause(e);
-        String said = " (" + String.valueOf(why.getMessage()).lines().findFirst().orElse("").replace("; SQL statement:", "") + ")";
+        String said = " ("
+                + String.valueOf(why.getMessage()).lines().findFirst().orElse("").replace("; SQL statement:", "") + ")";
         if (!(why instanceof SQLException cause)) {
             return said;
         }
-        return said + (Database.denies(cause) ? ". Run config/mysql/grants.sql" : Database.lacksSchema(cause) ? ". If another program has a table of this"
-                + " name, rename that; then drop wx_token_schema_history, and the next run, or wx-token migrate, makes what is missing" : "");
+        return said + (Database.denies(cause) ? ". Run config/mysql/grants.sql"
+                : Database.lacksSchema(cause) ? ". If another program has a table of this"
+                        + " name, rename that; then drop wx_token_schema_history, and the next run, or wx-token"
+                        + " migrate, makes what is missing" : "");
     }
 
     private static String fit(String detail) {
         return detail.length() <= 255 ? detail : detail.substring(0, 254) + "…";
     }
 
-    /** @param most rows */
+    /**
+     * @param most rows
+     */
     void clean(int most) {
         try {
             for (int left = most; left > 0; left -= BITE) {
                 int bite = Math.min(left, BITE);
-                // The oldest by id, as there is no index on the time: so no more rows are read than deleted.
+                // The oldest by id, as there is no index on the time: so no more rows are
+                // read than deleted.
                 Long last = jdbc.sql("""
-                        SELECT MAX(id) FROM (SELECT id, recorded_at FROM wx_token_history ORDER BY id LIMIT :bite) oldest
+                        SELECT MAX(id)
+                          FROM (SELECT id, recorded_at FROM wx_token_history ORDER BY id LIMIT :bite) oldest
                          WHERE recorded_at < UNIX_TIMESTAMP() - :keep
-                        """).param("bite", bite).param("keep", keep.toSeconds()).query(Long.class).optional().orElse(null);
+                        """)
+                    .param("bite", bite)
+                    .param("keep", keep.toSeconds())
+                    .query(Long.class)
+                    .optional()
+                    .orElse(null);
                 if (last == null) {
                     return;
                 }
                 jdbc.sql("DELETE FROM wx_token_history WHERE id <= :last AND recorded_at < UNIX_TIMESTAMP() - :keep")
-                    .param("last", last).param("keep", keep.toSeconds()).update();
+                    .param("last", last)
+                    .param("keep", keep.toSeconds())
+                    .update();
             }
         }
-        catch (DataAccessException e) { // another node deletes at this moment, or the database has other trouble, which is told elsewhere
+        catch (DataAccessException e) { // another node deletes at this moment, or the
+                                        // database has other trouble, which is told
+                                        // elsewhere
             log.debug("old history is left to a later run", e);
         }
     }
 
     /** One row of {@code wx_token_history}; the columns' names. */
-    public record Entry(long id, Instant recordedAt, String run, String appId, String type, String outcome, String reason,
-            String fingerprintBefore, String fingerprintAfter, Integer errcode, String detail) {
+    public record Entry(long id, Instant recordedAt, String run, String appId, String type, String outcome,
+            String reason, String fingerprintBefore, String fingerprintAfter, Integer errcode, String detail) {
     }
 
     /**
      * The newest entries, the oldest of them first.
-     *
      * @param appId only of this account; null for all
-     * @throws SQLException when there is no such table, this user may not read it, or the database can't be reached
+     * @throws SQLException when there is no such table, this user may not read it, or the
+     * database can't be reached
      */
     public static List<Entry> read(Connection connection, String appId, int last) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement("SELECT id, " + COLUMNS + " FROM wx_token_history" + (appId == null ? "" : " WHERE app_id = ?")
-                + " ORDER BY id DESC LIMIT " + last)) {
+        try (PreparedStatement statement = connection
+            .prepareStatement("SELECT id, " + COLUMNS + " FROM wx_token_history"
+                    + (appId == null ? "" : " WHERE app_id = ?") + " ORDER BY id DESC LIMIT " + last)) {
             if (appId != null) {
                 statement.setString(1, appId);
             }
             List<Entry> entries = new ArrayList<>();
             try (ResultSet row = statement.executeQuery()) {
                 while (row.next()) {
-                    entries.add(new Entry(row.getLong("id"), Instant.ofEpochSecond(row.getLong("recorded_at")), row.getString("run"), row.getString("app_id"),
-                            row.getString("type"), row.getString("outcome"), row.getString("reason"), row.getString("fingerprint_before"),
-                            row.getString("fingerprint_after"), row.getObject("errcode", Integer.class), row.getString("detail")));
+                    entries.add(new Entry(row.getLong("id"), Instant.ofEpochSecond(row.getLong("recorded_at")),
+                            row.getString("run"), row.getString("app_id"), row.getString("type"),
+                            row.getString("outcome"), row.getString("reason"), row.getString("fingerprint_before"),
+                            row.getString("fingerprint_after"), row.getObject("errcode", Integer.class),
+                            row.getString("detail")));
                 }
             }
             Collections.reverse(entries);
             return entries;
         }
     }
+
 }

@@ -32,9 +32,10 @@ import io.wxtoken.token.TokenRepository;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * The job's wiring: one job, one step, over the rows. Spring Batch keeps its executions in memory (its
- * {@code ResourcelessJobRepository}, made for one job in a JVM of its own that is never restarted): what a run did is in the rows
- * and in {@code wx_token_history}, and nothing that others own is needed for it.
+ * The job's wiring: one job, one step, over the rows. Spring Batch keeps its executions
+ * in memory (its {@code ResourcelessJobRepository}, made for one job in a JVM of its own
+ * that is never restarted): what a run did is in the rows and in
+ * {@code wx_token_history}, and nothing that others own is needed for it.
  */
 @Configuration(proxyBeanMethods = false)
 public class RefreshJobConfiguration {
@@ -44,7 +45,10 @@ public class RefreshJobConfiguration {
         return new ResourcelessJobRepository();
     }
 
-    /** {@code DefaultBatchConfiguration} would put it behind a proxy that begins a transaction, and there is nothing to commit. */
+    /**
+     * {@code DefaultBatchConfiguration} would put it behind a proxy that begins a
+     * transaction, and there is nothing to commit.
+     */
     @Bean
     JobOperator jobOperator(JobRepository repository) {
         TaskExecutorJobOperator operator = new TaskExecutorJobOperator();
@@ -65,13 +69,13 @@ public class RefreshJobConfiguration {
     }
 
     @Bean
-    AccountRefresher accountRefresher(WxProperties wx, TokenRepository rows, RunId me, RunGuard guard, RefreshHistory history,
-            RefreshListener metrics) {
+    AccountRefresher accountRefresher(WxProperties wx, TokenRepository rows, RunId me, RunGuard guard,
+            RefreshHistory history, RefreshListener metrics) {
         RefreshListener listener = RefreshListener.all(history, metrics);
         RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
         WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
-        Refresher refresher = new Refresher(rows, policy, wx.refresh(), weChat.requestTimeout(), me, System::nanoTime, guard::stopping,
-                listener);
+        Refresher refresher = new Refresher(rows, policy, wx.refresh(), weChat.requestTimeout(), me, System::nanoTime,
+                guard::stopping, listener);
         return new AccountRefresher(rows, refresher, policy, weChat, wx.refresh().before(), listener);
     }
 
@@ -80,12 +84,16 @@ public class RefreshJobConfiguration {
         return new RunReport();
     }
 
-    /** The step has no transaction: one on the database, open while WeChat is asked, would break the protocol. */
+    /**
+     * The step has no transaction: one on the database, open while WeChat is asked, would
+     * break the protocol.
+     */
     @Bean
-    Step refreshStep(JobRepository repository, WxProperties wx, RefreshOptions options, DueCheck check, TokenRepository rows,
-            AccountRefresher refresher, RunReport report, RunDatabase database, Environment environment) {
-        Tasklet tasklet = new RefreshTasklet(wx, options, check, rows, refresher, report, Settings.databaseUrl(environment),
-                database.severalServers());
+    Step refreshStep(JobRepository repository, WxProperties wx, RefreshOptions options, DueCheck check,
+            TokenRepository rows, AccountRefresher refresher, RunReport report, RunDatabase database,
+            Environment environment) {
+        Tasklet tasklet = new RefreshTasklet(wx, options, check, rows, refresher, report,
+                Settings.databaseUrl(environment), database.severalServers());
         return new StepBuilder("refresh", repository).tasklet(tasklet, new ResourcelessTransactionManager()).build();
     }
 
@@ -103,4 +111,5 @@ public class RefreshJobConfiguration {
     RefreshRun refreshRun(JobOperator operator, Job refreshJob, RunReport report) {
         return new RefreshRun(operator, refreshJob, report);
     }
+
 }

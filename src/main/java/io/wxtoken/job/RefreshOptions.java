@@ -18,8 +18,8 @@ public record RefreshOptions(boolean force, String appId) {
 
     /**
      * The accounts that the run is for.
-     *
-     * @throws io.wxtoken.settings.InvalidSettingsException when the app id is none of theirs
+     * @throws io.wxtoken.settings.InvalidSettingsException when the app id is none of
+     * theirs
      */
     public List<Account> accounts(WxProperties wx) {
         return appId == null ? wx.allAccounts() : List.of(wx.account(appId));

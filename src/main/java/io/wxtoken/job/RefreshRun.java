@@ -28,7 +28,6 @@ public final class RefreshRun {
 
     /**
      * Runs the job to its end.
-     *
      * @throws RuntimeException what made it fail as a whole, such as the database
      */
     public ExitCode run() throws JobExecutionException {
@@ -42,4 +41,5 @@ public final class RefreshRun {
         }
         return report.exitCode();
     }
+
 }

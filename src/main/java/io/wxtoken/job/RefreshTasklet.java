@@ -36,8 +36,9 @@ import io.wxtoken.token.TokenRow;
 import io.wxtoken.wechat.Account;
 
 /**
- * The step over the rows: lets each account refresh what is due, several at a time, each for itself. It is a tasklet, not a chunk,
- * because a fetched value is published at once by the worker that fetched it, never by a later writer, and no account waits for
+ * The step over the rows: lets each account refresh what is due, several at a time, each
+ * for itself. It is a tasklet, not a chunk, because a fetched value is published at once
+ * by the worker that fetched it, never by a later writer, and no account waits for
  * another.
  */
 final class RefreshTasklet implements Tasklet {
@@ -66,8 +67,8 @@ final class RefreshTasklet implements Tasklet {
      * @param databaseUrl for messages
      * @param severalServers whether the URL names more than one
      */
-    RefreshTasklet(WxProperties wx, RefreshOptions options, DueCheck check, TokenRepository rows, AccountRefresher refresher,
-            RunReport report, String databaseUrl, boolean severalServers) {
+    RefreshTasklet(WxProperties wx, RefreshOptions options, DueCheck check, TokenRepository rows,
+            AccountRefresher refresher, RunReport report, String databaseUrl, boolean severalServers) {
         this.wx = wx;
         this.options = options;
         this.check = check;
@@ -91,14 +92,16 @@ final class RefreshTasklet implements Tasklet {
     }
 
     /**
-     * Everything runs on the workers' threads. On the step's own thread Spring's JDBC would hold a connection until the step ends,
-     * and the pool may have only that one.
+     * Everything runs on the workers' threads. On the step's own thread Spring's JDBC
+     * would hold a connection until the step ends, and the pool may have only that one.
      */
     private List<Result> refresh(List<Account> accounts) throws InterruptedException {
-        // Nodes that start together would otherwise race for the same row, one after the other.
+        // Nodes that start together would otherwise race for the same row, one after the
+        // other.
         List<Account> order = new ArrayList<>(accounts);
         Collections.shuffle(order);
-        ExecutorService workers = Executors.newFixedThreadPool(Math.max(1, Math.min(wx.refresh().concurrency(), order.size())));
+        ExecutorService workers = Executors
+            .newFixedThreadPool(Math.max(1, Math.min(wx.refresh().concurrency(), order.size())));
         try {
             Rows known = result(workers.submit(() -> onAnotherServer(() -> rows(accounts), () -> rows(accounts))));
             List<Future<List<Result>>> futures = new ArrayList<>();
@@ -125,11 +128,16 @@ final class RefreshTasklet implements Tasklet {
         }
     }
 
-    /** @param readAt {@link System#nanoTime()} before they were read */
+    /**
+     * @param readAt {@link System#nanoTime()} before they were read
+     */
     private record Rows(RowSet rows, long readAt) {
     }
 
-    /** The rows of the due check if they were read a moment ago (each claim checks them again); otherwise as they are now. */
+    /**
+     * The rows of the due check if they were read a moment ago (each claim checks them
+     * again); otherwise as they are now.
+     */
     private Rows rows(List<Account> accounts) {
         boolean current = check.readable() && !options.force() && !isStale(check.readAt());
         long readAt = current ? check.readAt() : System.nanoTime();
@@ -149,9 +157,11 @@ final class RefreshTasklet implements Tasklet {
     private List<Result> refresh(Account account, Map<RowKey, TokenRow> seen, long readAt) {
         List<Result> results;
         try {
-            // An account that waited behind many others must not go by old rows, nor by the time that was read with them.
+            // An account that waited behind many others must not go by old rows, nor by
+            // the time that was read with them.
             boolean stale = isStale(readAt);
-            results = onAnotherServer(() -> refresher.refresh(account, stale ? rows.readAgain(seen) : seen, options.force()),
+            results = onAnotherServer(
+                    () -> refresher.refresh(account, stale ? rows.readAgain(seen) : seen, options.force()),
                     () -> refresher.refresh(account, rows.readAgain(seen), options.force()));
         }
         catch (RuntimeException e) { // the other accounts go on
@@ -164,14 +174,19 @@ final class RefreshTasklet implements Tasklet {
 
     private List<Result> failed(Map<RowKey, TokenRow> seen, RuntimeException e) {
         Throwable cause = NestedExceptionUtils.getMostSpecificCause(e);
-        DatabaseFailure failure = DatabaseFailure.of(e, databaseUrl).orElseGet(() -> new DatabaseFailure(ExitCode.RETRY,
-                "unexpected: " + cause.getClass().getName() + ": " + DatabaseFailure.firstLine(cause)));
-        return seen.values().stream().map(row -> new Result(row, Outcome.FAILED, failure.text(), failure.exitCode())).toList();
+        DatabaseFailure failure = DatabaseFailure.of(e, databaseUrl)
+            .orElseGet(() -> new DatabaseFailure(ExitCode.RETRY,
+                    "unexpected: " + cause.getClass().getName() + ": " + DatabaseFailure.firstLine(cause)));
+        return seen.values()
+            .stream()
+            .map(row -> new Result(row, Outcome.FAILED, failure.text(), failure.exitCode()))
+            .toList();
     }
 
     /**
-     * When the server breaks, or no longer takes writes: does the work once more, as another run would, on the next server that
-     * the URL names. The first attempt leaves a claim, or a finished row.
+     * When the server breaks, or no longer takes writes: does the work once more, as
+     * another run would, on the next server that the URL names. The first attempt leaves
+     * a claim, or a finished row.
      */
     private <T> T onAnotherServer(Supplier<T> work, Supplier<T> again) {
         try {
@@ -185,4 +200,5 @@ final class RefreshTasklet implements Tasklet {
             return again.get();
         }
     }
+
 }

@@ -9,11 +9,12 @@ import io.wxtoken.ExitCode;
 /**
  * How a run ends from outside: SIGTERM, and the bound on its length.
  * <p>
- * SIGTERM sets a flag: nothing new is claimed, what is under way is finished, and the JVM waits for that up to 9 s.
- * (JobOperator.stop from a shutdown hook races with the step's own updates in Spring Batch 6.0.4.) The JVM then ends
- * with 143 by itself.
+ * SIGTERM sets a flag: nothing new is claimed, what is under way is finished, and the JVM
+ * waits for that up to 9 s. (JobOperator.stop from a shutdown hook races with the step's
+ * own updates in Spring Batch 6.0.4.) The JVM then ends with 143 by itself.
  * <p>
- * A run that takes too long, whatever it waits for, is halted: the row protocol is made for processes that die anywhere.
+ * A run that takes too long, whatever it waits for, is halted: the row protocol is made
+ * for processes that die anywhere.
  */
 public final class RunGuard implements AutoCloseable {
 
@@ -67,4 +68,5 @@ public final class RunGuard implements AutoCloseable {
     public void close() {
         finished.countDown();
     }
+
 }

@@ -40,7 +40,10 @@ final class RefreshMetrics implements RefreshListener {
         probes(appId, result).increment();
     }
 
-    /** Prometheus sees no increase in a counter that appears with the value 1, so each counter first appears with 0. */
+    /**
+     * Prometheus sees no increase in a counter that appears with the value 1, so each
+     * counter first appears with 0.
+     */
     void startAtZero(RowKey row) {
         fetches(row);
         lostClaims(row);
@@ -63,8 +66,10 @@ final class RefreshMetrics implements RefreshListener {
     }
 
     private Counter probes(String appId, ProbeResult result) {
-        return Counter.builder("wx.token.probes").description("Answers to the question whether an access_token lives")
-            .tags("app_id", appId, "result", result.name().toLowerCase(Locale.ROOT)).register(registry);
+        return Counter.builder("wx.token.probes")
+            .description("Answers to the question whether an access_token lives")
+            .tags("app_id", appId, "result", result.name().toLowerCase(Locale.ROOT))
+            .register(registry);
     }
 
     private Counter ofRow(String name, String description, RowKey row) {
@@ -74,4 +79,5 @@ final class RefreshMetrics implements RefreshListener {
     static Tags tags(RowKey row) {
         return Tags.of("app_id", row.appId(), "type", row.type());
     }
+
 }

@@ -20,12 +20,14 @@ import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
 
 /**
- * The metrics of one run, in a file for node_exporter's textfile collector. Gauges are as of this run; counters go on from
- * what the file said before, so that they count over all runs of this node.
+ * The metrics of one run, in a file for node_exporter's textfile collector. Gauges are as
+ * of this run; counters go on from what the file said before, so that they count over all
+ * runs of this node.
  */
 public final class Textfile {
 
-    private static final Pattern COUNTER = Pattern.compile("(?m)^(wx_token_\\w+)_total\\{([^}]*)} ([0-9.]+(?:E[0-9]+)?)$");
+    private static final Pattern COUNTER = Pattern
+        .compile("(?m)^(wx_token_\\w+)_total\\{([^}]*)} ([0-9.]+(?:E[0-9]+)?)$");
 
     private static final Pattern LABEL = Pattern.compile("(\\w+)=\"([^\"]*)\"");
 
@@ -48,7 +50,6 @@ public final class Textfile {
 
     /**
      * Replaces the file, atomically.
-     *
      * @param rows of the configured accounts; none if they could not be read
      */
     public void write(Map<RowKey, TokenRow> rows, ExitCode exitCode) throws IOException {
@@ -56,9 +57,11 @@ public final class Textfile {
         rows.forEach(this::row);
         gauge("wx.token.run.duration", "seconds", "How long the last run took, without the JVM's start", Tags.empty(),
                 Duration.ofNanos(System.nanoTime() - begun).toMillis() / 1000.0);
-        gauge("wx.token.run.exit.code", null, "0 well, 1 the next run may mend it, 2 a person must act, 3 the database, 143 stopped",
-                Tags.empty(), exitCode.code());
-        gauge("wx.token.last.run.timestamp", "seconds", "When the last run ended", Tags.empty(), System.currentTimeMillis() / 1000);
+        gauge("wx.token.run.exit.code", null,
+                "0 well, 1 the next run may mend it, 2 a person must act, 3 the database, 143 stopped", Tags.empty(),
+                exitCode.code());
+        gauge("wx.token.last.run.timestamp", "seconds", "When the last run ended", Tags.empty(),
+                System.currentTimeMillis() / 1000);
         AtomicFile.replace(file, registry.scrape(), null);
     }
 
@@ -66,12 +69,15 @@ public final class Textfile {
         Tags tags = RefreshMetrics.tags(key);
         boolean empty = row.value().isEmpty();
         metrics.startAtZero(key);
-        gauge("wx.token.life.left", "seconds", "Seconds that the value has left, as of the last run", tags, empty ? 0 : row.timeLeft());
+        gauge("wx.token.life.left", "seconds", "Seconds that the value has left, as of the last run", tags,
+                empty ? 0 : row.timeLeft());
         if (!empty) {
-            gauge("wx.token.age", "seconds", "Seconds since the value was obtained, as of the last run", tags, row.age());
+            gauge("wx.token.age", "seconds", "Seconds since the value was obtained, as of the last run", tags,
+                    row.age());
             gauge("wx.token.last.success.timestamp", "seconds", "When the value was obtained", tags, row.obtainedAt());
         }
-        gauge("wx.token.failures.in.a.row", null, "Refreshes in a row that failed or did not finish", tags, row.lastRefresh().failures());
+        gauge("wx.token.failures.in.a.row", null, "Refreshes in a row that failed or did not finish", tags,
+                row.lastRefresh().failures());
     }
 
     private void gauge(String name, String unit, String description, Tags tags, double value) {
@@ -79,8 +85,9 @@ public final class Textfile {
     }
 
     /**
-     * Adds what the counters in the file say. Counters start again at 0 when the file can't be read or is somebody else's. The
-     * library writes this format but has no reader for it.
+     * Adds what the counters in the file say. Counters start again at 0 when the file
+     * can't be read or is somebody else's. The library writes this format but has no
+     * reader for it.
      */
     private void carryOn() {
         String before;
@@ -99,4 +106,5 @@ public final class Textfile {
             registry.counter(counter.group(1).replace('_', '.'), tags).increment(Double.parseDouble(counter.group(3)));
         }
     }
+
 }

@@ -20,8 +20,9 @@ import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
 
 /**
- * The 2015 class's file of an access_token, {@code {"access_token": "…", "expires_time": …}}, where the time is when the token
- * was obtained. Its readers call it stale an hour later. Its owner and its group may read it, and nobody else.
+ * The 2015 class's file of an access_token, {@code {"access_token": "…", "expires_time":
+ * …}}, where the time is when the token was obtained. Its readers call it stale an hour
+ * later. Its owner and its group may read it, and nobody else.
  */
 final class FileMirror implements Mirror {
 
@@ -49,7 +50,8 @@ final class FileMirror implements Mirror {
                 }
                 catch (IOException | InvalidPathException e) {
                     failures.add("the token's file " + name + " can't be written: " + reason(e)
-                            + ". The table is not affected; give this user the right to write into its folder, or correct wx.mirror.file");
+                            + ". The table is not affected; give this user the right to write into its folder, or"
+                            + " correct wx.mirror.file");
                 }
             }
         }
@@ -66,15 +68,19 @@ final class FileMirror implements Mirror {
 
     private static String content(TokenRow row) {
         StringBuilder content = new StringBuilder("{\"access_token\": \"");
-        JsonStringEncoder.getInstance().quoteAsString(row.value(), content); // another program may have written anything
+        JsonStringEncoder.getInstance().quoteAsString(row.value(), content); // another
+                                                                             // program
+                                                                             // may have
+                                                                             // written
+                                                                             // anything
         return content.append("\", \"expires_time\": ").append(row.obtainedAt()).append("}").toString();
     }
 
     /** What can't be read, for whatever reason, is to be replaced. */
     private static boolean holds(Path file, String content) {
         try {
-            return Files.isRegularFile(file) && content.equals(Files.readString(file))
-                    && (!AtomicFile.POSIX || PosixFilePermissions.toString(Files.getPosixFilePermissions(file)).equals(PERMISSIONS));
+            return Files.isRegularFile(file) && content.equals(Files.readString(file)) && (!AtomicFile.POSIX
+                    || PosixFilePermissions.toString(Files.getPosixFilePermissions(file)).equals(PERMISSIONS));
         }
         catch (IOException e) {
             return false;
@@ -82,13 +88,15 @@ final class FileMirror implements Mirror {
     }
 
     private static String reason(Exception e) {
-        return e instanceof NoSuchFileException ? "its folder is missing" : e instanceof AccessDeniedException ? "permission denied"
-                : e instanceof InvalidPathException ? "no file can have that name here (set LC_ALL to a UTF-8 locale)"
-                : e instanceof FileSystemException inFileSystem ? inFileSystem.getReason() : e.getMessage();
+        return e instanceof NoSuchFileException ? "its folder is missing"
+                : e instanceof AccessDeniedException ? "permission denied" : e instanceof InvalidPathException
+                        ? "no file can have that name here (set LC_ALL to a UTF-8 locale)"
+                        : e instanceof FileSystemException inFileSystem ? inFileSystem.getReason() : e.getMessage();
     }
 
     @Override
     public String toString() {
         return "the token's file " + settings.file();
     }
+
 }

@@ -26,8 +26,9 @@ import io.wxtoken.token.TokenRow;
 import io.wxtoken.wechat.Lifetimes;
 
 /**
- * The 2015 class's memcached: under an account's app id its bare access_token, under app id, colon and type its tickets. One
- * server, which gets all of them: so it does not matter how its readers spread keys over several.
+ * The 2015 class's memcached: under an account's app id its bare access_token, under app
+ * id, colon and type its tickets. One server, which gets all of them: so it does not
+ * matter how its readers spread keys over several.
  */
 final class MemcachedMirror implements Mirror {
 
@@ -35,8 +36,9 @@ final class MemcachedMirror implements Mirror {
     private static final long LONGEST_EXPIRY = Duration.ofHours(1).toSeconds();
 
     /**
-     * Age in seconds from which an entry is extended: it was written for at most an hour, so it then has half an hour left. A repeated
-     * ticket looks young, so its remaining life is checked as well.
+     * Age in seconds from which an entry is extended: it was written for at most an hour,
+     * so it then has half an hour left. A repeated ticket looks young, so its remaining
+     * life is checked as well.
      */
     private static final long EXTENDED_FROM = LONGEST_EXPIRY / 2;
 
@@ -46,7 +48,10 @@ final class MemcachedMirror implements Mirror {
     /** For each answer. */
     private static final Duration TIMEOUT = Duration.ofSeconds(1);
 
-    /** A value with flags was serialized or compressed by PHP, and is not one of the job's. (The client would deserialize it.) */
+    /**
+     * A value with flags was serialized or compressed by PHP, and is not one of the
+     * job's. (The client would deserialize it.)
+     */
     private static final Transcoder<String> BARE = new StringTranscoder() {
 
         @Override
@@ -59,7 +64,9 @@ final class MemcachedMirror implements Mirror {
 
     private final String server;
 
-    /** @param server one of {@link WxProperties.Memcached#servers()} */
+    /**
+     * @param server one of {@link WxProperties.Memcached#servers()}
+     */
     MemcachedMirror(String server) {
         this.server = server;
     }
@@ -83,7 +90,8 @@ final class MemcachedMirror implements Mirror {
         catch (TimeoutException e) {
             failures.add(failed("no answer within " + TIMEOUT.toSeconds() + " s"));
         }
-        catch (MemcachedException | IOException e) { // their texts may quote what was sent
+        catch (MemcachedException | IOException e) { // their texts may quote what was
+                                                     // sent
             failures.add(failed("it can't be reached, or refuses"));
         }
         finally {
@@ -93,8 +101,9 @@ final class MemcachedMirror implements Mirror {
     }
 
     /**
-     * Each entry is replaced only if it still is what was just read, so a late command, or a run that was paused, overwrites nothing
-     * newer. If another run extends an entry first, that is enough.
+     * Each entry is replaced only if it still is what was just read, so a late command,
+     * or a run that was paused, overwrites nothing newer. If another run extends an entry
+     * first, that is enough.
      */
     private static boolean sync(XMemcachedClient memcached, Map<String, TokenRow> wanted)
             throws TimeoutException, InterruptedException, MemcachedException {
@@ -121,7 +130,8 @@ final class MemcachedMirror implements Mirror {
             }
         }
         for (String key : toExtend) {
-            memcached.cas(key, expiry(wanted.get(key)), wanted.get(key).value(), BARE, TIMEOUT.toMillis(), there.get(key).getCas());
+            memcached.cas(key, expiry(wanted.get(key)), wanted.get(key).value(), BARE, TIMEOUT.toMillis(),
+                    there.get(key).getCas());
         }
         return written;
     }
@@ -131,17 +141,22 @@ final class MemcachedMirror implements Mirror {
     }
 
     private XMemcachedClient connect() throws IOException {
-        // The process ends anyway, and the client's shutdown hook would wait for the server once more.
+        // The process ends anyway, and the client's shutdown hook would wait for the
+        // server once more.
         System.setProperty("xmemcached.shutdown.hook.enable", "false");
         HostAndPort address = HostAndPort.parse(server, DEFAULT_PORT).orElseThrow();
-        XMemcachedClientBuilder builder = new XMemcachedClientBuilder(List.of(new InetSocketAddress(address.host(), address.port())));
+        XMemcachedClientBuilder builder = new XMemcachedClientBuilder(
+                List.of(new InetSocketAddress(address.host(), address.port())));
         builder.setConnectTimeout(TIMEOUT.toMillis());
         builder.setOpTimeout(TIMEOUT.toMillis());
         builder.setEnableHealSession(false);
         return (XMemcachedClient) builder.build();
     }
 
-    /** The sessions are closed first, because shutdown would otherwise wait for a server that hangs. */
+    /**
+     * The sessions are closed first, because shutdown would otherwise wait for a server
+     * that hangs.
+     */
     private static void close(XMemcachedClient memcached) {
         if (memcached == null) {
             return;
@@ -156,11 +171,13 @@ final class MemcachedMirror implements Mirror {
     }
 
     private String failed(String why) {
-        return this + " can't be written: " + why + ". The table is not affected; start it, or correct wx.mirror.memcached.servers";
+        return this + " can't be written: " + why
+                + ". The table is not affected; start it, or correct wx.mirror.memcached.servers";
     }
 
     @Override
     public String toString() {
         return "memcached at " + server;
     }
+
 }

@@ -11,11 +11,13 @@ interface Mirror {
 
     /**
      * Writes what differs.
-     *
      * @param rows of the configured accounts; only live values are copied
-     * @param failures gets a line for the operator, without tokens, for each thing that can't be written
-     * @return whether anything was written, or may have been. If so, the rows may have changed meanwhile, or another run may have
-     * written a newer value before: read the rows again, and call this again
+     * @param failures gets a line for the operator, without tokens, for each thing that
+     * can't be written
+     * @return whether anything was written, or may have been. If so, the rows may have
+     * changed meanwhile, or another run may have written a newer value before: read the
+     * rows again, and call this again
      */
     boolean sync(Map<RowKey, TokenRow> rows, Set<String> failures) throws InterruptedException;
+
 }

@@ -21,19 +21,27 @@ import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
 
 /**
- * All mirrors of the rows. Every run copies the rows to them, after it has published, so that a memcached that was
- * restarted or a file that was deleted is complete again one run later.
+ * All mirrors of the rows. Every run copies the rows to them, after it has published, so
+ * that a memcached that was restarted or a file that was deleted is complete again one
+ * run later.
  * <p>
- * Two runs may do so at the same time, and the slower one could leave an older value behind. So a run that wrote reads the rows
- * again, and goes on until the mirror holds what it read after its last write. A run that dies before that leaves the mirror to
- * the next run.
+ * Two runs may do so at the same time, and the slower one could leave an older value
+ * behind. So a run that wrote reads the rows again, and goes on until the mirror holds
+ * what it read after its last write. A run that dies before that leaves the mirror to the
+ * next run.
  */
 public final class Mirrors {
 
-    /** Each round after the first means that a row changed, or that somebody else wrote the mirror, within milliseconds. */
+    /**
+     * Each round after the first means that a row changed, or that somebody else wrote
+     * the mirror, within milliseconds.
+     */
     private static final int ROUNDS = 5;
 
-    /** A disk on a network may hang for ever, and a run's length counts against WeChat's grace. */
+    /**
+     * A disk on a network may hang for ever, and a run's length counts against WeChat's
+     * grace.
+     */
     private static final Duration LONGEST = Duration.ofSeconds(20);
 
     /** Of many accounts' files each may fail for the same reason. */
@@ -60,11 +68,12 @@ public final class Mirrors {
     public interface RowReader {
 
         Map<RowKey, TokenRow> read() throws SQLException;
+
     }
 
     /**
-     * Copies the rows to all mirrors at the same time, within 20 s. A mirror that fails does not affect the others.
-     *
+     * Copies the rows to all mirrors at the same time, within 20 s. A mirror that fails
+     * does not affect the others.
      * @param rows of the configured accounts, as just read
      * @param again may be called by several threads
      * @return a line for the operator for each failure
@@ -82,7 +91,9 @@ public final class Mirrors {
         syncing.forEach((mirror, result) -> failures.addAll(failures(mirror, result, end - System.nanoTime())));
         threads.shutdownNow();
         int more = failures.size() - LINES;
-        return more <= 1 ? failures : Stream.concat(failures.stream().limit(LINES), Stream.of("and " + more + " more of the kind")).toList();
+        return more <= 1 ? failures
+                : Stream.concat(failures.stream().limit(LINES), Stream.of("and " + more + " more of the kind"))
+                    .toList();
     }
 
     private Set<String> failures(Mirror mirror, Future<Set<String>> result, long nanos) {
@@ -90,7 +101,8 @@ public final class Mirrors {
             return result.get(nanos, TimeUnit.NANOSECONDS);
         }
         catch (TimeoutException e) {
-            return Set.of(mirror + " hangs, and was given up after " + longest.toSeconds() + " s: the table is not affected");
+            return Set
+                .of(mirror + " hangs, and was given up after " + longest.toSeconds() + " s: the table is not affected");
         }
         catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -101,22 +113,27 @@ public final class Mirrors {
         }
     }
 
-    private static Set<String> sync(Mirror mirror, Map<RowKey, TokenRow> rows, RowReader again) throws InterruptedException {
+    private static Set<String> sync(Mirror mirror, Map<RowKey, TokenRow> rows, RowReader again)
+            throws InterruptedException {
         Set<String> failures = new LinkedHashSet<>();
         Map<RowKey, TokenRow> now = rows;
         for (int round = 1; mirror.sync(now, failures); round++) {
             if (round == ROUNDS) {
-                failures.add(mirror + " does not keep what is written into it: another program writes it, too (let that only read), or it is full");
+                failures.add(
+                        mirror + " does not keep what is written into it: another program writes it, too (let that only"
+                                + " read), or it is full");
                 break;
             }
             try {
                 now = again.read();
             }
             catch (SQLException e) {
-                failures.add(mirror + " may be older than the table, which can't be read again (SQLState " + e.getSQLState() + ")");
+                failures.add(mirror + " may be older than the table, which can't be read again (SQLState "
+                        + e.getSQLState() + ")");
                 break;
             }
         }
         return failures;
     }
+
 }

@@ -10,8 +10,9 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /**
- * Finds misspelt environment variables. Spring Boot reads {@code wx.api.base-url} from {@code WX_API_BASEURL} and from no other
- * spelling; it would ignore {@code WX_API_BASE_URL} silently, and the default would stay in force.
+ * Finds misspelt environment variables. Spring Boot reads {@code wx.api.base-url} from
+ * {@code WX_API_BASEURL} and from no other spelling; it would ignore
+ * {@code WX_API_BASE_URL} silently, and the default would stay in force.
  */
 final class EnvironmentSpelling {
 
@@ -33,7 +34,10 @@ final class EnvironmentSpelling {
         List<String> problems = new ArrayList<>();
         for (String variable : new TreeSet<>(System.getenv().keySet())) {
             boolean inOurGroup = OUR_GROUP.matcher(variable).lookingAt() && !OF_KUBERNETES.matcher(variable).matches();
-            String meant = known.stream().filter(name -> name.replace("_", "").equals(variable.replace("_", ""))).findFirst().orElse(null);
+            String meant = known.stream()
+                .filter(name -> name.replace("_", "").equals(variable.replace("_", "")))
+                .findFirst()
+                .orElse(null);
             boolean inList = lists.contains(variable.replaceFirst("_\\d+$", ""));
             if (!known.contains(variable) && !inList && (inOurGroup || meant != null)) {
                 problems.add("the environment's " + variable + " is no setting of wx-token"
@@ -43,7 +47,9 @@ final class EnvironmentSpelling {
         return problems;
     }
 
-    /** @param lists gets the names that may be followed by an index */
+    /**
+     * @param lists gets the names that may be followed by an index
+     */
     private static void variables(Class<?> type, String prefix, Set<String> names, Set<String> lists) {
         for (RecordComponent component : type.getRecordComponents()) {
             String name = prefix + component.getName().toUpperCase(Locale.ROOT);
@@ -58,4 +64,5 @@ final class EnvironmentSpelling {
             }
         }
     }
+
 }

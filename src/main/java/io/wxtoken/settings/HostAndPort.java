@@ -4,7 +4,10 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A server's address as settings write it: a name, an IPv4 address or an IPv6 address in brackets, and a port of 1 to 65535. */
+/**
+ * A server's address as settings write it: a name, an IPv4 address or an IPv6 address in
+ * brackets, and a port of 1 to 65535.
+ */
 public record HostAndPort(String host, int port) {
 
     private static final Pattern TEXT = Pattern.compile("([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+])(?::([0-9]{1,5}))?");

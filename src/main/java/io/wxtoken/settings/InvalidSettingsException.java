@@ -3,8 +3,8 @@ package io.wxtoken.settings;
 import java.util.List;
 
 /**
- * Settings that can't be used. Each problem is one line that names the property, what is wrong and what to do,
- * and shows no secret.
+ * Settings that can't be used. Each problem is one line that names the property, what is
+ * wrong and what to do, and shows no secret.
  */
 public final class InvalidSettingsException extends RuntimeException {
 
@@ -12,7 +12,13 @@ public final class InvalidSettingsException extends RuntimeException {
 
     InvalidSettingsException(List<String> problems) {
         super(String.join("; ", problems));
-        this.problems = problems.stream().map(problem -> problem.replaceAll("[\\p{C}\\p{Z}]+", " ")).toList(); // a value may hold a line break
+        this.problems = problems.stream().map(problem -> problem.replaceAll("[\\p{C}\\p{Z}]+", " ")).toList(); // a
+                                                                                                               // value
+                                                                                                               // may
+                                                                                                               // hold
+                                                                                                               // a
+                                                                                                               // line
+                                                                                                               // break
     }
 
     public InvalidSettingsException(String problem) {
@@ -22,4 +28,5 @@ public final class InvalidSettingsException extends RuntimeException {
     public List<String> problems() {
         return problems;
     }
+
 }

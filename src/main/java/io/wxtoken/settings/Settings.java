@@ -1,8 +1,5 @@
 package io.wxtoken.settings;
 
-import static org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_ENVIRONMENT_VARIABLE;
-import static org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_PROPERTY;
-
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -36,29 +33,31 @@ import org.springframework.core.env.SimpleCommandLinePropertySource;
 import org.springframework.core.env.StandardEnvironment;
 
 /**
- * Reads and checks the settings. It needs an {@link Environment} only, no application context, so that a wrong setting
- * is told before the database is touched.
+ * Reads and checks the settings. It needs an {@link Environment} only, no application
+ * context, so that a wrong setting is told before the database is touched.
  */
 public final class Settings {
 
     private static final ConfigurationPropertyName ACCOUNTS = ConfigurationPropertyName.of("wx.accounts");
 
-    /** Boot's own list has places in the jars, for which it would search each jar in each run. */
+    /**
+     * Boot's own list has places in the jars, for which it would search each jar in each
+     * run.
+     */
     private static final PropertySource<?> PLACES = new MapPropertySource("places of configuration",
             Map.of("spring.config.location", "classpath:/application.yml,optional:file:./;optional:file:./config/"));
 
     static final String LOG_FORMAT = "logging.structured.format.console";
 
-    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run", "wx.metrics", "wx.history",
-            "wx.mirror", "wx.mirror.memcached");
+    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run", "wx.metrics",
+            "wx.history", "wx.mirror", "wx.mirror.memcached");
 
     private Settings() {
     }
 
     /**
-     * The configuration, as Spring Boot finds it: the jar's, the files in ./config, files of secrets, the environment, and
-     * these.
-     *
+     * The configuration, as Spring Boot finds it: the jar's, the files in ./config, files
+     * of secrets, the environment, and these.
      * @param arguments {@code --name.of.it=value}
      */
     public static ConfigurableEnvironment environment(String... arguments) {
@@ -66,7 +65,9 @@ public final class Settings {
         if (arguments.length > 0) {
             environment.getPropertySources().addFirst(new SimpleCommandLinePropertySource(arguments));
         }
-        if (environment.containsProperty(SPRING_APPLICATION_JSON_PROPERTY) || environment.containsProperty(SPRING_APPLICATION_JSON_ENVIRONMENT_VARIABLE)) {
+        if (environment.containsProperty(SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_PROPERTY)
+                || environment.containsProperty(
+                        SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_ENVIRONMENT_VARIABLE)) {
             new SpringApplicationJsonEnvironmentPostProcessor().postProcessEnvironment(environment, null);
         }
         environment.getPropertySources().addLast(PLACES);
@@ -74,25 +75,34 @@ public final class Settings {
         return environment;
     }
 
-    /** @throws InvalidSettingsException when a setting is missing, wrong or unknown */
+    /**
+     * @throws InvalidSettingsException when a setting is missing, wrong or unknown
+     */
     public static WxProperties read(Environment environment) {
         return read(environment, true);
     }
 
-    /** As {@link #read}, but accounts and their secrets may be missing: for who needs the database only. */
+    /**
+     * As {@link #read}, but accounts and their secrets may be missing: for who needs the
+     * database only.
+     */
     public static WxProperties readWithoutSecrets(Environment environment) {
         return read(environment, false);
     }
 
     private static WxProperties read(Environment environment, boolean toRefresh) {
         if (placesOfAccounts(environment) > 1) {
-            throw new InvalidSettingsException("wx.accounts is set in several places, and a list is taken whole from one: keep it in"
-                    + " config/application.yml, and let placeholders there name what the environment or a file holds");
+            throw new InvalidSettingsException(
+                    "wx.accounts is set in several places, and a list is taken whole from one: keep it in"
+                            + " config/application.yml, and let placeholders there name what the environment or a"
+                            + " file holds");
         }
         WxProperties properties;
         try {
-            // A misspelt name would leave its default in force, unseen. (This leaves environment variables out: see below.)
-            BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
+            // A misspelt name would leave its default in force, unseen. (This leaves
+            // environment variables out: see below.)
+            BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT,
+                    new UnboundElementsSourceFilter());
             properties = binder(environment).bindOrCreate("wx", Bindable.of(WxProperties.class), handler);
         }
         catch (BindException e) {
@@ -111,7 +121,10 @@ public final class Settings {
         return text(environment, "spring.datasource.url");
     }
 
-    /** A setting as it is, empty without one; a placeholder in it that nothing fills stays, and never throws. */
+    /**
+     * A setting as it is, empty without one; a placeholder in it that nothing fills
+     * stays, and never throws.
+     */
     public static String text(Environment environment, String name) {
         try {
             return Binder.get(environment).bind(name, String.class).orElse("");
@@ -123,7 +136,8 @@ public final class Settings {
 
     /** {@code logging.structured.format.console} is set, and right. */
     public static boolean logsAreForMachines(Environment environment) {
-        return environment.containsProperty(LOG_FORMAT) && Set.of("ecs", "gelf", "logstash").contains(text(environment, LOG_FORMAT));
+        return environment.containsProperty(LOG_FORMAT)
+                && Set.of("ecs", "gelf", "logstash").contains(text(environment, LOG_FORMAT));
     }
 
     private static long placesOfAccounts(Environment environment) {
@@ -134,12 +148,16 @@ public final class Settings {
         return places;
     }
 
-    /** A group whose settings are all commented out ("refresh:" alone on its line) is an empty text to Boot, and a group of defaults here. */
+    /**
+     * A group whose settings are all commented out ("refresh:" alone on its line) is an
+     * empty text to Boot, and a group of defaults here.
+     */
     private static Binder binder(Environment environment) {
         List<ConfigurationPropertySource> sources = new ArrayList<>();
         for (ConfigurationPropertySource source : ConfigurationPropertySources.get(environment)) {
             sources.add(source.filter(name -> {
-                ConfigurationProperty property = GROUPS.contains(name.toString()) ? source.getConfigurationProperty(name) : null;
+                ConfigurationProperty property = GROUPS.contains(name.toString())
+                        ? source.getConfigurationProperty(name) : null;
                 return property == null || !"".equals(property.getValue());
             }));
         }
@@ -149,7 +167,8 @@ public final class Settings {
     private static List<String> problems(BindException e) {
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
             if (cause instanceof UnboundConfigurationPropertiesException unbound) {
-                return unbound.getUnboundProperties().stream()
+                return unbound.getUnboundProperties()
+                    .stream()
                     .map(property -> property.getName() + " is no setting of wx-token (" + property.getOrigin()
                             + "): check its spelling against config/application.yml")
                     .toList();
@@ -158,9 +177,11 @@ public final class Settings {
         ConfigurationProperty property = e.getProperty();
         String name = property == null ? e.getName().toString() : property.getName().toString();
         ResolvableType target = e.getTarget().getType();
-        boolean mayHoldASecret = name.contains("secret") || name.startsWith("wx.accounts") || target.resolve(Object.class).isRecord();
+        boolean mayHoldASecret = name.contains("secret") || name.startsWith("wx.accounts")
+                || target.resolve(Object.class).isRecord();
         String value = property == null || mayHoldASecret ? "" : " = '" + property.getValue() + "'";
-        Class<?> type = (target.resolve(Object.class) == List.class ? target.getGeneric(0) : target).resolve(Object.class);
+        Class<?> type = (target.resolve(Object.class) == List.class ? target.getGeneric(0) : target)
+            .resolve(Object.class);
         String wanted = "can't be read";
         if (type == Duration.class) {
             wanted = "is no duration: write it like 90s, 50m or 1h";
@@ -178,4 +199,5 @@ public final class Settings {
         }
         return List.of(name + value + " " + wanted + (property == null ? "" : " (" + property.getOrigin() + ")"));
     }
+
 }

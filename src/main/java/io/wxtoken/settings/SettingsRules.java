@@ -16,7 +16,10 @@ import java.util.regex.Pattern;
 
 import org.springframework.core.env.Environment;
 
-/** Every rule that settings must keep, and what an operator is told when one is broken: the property, its bounds, and what to do. */
+/**
+ * Every rule that settings must keep, and what an operator is told when one is broken:
+ * the property, its bounds, and what to do.
+ */
 final class SettingsRules {
 
     private static final Pattern APP_ID = Pattern.compile("wx[A-Za-z0-9_-]{1,30}");
@@ -25,11 +28,15 @@ final class SettingsRules {
 
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[::1]");
 
-    private static final Map<String, String> DRIVERS = Map.of("mysql", "com.mysql.cj.jdbc.Driver", "h2", "org.h2.Driver");
+    private static final Map<String, String> DRIVERS = Map.of("mysql", "com.mysql.cj.jdbc.Driver", "h2",
+            "org.h2.Driver");
 
-    /** Hikari properties that would make the pool connect differently from the due check; they are rejected. */
-    private static final List<String> OF_THE_CONNECTION = List.of("jdbc-url", "username", "password", "catalog", "schema", "connection-init-sql",
-            "driver-class-name", "data-source-class-name", "data-source-jndi");
+    /**
+     * Hikari properties that would make the pool connect differently from the due check;
+     * they are rejected.
+     */
+    private static final List<String> OF_THE_CONNECTION = List.of("jdbc-url", "username", "password", "catalog",
+            "schema", "connection-init-sql", "driver-class-name", "data-source-class-name", "data-source-jndi");
 
     private final WxProperties wx;
 
@@ -39,7 +46,6 @@ final class SettingsRules {
 
     /**
      * What is wrong, a line for each problem; empty when all is well.
-     *
      * @param toRefresh whether accounts and their secrets are needed
      */
     List<String> problems(boolean toRefresh) {
@@ -55,23 +61,28 @@ final class SettingsRules {
                 secretProblem(prefix, wx.entries().get(i)).ifPresent(problems::add);
             }
             String appId = wx.entries().get(i).appId();
-            if (!WxProperties.isBlank(appId) && APP_ID.matcher(appId).matches() && !seen.add(appId.toLowerCase(Locale.ROOT))) {
-                problems.add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two".formatted(index, appId));
+            if (!WxProperties.isBlank(appId) && APP_ID.matcher(appId).matches()
+                    && !seen.add(appId.toLowerCase(Locale.ROOT))) {
+                problems
+                    .add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two".formatted(index, appId));
             }
         }
         baseUrlProblem().ifPresent(problems::add);
-        within(problems, "wx.api.connect-timeout", wx.api().connectTimeout(), Duration.ofMillis(100), Duration.ofSeconds(30));
+        within(problems, "wx.api.connect-timeout", wx.api().connectTimeout(), Duration.ofMillis(100),
+                Duration.ofSeconds(30));
         within(problems, "wx.api.read-timeout", wx.api().readTimeout(), Duration.ofMillis(100), Duration.ofSeconds(60));
         within(problems, "wx.refresh.after", wx.refresh().after(), Duration.ofSeconds(1), Duration.ofMinutes(115));
         within(problems, "wx.refresh.before", wx.refresh().before(), Duration.ofSeconds(1), Duration.ofHours(1));
-        within(problems, "wx.refresh.request-interval", wx.refresh().requestInterval(), Duration.ofSeconds(1), Duration.ofHours(1));
+        within(problems, "wx.refresh.request-interval", wx.refresh().requestInterval(), Duration.ofSeconds(1),
+                Duration.ofHours(1));
         within(problems, "wx.refresh.lease", wx.refresh().lease(), Duration.ofSeconds(1), WxProperties.MAX_LEASE);
         if (wx.refresh().lease().getNano() != 0) {
             problems.add("wx.refresh.lease = %s must be whole seconds: the database's clock counts in seconds"
                 .formatted(text(wx.refresh().lease())));
         }
         if (wx.refresh().concurrency() < 1 || wx.refresh().concurrency() > 64) {
-            problems.add("wx.refresh.concurrency = %d is out of bounds: it takes 1 to 64".formatted(wx.refresh().concurrency()));
+            problems.add("wx.refresh.concurrency = %d is out of bounds: it takes 1 to 64"
+                .formatted(wx.refresh().concurrency()));
         }
         if (!wx.probe().interval().isZero()) {
             within(problems, "wx.probe.interval", wx.probe().interval(), Duration.ofSeconds(1), Duration.ofHours(1));
@@ -85,15 +96,20 @@ final class SettingsRules {
             mirrorProblems(problems);
         }
         if (!problems.isEmpty()) {
-            return problems; // one that is out of bounds does not fit the others either, which would be more lines and no news
+            return problems; // one that is out of bounds does not fit the others either,
+                             // which would be more lines and no news
         }
         if (wx.refresh().lease().compareTo(wx.api().requestTimeout()) <= 0) {
-            problems.add("wx.refresh.lease = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: raise the lease or lower the timeouts"
-                .formatted(text(wx.refresh().lease()), text(wx.api().requestTimeout())));
+            problems
+                .add("wx.refresh.lease = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: raise the"
+                        + " lease or lower the timeouts".formatted(text(wx.refresh().lease()),
+                                text(wx.api().requestTimeout())));
         }
         if (wx.run().timeout().compareTo(wx.api().requestTimeout()) <= 0) {
-            problems.add("wx.run.timeout = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: a run would be ended while it fetches"
-                .formatted(text(wx.run().timeout()), text(wx.api().requestTimeout())));
+            problems
+                .add("wx.run.timeout = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: a run would"
+                        + " be ended while it fetches".formatted(text(wx.run().timeout()),
+                                text(wx.api().requestTimeout())));
         }
         return problems;
     }
@@ -104,7 +120,8 @@ final class SettingsRules {
                     + (prefix.equals("wx.") ? " or as WX_APPID" : ""));
         }
         if (!APP_ID.matcher(entry.appId()).matches()) {
-            return Optional.of(prefix + "app-id is no AppID: that is wx and up to 30 letters and digits, such as wx0123456789abcdef (are"
+            return Optional.of(prefix
+                    + "app-id is no AppID: that is wx and up to 30 letters and digits, such as wx0123456789abcdef (are"
                     + " app-id and app-secret swapped? What it holds is not shown, for that case)");
         }
         return Optional.empty();
@@ -113,19 +130,25 @@ final class SettingsRules {
     private static Optional<String> secretProblem(String prefix, WxProperties.Entry entry) {
         if (WxProperties.isBlank(entry.appSecret())) {
             return Optional.of(prefix + "app-secret is missing: set it to the account's AppSecret, "
-                    + (prefix.equals("wx.") ? "as WX_APPSECRET or in a file secrets/wx.app-secret" : "as ${a placeholder} that a file or the environment fills"));
+                    + (prefix.equals("wx.") ? "as WX_APPSECRET or in a file secrets/wx.app-secret"
+                            : "as ${a placeholder} that a file or the environment fills"));
         }
         if (entry.appSecret().contains("${")) {
-            return Optional.of(prefix + "app-secret names a placeholder that nothing fills: set that variable, or add that file to the secrets");
+            return Optional.of(prefix
+                    + "app-secret names a placeholder that nothing fills: set that variable, or add that file to the"
+                    + " secrets");
         }
         if (!PRINTABLE.matcher(entry.appSecret()).matches()) {
-            return Optional.of(prefix + "app-secret holds a blank, a line break or a character that is not ASCII: copy the AppSecret again (its value is not shown here)");
+            return Optional.of(prefix
+                    + "app-secret holds a blank, a line break or a character that is not ASCII: copy the AppSecret"
+                    + " again (its value is not shown here)");
         }
         return Optional.empty();
     }
 
     private Optional<String> baseUrlProblem() {
-        String is = "wx.api.base-url = '%s' ".formatted(wx.api().baseUrl().replaceAll("[?#].*", "?…").replaceAll("//[^/]*@", "//…@"));
+        String is = "wx.api.base-url = '%s' "
+            .formatted(wx.api().baseUrl().replaceAll("[?#].*", "?…").replaceAll("//[^/]*@", "//…@"));
         URI uri;
         try {
             uri = URI.create(wx.api().baseUrl());
@@ -133,15 +156,16 @@ final class SettingsRules {
         catch (IllegalArgumentException notAUri) {
             return Optional.of(is + "is no URL: write it like https://api.weixin.qq.com");
         }
-        if (uri.getHost() == null || uri.getRawUserInfo() != null || uri.getRawQuery() != null || uri.getRawFragment() != null
-                || !(uri.getRawPath().isEmpty() || uri.getRawPath().equals("/"))) {
+        if (uri.getHost() == null || uri.getRawUserInfo() != null || uri.getRawQuery() != null
+                || uri.getRawFragment() != null || !(uri.getRawPath().isEmpty() || uri.getRawPath().equals("/"))) {
             return Optional.of(is + "must be a scheme and a host, such as https://api.weixin.qq.com, and nothing else");
         }
         if (uri.getPort() == 0 || uri.getPort() > 65535) {
             return Optional.of(is + "has a port that is none: they go from 1 to 65535");
         }
         if ("http".equals(uri.getScheme()) && !LOOPBACK.matcher(uri.getHost()).matches()) {
-            return Optional.of(is + "would send the secret in the clear: use https (plain http only to a loopback address)");
+            return Optional
+                .of(is + "would send the secret in the clear: use https (plain http only to a loopback address)");
         }
         if (!"https".equals(uri.getScheme()) && !"http".equals(uri.getScheme())) {
             return Optional.of(is + "must begin with https://");
@@ -163,12 +187,16 @@ final class SettingsRules {
         }
     }
 
-    /** A folder that is missing, or a server that is down, is none: they must not keep the rows from being refreshed. */
+    /**
+     * A folder that is missing, or a server that is down, is none: they must not keep the
+     * rows from being refreshed.
+     */
     private void mirrorProblems(List<String> problems) {
         if (wx.mirror().toFile()) {
             String is = "wx.mirror.file = '%s' ".formatted(wx.mirror().file());
             if (wx.mirror().fileOf("wx").matches("(?s).*[{}].*")) {
-                problems.add(is + "holds a placeholder that nothing fills: " + WxProperties.Mirror.APP_ID + " alone stands for something, the account's app id");
+                problems.add(is + "holds a placeholder that nothing fills: " + WxProperties.Mirror.APP_ID
+                        + " alone stands for something, the account's app id");
             }
             else if (wx.mirror().file().endsWith("/")) {
                 problems.add(is + "names a folder: name the file in it, such as access_token.json");
@@ -177,12 +205,14 @@ final class SettingsRules {
                 problems.add("wx.mirror.file is no path");
             }
             if (!wx.mirror().file().contains(WxProperties.Mirror.APP_ID) && wx.allAccounts().size() > 1) {
-                problems.add(is + "is one file for several accounts: put " + WxProperties.Mirror.APP_ID + " into its name");
+                problems
+                    .add(is + "is one file for several accounts: put " + WxProperties.Mirror.APP_ID + " into its name");
             }
         }
         for (String server : wx.mirror().memcached().servers()) {
             if (HostAndPort.parse(server, 0).isEmpty()) {
-                problems.add("wx.mirror.memcached.servers: '%s' is no server: write it like cache.example.com:11211".formatted(server));
+                problems.add("wx.mirror.memcached.servers: '%s' is no server: write it like cache.example.com:11211"
+                    .formatted(server));
             }
         }
     }
@@ -194,29 +224,37 @@ final class SettingsRules {
         }
     }
 
-    /** What is wrong with the settings outside {@code wx}: the database's and the logs'. */
+    /**
+     * What is wrong with the settings outside {@code wx}: the database's and the logs'.
+     */
     static List<String> problems(Environment environment) {
         List<String> problems = new ArrayList<>();
         String url = Settings.databaseUrl(environment);
         if (url.contains("${")) {
-            problems.add("spring.datasource.url names a placeholder that nothing fills: set that variable, or write the URL itself");
+            problems.add("spring.datasource.url names a placeholder that nothing fills: set that variable, or write the"
+                    + " URL itself");
         }
         else if (!url.startsWith("jdbc:mysql:") && !url.startsWith("jdbc:h2:")) {
-            problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins with '%s'"
-                .formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
+            problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins"
+                    + " with '%s'".formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
         }
-        else if (!environment.getProperty("spring.datasource.driver-class-name", DRIVERS.get(url.split(":")[1])).equals(DRIVERS.get(url.split(":")[1]))) {
-            problems.add("spring.datasource.url does not fit its driver: leave out spring.datasource.driver-class-name");
+        else if (!environment.getProperty("spring.datasource.driver-class-name", DRIVERS.get(url.split(":")[1]))
+            .equals(DRIVERS.get(url.split(":")[1]))) {
+            problems
+                .add("spring.datasource.url does not fit its driver: leave out spring.datasource.driver-class-name");
         }
         if (Settings.text(environment, "spring.datasource.password").matches("\\$\\{[^}]*}")) {
-            problems.add("spring.datasource.password names a placeholder that nothing fills: set that variable, or add that file to the secrets");
+            problems.add("spring.datasource.password names a placeholder that nothing fills: set that variable, or add"
+                    + " that file to the secrets");
         }
         for (String name : OF_THE_CONNECTION) {
             if (environment.containsProperty("spring.datasource.hikari." + name)) {
-                problems.add("spring.datasource.hikari." + name + " is no setting of wx-token: set spring.datasource.url, .username and .password");
+                problems.add("spring.datasource.hikari." + name
+                        + " is no setting of wx-token: set spring.datasource.url, .username and .password");
             }
         }
-        if (environment.containsProperty(Settings.LOG_FORMAT) && !Settings.logsAreForMachines(environment) && !Settings.text(environment, Settings.LOG_FORMAT).isEmpty()) {
+        if (environment.containsProperty(Settings.LOG_FORMAT) && !Settings.logsAreForMachines(environment)
+                && !Settings.text(environment, Settings.LOG_FORMAT).isEmpty()) {
             problems.add("logging.structured.format.console must be one of: ecs, gelf, logstash, or empty");
         }
         return problems;
@@ -230,4 +268,5 @@ final class SettingsRules {
         long seconds = value.toSeconds();
         return seconds != 0 && seconds % 60 == 0 ? seconds / 60 + "m" : seconds + "s";
     }
+
 }

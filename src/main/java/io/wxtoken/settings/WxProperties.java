@@ -13,18 +13,24 @@ import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 
 /**
- * The settings under {@code wx}. A duration without a unit is in seconds. {@link SettingsRules} has every rule.
+ * The settings under {@code wx}. A duration without a unit is in seconds.
+ * {@link SettingsRules} has every rule.
  *
- * @param appId the first account's app id: the short form for the only or the first of several
+ * @param appId the first account's app id: the short form for the only or the first of
+ * several
  * @param appSecret its secret
  * @param tickets which tickets an account wants that does not say so itself
  * @param accounts further accounts, or all of them
  */
-public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi") List<Ticket> tickets, @DefaultValue Api api,
-        @DefaultValue Refresh refresh, @DefaultValue Probe probe, @DefaultValue Run run, @DefaultValue Metrics metrics,
-        @DefaultValue History history, @DefaultValue Mirror mirror, @DefaultValue List<Entry> accounts) {
+public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi") List<Ticket> tickets,
+        @DefaultValue Api api, @DefaultValue Refresh refresh, @DefaultValue Probe probe, @DefaultValue Run run,
+        @DefaultValue Metrics metrics, @DefaultValue History history, @DefaultValue Mirror mirror,
+        @DefaultValue List<Entry> accounts) {
 
-    /** The longest lease: within WeChat's 5 minutes of grace it must leave room for the schedule's interval and a run. */
+    /**
+     * The longest lease: within WeChat's 5 minutes of grace it must leave room for the
+     * schedule's interval and a run.
+     */
     public static final Duration MAX_LEASE = Duration.ofMinutes(4);
 
     /**
@@ -51,8 +57,10 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
      *
      * @param after age at which a token is renewed: 1 s to 115 min
      * @param before time left at which a token is renewed, whatever its age: 1 s to 1 h
-     * @param lease how long a claim keeps others away: whole seconds, longer than one request, at most 4 min
-     * @param requestInterval a refresh asked for by others waits until the last fetch is this old: 1 s to 1 h
+     * @param lease how long a claim keeps others away: whole seconds, longer than one
+     * request, at most 4 min
+     * @param requestInterval a refresh asked for by others waits until the last fetch is
+     * this old: 1 s to 1 h
      * @param concurrency accounts that are refreshed at the same time: 1 to 64
      */
     public record Refresh(@DefaultValue("50m") @DurationUnit(ChronoUnit.SECONDS) Duration after,
@@ -81,7 +89,8 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     /**
      * What a run leaves for Prometheus.
      *
-     * @param textfile where each run writes its metrics, for node_exporter's textfile collector; null or empty for nowhere
+     * @param textfile where each run writes its metrics, for node_exporter's textfile
+     * collector; null or empty for nowhere
      */
     public record Metrics(String textfile) {
 
@@ -105,10 +114,12 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
-     * Copies of the rows, for applications that keep the token elsewhere than in the table.
+     * Copies of the rows, for applications that keep the token elsewhere than in the
+     * table.
      *
-     * @param file where the access_token is, in the 2015 class's JSON; null or empty for nowhere. Of several accounts each has its
-     * own: {@code {app_id}} in it stands for the account's
+     * @param file where the access_token is, in the 2015 class's JSON; null or empty for
+     * nowhere. Of several accounts each has its own: {@code {app_id}} in it stands for
+     * the account's
      */
     public record Mirror(String file, @DefaultValue Memcached memcached) {
 
@@ -123,13 +134,18 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             return !isBlank(file);
         }
 
-        /** The account's file; whether it is a path in this locale, is seen when it is written. */
+        /**
+         * The account's file; whether it is a path in this locale, is seen when it is
+         * written.
+         */
         public String fileOf(String appId) {
             return file.replace(APP_ID, appId);
         }
     }
 
-    /** @param servers each gets all values: host and port, or a host alone for port 11211 */
+    /**
+     * @param servers each gets all values: host and port, or a host alone for port 11211
+     */
     public record Memcached(@DefaultValue List<String> servers) {
     }
 
@@ -154,7 +170,8 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             if (isBlank(entry.appId())) {
                 continue; // SettingsRules reports it
             }
-            all.add(new Account(entry.appId(), entry.appSecret(), entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
+            all.add(new Account(entry.appId(), entry.appSecret(),
+                    entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
                     (entry.tickets() == null ? tickets : entry.tickets()).stream().distinct().toList(), all.isEmpty()));
         }
         return all;
@@ -162,13 +179,15 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
 
     /**
      * One of the accounts.
-     *
      * @param wanted its app id; null for the first
      * @throws InvalidSettingsException when it is none of theirs
      */
     public Account account(String wanted) {
-        return allAccounts().stream().filter(account -> wanted == null || account.appId().equals(wanted)).findFirst()
-            .orElseThrow(() -> new InvalidSettingsException("--app-id=" + wanted + " is none of the configured accounts: see wx.app-id and wx.accounts"));
+        return allAccounts().stream()
+            .filter(account -> wanted == null || account.appId().equals(wanted))
+            .findFirst()
+            .orElseThrow(() -> new InvalidSettingsException(
+                    "--app-id=" + wanted + " is none of the configured accounts: see wx.app-id and wx.accounts"));
     }
 
     List<Entry> entries() {

@@ -26,7 +26,8 @@ import io.wxtoken.wechat.Endpoint;
  * How the rows are, by the rules that a run goes by.
  *
  * @param readAt by the database's clock
- * @param usable every row holds a value whose time is not over, and there is one for whatever is configured
+ * @param usable every row holds a value whose time is not over, and there is one for
+ * whatever is configured
  */
 public record Status(boolean usable, Instant readAt, List<Row> rows) {
 
@@ -57,19 +58,21 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         public String toString() {
             return name().toLowerCase(Locale.ROOT).replace('_', ' ');
         }
+
     }
 
     /**
      * @param ageSeconds since the value was obtained; null without one
      * @param secondsLeft that the value has; 0 or less when it is dead; null without one
-     * @param nextRefresh when a run refreshes it, if nobody asks for it earlier; null when none will
+     * @param nextRefresh when a run refreshes it, if nobody asks for it earlier; null
+     * when none will
      * @param claimedBy the run that is at work on it, or null
      * @param failures in a row
      * @param note the last error, or why it is due; on one line
      * @param fingerprint of the value, as in the logs
      */
-    public record Row(String appId, String type, State state, boolean usable, Long ageSeconds, Long secondsLeft, Instant nextRefresh,
-            String claimedBy, int failures, String note, String fingerprint) {
+    public record Row(String appId, String type, State state, boolean usable, Long ageSeconds, Long secondsLeft,
+            Instant nextRefresh, String claimedBy, int failures, String note, String fingerprint) {
     }
 
     /**
@@ -89,8 +92,10 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         }
         for (RowSet.Unused unused : read.unused(accounts)) {
             TokenRow row = unused.row();
-            rows.add(accounts.isEmpty() ? of(row, new Account(row.appId(), null, Endpoint.TOKEN, List.of(), false), policy, me)
-                    : row(row, row.appId(), State.NOT_CONFIGURED, null, null, "row " + row.id() + " is left alone: " + unused.reason()));
+            rows.add(accounts.isEmpty()
+                    ? of(row, new Account(row.appId(), null, Endpoint.TOKEN, List.of(), false), policy, me)
+                    : row(row, row.appId(), State.NOT_CONFIGURED, null, null,
+                            "row " + row.id() + " is left alone: " + unused.reason()));
         }
         boolean usable = rows.stream().allMatch(row -> row.usable() || row.state() == State.NOT_CONFIGURED);
         Instant readAt = read.all().isEmpty() ? Instant.now() : Instant.ofEpochSecond(read.all().get(0).now());
@@ -105,15 +110,19 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         Verdict verdict = policy.judge(row, account, Trigger.SCHEDULE, me);
         boolean held = verdict == Verdict.HELD;
         boolean failing = row.lastRefresh().failures() > 0;
-        State state = !row.live() ? State.DEAD : held ? State.HELD : failing ? State.FAILING : verdict.due() ? State.DUE : State.FRESH;
+        State state = !row.live() ? State.DEAD
+                : held ? State.HELD : failing ? State.FAILING : verdict.due() ? State.DUE : State.FRESH;
         String note = failing && !held ? row.lastRefresh().error() : verdict.due() ? verdict.reason()
                 : verdict == Verdict.ON_HOLD ? "asked for again, and waits for wx.refresh.request-interval" : "";
-        return row(row, account.appId(), state, Instant.ofEpochSecond(policy.dueAt(row, account, me)), held ? row.claim().by() : null, note);
+        return row(row, account.appId(), state, Instant.ofEpochSecond(policy.dueAt(row, account, me)),
+                held ? row.claim().by() : null, note);
     }
 
-    private static Row row(TokenRow row, String appId, State state, Instant nextRefresh, String claimedBy, String note) {
+    private static Row row(TokenRow row, String appId, State state, Instant nextRefresh, String claimedBy,
+            String note) {
         boolean none = row.value().isEmpty();
-        return new Row(appId, row.type(), state, row.live(), none ? null : row.age(), none ? null : row.timeLeft(), nextRefresh, claimedBy,
-                row.lastRefresh().failures(), note.replaceAll("\\p{C}", " "), none ? null : Fingerprint.shortOf(row.value()));
+        return new Row(appId, row.type(), state, row.live(), none ? null : row.age(), none ? null : row.timeLeft(),
+                nextRefresh, claimedBy, row.lastRefresh().failures(), note.replaceAll("\\p{C}", " "),
+                none ? null : Fingerprint.shortOf(row.value()));
     }
 }

@@ -15,30 +15,40 @@ import tools.jackson.databind.json.JsonMapper;
 /** A {@link Status} for people, and for machines. */
 public final class StatusText {
 
-    private static final List<String> TITLES = List.of("ACCOUNT", "TYPE", "STATE", "AGE", "LEFT", "NEXT REFRESH", "CLAIMED BY", "LAST ERROR");
+    private static final List<String> TITLES = List.of("ACCOUNT", "TYPE", "STATE", "AGE", "LEFT", "NEXT REFRESH",
+            "CLAIMED BY", "LAST ERROR");
 
     private static final int STATE = 2;
 
     private StatusText() {
     }
 
-    /** A status, or the history's entries: names as in the tables, times as ISO 8601 in UTC. */
+    /**
+     * A status, or the history's entries: names as in the tables, times as ISO 8601 in
+     * UTC.
+     */
     public static String json(Object value) {
-        return JsonMapper.builder().propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE).enable(SerializationFeature.INDENT_OUTPUT)
-            .build().writeValueAsString(value);
+        return JsonMapper.builder()
+            .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+            .enable(SerializationFeature.INDENT_OUTPUT)
+            .build()
+            .writeValueAsString(value);
     }
 
-    /** @param ansi whether, and how, to colour */
+    /**
+     * @param ansi whether, and how, to colour
+     */
     public static String table(Status status, Ansi ansi) {
         List<List<String>> lines = new ArrayList<>(List.of(TITLES));
         status.rows().forEach(row -> lines.add(cells(row, status.readAt())));
-        return table(lines, (line, column) -> line > 0 && column == STATE
-                ? text -> ansi.string("@|" + colour(status.rows().get(line - 1).state()) + " " + text + "|@") : text -> text);
+        return table(lines,
+                (line, column) -> line > 0 && column == STATE
+                        ? text -> ansi.string("@|" + colour(status.rows().get(line - 1).state()) + " " + text + "|@")
+                        : text -> text);
     }
 
     /**
      * A table with a title line, each column as wide as its widest cell.
-     *
      * @param style of a cell, by line and column
      */
     public static String table(List<List<String>> lines, BiFunction<Integer, Integer, UnaryOperator<String>> style) {
@@ -61,11 +71,12 @@ public final class StatusText {
     }
 
     private static List<String> cells(Status.Row row, Instant now) {
-        String next = row.nextRefresh() == null ? "-" : row.nextRefresh().isAfter(now) ? "in " + text(Duration.between(now, row.nextRefresh()).toSeconds())
-                : "next run";
+        String next = row.nextRefresh() == null ? "-" : row.nextRefresh().isAfter(now)
+                ? "in " + text(Duration.between(now, row.nextRefresh()).toSeconds()) : "next run";
         return List.of(row.appId().isEmpty() ? "(none)" : row.appId(), row.type(), row.state().toString(),
-                row.ageSeconds() == null ? "-" : text(row.ageSeconds()), row.secondsLeft() == null ? "-" : row.secondsLeft() > 0 ? text(row.secondsLeft()) : "over",
-                next, row.claimedBy() == null ? "-" : row.claimedBy(), row.note());
+                row.ageSeconds() == null ? "-" : text(row.ageSeconds()),
+                row.secondsLeft() == null ? "-" : row.secondsLeft() > 0 ? text(row.secondsLeft()) : "over", next,
+                row.claimedBy() == null ? "-" : row.claimedBy(), row.note());
     }
 
     private static String colour(Status.State state) {
@@ -80,4 +91,5 @@ public final class StatusText {
     private static String text(long seconds) {
         return seconds < 120 ? seconds + " s" : seconds < 7200 * 2 ? seconds / 60 + " min" : seconds / 3600 + " h";
     }
+
 }

@@ -13,7 +13,10 @@ import io.wxtoken.wechat.WeChatClient;
 /** Fetches an account's access_token from the account's endpoint. */
 class AccessTokenFetcher implements TokenFetcher {
 
-    /** On the stable endpoint WeChat allows 20 forced refreshes a day, at least 30 s apart. */
+    /**
+     * On the stable endpoint WeChat allows 20 forced refreshes a day, at least 30 s
+     * apart.
+     */
     private static final int FORCED_A_DAY = 20;
 
     private static final long FORCED_APART = 30;
@@ -52,12 +55,14 @@ class AccessTokenFetcher implements TokenFetcher {
         if (wait > 0) {
             return "forced less than 30 s ago: WeChat would give the same token; again in " + wait + " s";
         }
-        return forcedToday(row) >= FORCED_A_DAY ? "WeChat's 20 forced refreshes a day are used up until 00:00 in Shanghai" : null;
+        return forcedToday(row) >= FORCED_A_DAY
+                ? "WeChat's 20 forced refreshes a day are used up until 00:00 in Shanghai" : null;
     }
 
     /**
-     * On the stable endpoint an operator's force uses one of WeChat's forced refreshes. A token that WeChat calls dead is
-     * forced only if the plain call brings that very token back.
+     * On the stable endpoint an operator's force uses one of WeChat's forced refreshes. A
+     * token that WeChat calls dead is forced only if the plain call brings that very
+     * token back.
      */
     @Override
     public Answer fetch(TokenRow row, Verdict why) {
@@ -68,12 +73,16 @@ class AccessTokenFetcher implements TokenFetcher {
             return force(row);
         }
         Answer answer = weChat.fetchToken(account, false);
-        boolean sameDeadToken = why == Verdict.DEAD && answer instanceof Answer.Issued token && token.value().equals(row.value());
+        boolean sameDeadToken = why == Verdict.DEAD && answer instanceof Answer.Issued token
+                && token.value().equals(row.value());
         return sameDeadToken && (counted || blockedBecause(row, Verdict.FORCED) == null) ? force(row) : answer;
     }
 
     private Answer force(TokenRow row) {
-        counted = counted || rows.countForced(row, forcedToday(row) + 1); // a run that asks several times counts once
+        counted = counted || rows.countForced(row, forcedToday(row) + 1); // a run that
+                                                                          // asks several
+                                                                          // times counts
+                                                                          // once
         return counted ? weChat.fetchToken(account, true)
                 : new Answer.Unknown("another run forces a refresh at this moment", Answer.Reach.NOT_SENT);
     }
@@ -86,10 +95,14 @@ class AccessTokenFetcher implements TokenFetcher {
         return Instant.ofEpochSecond(unixSeconds).atZone(SHANGHAI).toLocalDate();
     }
 
-    /** The stable endpoint may give a token that has lived for a while, so the token is as old as its life is used up. */
+    /**
+     * The stable endpoint may give a token that has lived for a while, so the token is as
+     * old as its life is used up.
+     */
     @Override
     public FetchedValue fetched(TokenRow seen, Answer.Issued given) {
         long used = stable() ? Math.max(0, Lifetimes.TOKEN.toSeconds() - given.expiresIn()) : 0;
         return new FetchedValue(given.value(), used, given.expiresIn());
     }
+
 }

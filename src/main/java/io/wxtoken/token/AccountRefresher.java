@@ -17,9 +17,10 @@ import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * Refreshes what one account wants: its access_token first, then its tickets with it. A fresh token is probed now and then,
- * since somebody else who refreshes the same app id kills it unseen; a token that WeChat calls dead, in answer to a probe or
- * when a ticket is asked for, is refreshed in the same run.
+ * Refreshes what one account wants: its access_token first, then its tickets with it. A
+ * fresh token is probed now and then, since somebody else who refreshes the same app id
+ * kills it unseen; a token that WeChat calls dead, in answer to a probe or when a ticket
+ * is asked for, is refreshed in the same run.
  */
 public final class AccountRefresher {
 
@@ -37,9 +38,11 @@ public final class AccountRefresher {
 
     private final RefreshListener listener;
 
-    /** @param before {@code wx.refresh.before} */
-    public AccountRefresher(TokenRepository rows, Refresher refresher, RefreshPolicy policy, WeChatClient weChat, Duration before,
-            RefreshListener listener) {
+    /**
+     * @param before {@code wx.refresh.before}
+     */
+    public AccountRefresher(TokenRepository rows, Refresher refresher, RefreshPolicy policy, WeChatClient weChat,
+            Duration before, RefreshListener listener) {
         this.rows = rows;
         this.refresher = refresher;
         this.policy = policy;
@@ -65,8 +68,8 @@ public final class AccountRefresher {
                 token = refreshDead(account, token.row());
                 Optional<TokenRow> again = rows.read(ticketRow.id());
                 if (!token.row().value().equals(dead) && again.isPresent()) {
-                    result = refresher.refresh(again.get(), new TicketFetcher(account, ticket, token.row(), weChat, before),
-                            Trigger.SCHEDULE);
+                    result = refresher.refresh(again.get(),
+                            new TicketFetcher(account, ticket, token.row(), weChat, before), Trigger.SCHEDULE);
                 }
             }
             tickets.add(result);
@@ -78,20 +81,25 @@ public final class AccountRefresher {
 
     private Result refreshToken(Account account, TokenRow row, boolean force) {
         if (row.foreign()) {
-            log.warn("{} access_token: another program wrote this row, seen at {}: nobody can tell whose token came last, so it is"
-                    + " fetched again. Find that program and let it only read", account.appId(), Instant.ofEpochSecond(row.now()));
+            log.warn(
+                    "{} access_token: another program wrote this row, seen at {}: nobody can tell whose token came"
+                            + " last, so it is" + " fetched again. Find that program and let it only read",
+                    account.appId(), Instant.ofEpochSecond(row.now()));
         }
-        Result result = refresher.refresh(row, new AccessTokenFetcher(account, weChat, rows), force ? Trigger.FORCED : Trigger.SCHEDULE);
+        Result result = refresher.refresh(row, new AccessTokenFetcher(account, weChat, rows),
+                force ? Trigger.FORCED : Trigger.SCHEDULE);
         if (force && result.outcome() != Outcome.REFRESHED && result.exitCode() == ExitCode.OK) {
-            return new Result(result.row(), Outcome.FAILED, "not forced, but " + result.outcome()
-                    + (result.detail().isEmpty() ? "" : ": " + result.detail()) + "; force it again", ExitCode.RETRY);
+            return new Result(
+                    result.row(), Outcome.FAILED, "not forced, but " + result.outcome()
+                            + (result.detail().isEmpty() ? "" : ": " + result.detail()) + "; force it again",
+                    ExitCode.RETRY);
         }
         return result.outcome() == Outcome.FRESH && row.live() ? probe(account, row, result) : result;
     }
 
     /**
-     * If an application reported the token dead but WeChat returned the same one, it is probed at once; a new one is forced only if
-     * the probe confirms that it is dead.
+     * If an application reported the token dead but WeChat returned the same one, it is
+     * probed at once; a new one is forced only if the probe confirms that it is dead.
      */
     private Result probe(Account account, TokenRow row, Result fresh) {
         boolean doubted = row.refreshRequested() != 0 && fresh.row() != row;
@@ -107,22 +115,30 @@ public final class AccountRefresher {
         };
     }
 
-    /** @param dead the row whose value WeChat calls dead */
+    /**
+     * @param dead the row whose value WeChat calls dead
+     */
     private Result refreshDead(Account account, TokenRow dead) {
         boolean stillThere = rows.requestFor(dead.id(), dead.value());
         TokenRow now = rows.read(dead.id()).orElse(dead);
-        if (stillThere && now.lastRefresh().failures() == 0) { // otherwise another run has replaced the token, or lost one: no stranger did
+        if (stillThere && now.lastRefresh().failures() == 0) { // otherwise another run
+                                                               // has replaced the token,
+                                                               // or lost one: no stranger
+                                                               // did
             warnOfStranger(account, dead);
         }
         Result result = refresher.refresh(now, new AccessTokenFetcher(account, weChat, rows), Trigger.DEAD);
         boolean stillDead = result.row().value().equals(dead.value()) && result.exitCode() == ExitCode.OK;
-        return stillDead ? new Result(result.row(), Outcome.FAILED, "WeChat says that it is dead; " + result.detail(), ExitCode.RETRY)
-                : result;
+        return stillDead ? new Result(result.row(), Outcome.FAILED, "WeChat says that it is dead; " + result.detail(),
+                ExitCode.RETRY) : result;
     }
 
     private static void warnOfStranger(Account account, TokenRow dead) {
-        log.warn("{} access_token with fingerprint {} is dead {} s before its time, seen at {}: somebody else refreshes this app"
-                + " id (staging, a second program). Find and stop it, or give it an app id of its own", account.appId(),
-                Fingerprint.shortOf(dead.value()), dead.timeLeft(), Instant.ofEpochSecond(dead.now()));
+        log.warn(
+                "{} access_token with fingerprint {} is dead {} s before its time, seen at {}: somebody else"
+                        + " refreshes this app"
+                        + " id (staging, a second program). Find and stop it, or give it an app id of its own",
+                account.appId(), Fingerprint.shortOf(dead.value()), dead.timeLeft(), Instant.ofEpochSecond(dead.now()));
     }
+
 }

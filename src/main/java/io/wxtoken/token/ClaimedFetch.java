@@ -11,8 +11,9 @@ import io.wxtoken.wechat.Answer;
 import io.wxtoken.wechat.Answer.Reach;
 
 /**
- * A claim on a row, and what its holder may do with it: ask WeChat while the lease lasts, and give the claim up. Every request
- * that issues a token goes through here, whoever it is for ({@link Refresher}, {@link UnstoredFetch}).
+ * A claim on a row, and what its holder may do with it: ask WeChat while the lease lasts,
+ * and give the claim up. Every request that issues a token goes through here, whoever it
+ * is for ({@link Refresher}, {@link UnstoredFetch}).
  */
 final class ClaimedFetch {
 
@@ -30,7 +31,8 @@ final class ClaimedFetch {
 
     private long asked;
 
-    private ClaimedFetch(TokenRepository rows, Claim claim, Duration lease, Duration requestTimeout, LongSupplier nanoTime, long begun) {
+    private ClaimedFetch(TokenRepository rows, Claim claim, Duration lease, Duration requestTimeout,
+            LongSupplier nanoTime, long begun) {
         this.rows = rows;
         this.claim = claim;
         this.lease = lease;
@@ -41,25 +43,30 @@ final class ClaimedFetch {
 
     /**
      * Claims the row for the length of a lease.
-     *
      * @param requestTimeout the longest that one request to WeChat takes
      * @param nanoTime a monotonic clock, in nanoseconds
      * @return empty when somebody else was faster
      */
-    static Optional<ClaimedFetch> claim(TokenRepository rows, TokenRow row, RunId me, Duration lease, Duration requestTimeout,
-            LongSupplier nanoTime) {
-        long begun = nanoTime.getAsLong(); // from before the claim on: the database's lease begins later
-        return rows.claim(row, me.run(), lease).map(claim -> new ClaimedFetch(rows, claim, lease, requestTimeout, nanoTime, begun));
+    static Optional<ClaimedFetch> claim(TokenRepository rows, TokenRow row, RunId me, Duration lease,
+            Duration requestTimeout, LongSupplier nanoTime) {
+        long begun = nanoTime.getAsLong(); // from before the claim on: the database's
+                                           // lease begins later
+        return rows.claim(row, me.run(), lease)
+            .map(claim -> new ClaimedFetch(rows, claim, lease, requestTimeout, nanoTime, begun));
     }
 
     Claim claim() {
         return claim;
     }
 
-    /** Asks WeChat, if the lease outlasts the request; otherwise the answer says that the request was not sent. */
+    /**
+     * Asks WeChat, if the lease outlasts the request; otherwise the answer says that the
+     * request was not sent.
+     */
     Answer ask(Supplier<Answer> request) {
         if (!leaseOutlasts(Duration.ZERO)) {
-            return new Answer.Unknown("paused for too long after the claim to ask WeChat within wx.refresh.lease", Reach.NOT_SENT);
+            return new Answer.Unknown("paused for too long after the claim to ask WeChat within wx.refresh.lease",
+                    Reach.NOT_SENT);
         }
         asked = nanoTime.getAsLong();
         return request.get();
@@ -75,7 +82,9 @@ final class ClaimedFetch {
         return Duration.ofNanos(nanoTime.getAsLong() - asked).toSeconds();
     }
 
-    /** @return false when fenced */
+    /**
+     * @return false when fenced
+     */
     boolean publish(String appId, FetchedValue fetched, long notAgainFor) {
         return unlessItBreaks(() -> rows.publish(claim, appId, fetched, notAgainFor));
     }
@@ -90,14 +99,20 @@ final class ClaimedFetch {
         requestRefreshUnless(unlessItBreaks(() -> rows.leaveToLapse(claim, error)));
     }
 
-    /** When the claim is no longer this run's, one of its requests may have killed what another run published. */
+    /**
+     * When the claim is no longer this run's, one of its requests may have killed what
+     * another run published.
+     */
     private void requestRefreshUnless(boolean stillClaimed) {
         if (!stillClaimed) {
             rows.requestAfterFence(claim.seen().id());
         }
     }
 
-    /** When a statement breaks, nobody knows whether it was executed, nor whose claim it was: then others must refresh. */
+    /**
+     * When a statement breaks, nobody knows whether it was executed, nor whose claim it
+     * was: then others must refresh.
+     */
     private <T> T unlessItBreaks(Supplier<T> statement) {
         try {
             return statement.get();
@@ -107,4 +122,5 @@ final class ClaimedFetch {
             throw e;
         }
     }
+
 }

@@ -3,9 +3,11 @@ package io.wxtoken.token;
 /**
  * What a row keeps of a refresh that failed.
  *
- * @param inARow how many refreshes failed in a row; 0 when the claim was not for the row's own refresh
+ * @param inARow how many refreshes failed in a row; 0 when the claim was not for the
+ * row's own refresh
  * @param notAgainFor seconds in which WeChat is not asked again
- * @param refusedCaller host and app id that WeChat refused; empty when the refusal concerns all callers
+ * @param refusedCaller host and app id that WeChat refused; empty when the refusal
+ * concerns all callers
  * @param error what is said of it, on one line, without secrets
  * @param errcode WeChat's error code; null without one
  */
@@ -17,6 +19,7 @@ public record Failure(int inARow, long notAgainFor, String refusedCaller, String
     /** The failure that a row kept of the refresh before. */
     static Failure asKeptIn(TokenRow row) {
         TokenRow.LastRefresh last = row.lastRefresh();
-        return new Failure(last.failures(), Math.max(0, last.retryAfter() - row.now()), last.refusedCaller(), last.error(), last.errcode());
+        return new Failure(last.failures(), Math.max(0, last.retryAfter() - row.now()), last.refusedCaller(),
+                last.error(), last.errcode());
     }
 }

@@ -11,7 +11,10 @@ public final class Fingerprint {
     private Fingerprint() {
     }
 
-    /** SHA-256 of the token in UTF-8, 64 hexadecimal digits; MySQL's {@code SHA2(value, 256)}. */
+    /**
+     * SHA-256 of the token in UTF-8, 64 hexadecimal digits; MySQL's
+     * {@code SHA2(value, 256)}.
+     */
     public static String of(String token) {
         try {
             return HexFormat.of()
@@ -26,4 +29,5 @@ public final class Fingerprint {
     public static String shortOf(String token) {
         return token.isEmpty() ? "none" : of(token).substring(0, 12);
     }
+
 }

@@ -6,7 +6,10 @@ public enum Outcome {
     /** A new token was fetched and published. */
     REFRESHED("refreshed"),
 
-    /** Nothing was due, or the stable endpoint answered with the token that the row already holds. */
+    /**
+     * Nothing was due, or the stable endpoint answered with the token that the row
+     * already holds.
+     */
     FRESH("fresh"),
 
     /** Another run holds the row. */
@@ -31,4 +34,5 @@ public enum Outcome {
     public String toString() {
         return text;
     }
+
 }

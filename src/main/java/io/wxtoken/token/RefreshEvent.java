@@ -5,18 +5,19 @@ import java.util.Locale;
 import io.wxtoken.wechat.Answer;
 
 /**
- * A refresh of a row, or a change of its failure. A failure that repeats is no event, and neither is a run that leaves the row
- * as it is.
+ * A refresh of a row, or a change of its failure. A failure that repeats is no event, and
+ * neither is a run that leaves the row as it is.
  *
  * @param reason why WeChat was asked, on one line
  * @param fingerprintBefore of the value that the run found; empty when there was none
- * @param fingerprintAfter of the value that the run left in the row; for {@link Kind#FENCED} and {@link Kind#FETCHED}, of the
- * one that it fetched and that is not in the row
+ * @param fingerprintAfter of the value that the run left in the row; for
+ * {@link Kind#FENCED} and {@link Kind#FETCHED}, of the one that it fetched and that is
+ * not in the row
  * @param errcode WeChat's, of a failure; null without one
  * @param detail what a failure said, on one line, without secrets
  */
-public record RefreshEvent(String appId, String type, Kind kind, String reason, String fingerprintBefore, String fingerprintAfter,
-        Integer errcode, String detail) {
+public record RefreshEvent(String appId, String type, Kind kind, String reason, String fingerprintBefore,
+        String fingerprintAfter, Integer errcode, String detail) {
 
     /** What happened. */
     public enum Kind {
@@ -31,12 +32,16 @@ public record RefreshEvent(String appId, String type, Kind kind, String reason, 
         RECOVERED,
 
         /**
-         * A value was fetched and not published, as another run or program had taken the row over, or nobody knows whether it was, as
-         * the database failed; a refresh is requested.
+         * A value was fetched and not published, as another run or program had taken the
+         * row over, or nobody knows whether it was, as the database failed; a refresh is
+         * requested.
          */
         FENCED,
 
-        /** {@code wx-token fetch} fetched a value beside the row, which kills the row's; a refresh is requested. */
+        /**
+         * {@code wx-token fetch} fetched a value beside the row, which kills the row's; a
+         * refresh is requested.
+         */
         FETCHED;
 
         /** As the table and people have it. */
@@ -44,20 +49,25 @@ public record RefreshEvent(String appId, String type, Kind kind, String reason, 
         public String toString() {
             return name().toLowerCase(Locale.ROOT);
         }
+
     }
 
     static RefreshEvent of(String appId, TokenRow seen, Kind kind, Verdict why, String valueAfter) {
-        return new RefreshEvent(appId, seen.type(), kind, why.reason(), fingerprint(seen.value()), fingerprint(valueAfter), null, "");
+        return new RefreshEvent(appId, seen.type(), kind, why.reason(), fingerprint(seen.value()),
+                fingerprint(valueAfter), null, "");
     }
 
-    /** @param value that was fetched beside the row */
+    /**
+     * @param value that was fetched beside the row
+     */
     public static RefreshEvent fetched(String appId, TokenRow seen, String value) {
-        return new RefreshEvent(appId, seen.type(), Kind.FETCHED, "wx-token fetch", fingerprint(seen.value()), fingerprint(value), null, "");
+        return new RefreshEvent(appId, seen.type(), Kind.FETCHED, "wx-token fetch", fingerprint(seen.value()),
+                fingerprint(value), null, "");
     }
 
     static RefreshEvent failed(String appId, TokenRow seen, Verdict why, Answer.NoValue answer) {
-        return new RefreshEvent(appId, seen.type(), Kind.FAILED, why.reason(), fingerprint(seen.value()), fingerprint(seen.value()),
-                answer.code(), answer.text());
+        return new RefreshEvent(appId, seen.type(), Kind.FAILED, why.reason(), fingerprint(seen.value()),
+                fingerprint(seen.value()), answer.code(), answer.text());
     }
 
     private static String fingerprint(String value) {

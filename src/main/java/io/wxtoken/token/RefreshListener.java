@@ -5,8 +5,8 @@ import java.util.Arrays;
 import io.wxtoken.wechat.ProbeResult;
 
 /**
- * Is told what happens to rows, after it happened to the row. Several threads may call it at once, and it must not throw: a
- * listener decides nothing, and no row depends on it.
+ * Is told what happens to rows, after it happened to the row. Several threads may call it
+ * at once, and it must not throw: a listener decides nothing, and no row depends on it.
  */
 public interface RefreshListener {
 
@@ -64,4 +64,5 @@ public interface RefreshListener {
     /** A row was refreshed, or its failure changed. */
     default void happened(RefreshEvent event) {
     }
+
 }

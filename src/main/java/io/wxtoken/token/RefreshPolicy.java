@@ -11,25 +11,34 @@ import io.wxtoken.wechat.ErrorCode;
  * Decides what is due: pure, without a clock, I/O or memory. In this order:
  * <ol>
  * <li>A row whose claim has not run out is held: leave it alone.
- * <li>A row is due when it was never obtained, or nobody can tell when; when a claim has lapsed (its holder may have
- * fetched and died); when another program wrote it (nobody can tell whose token came last); when the last refresh
- * failed; when a refresh was requested; when it is older than {@code wx.refresh.after}; when its end is nearer than {@code wx.refresh.before}; when
- * WeChat says that it is dead.
- * <li>But not before {@code retry_after}, as the last refresh wrote it. When that failed, it is what WeChat's answer asks
- * for, and a request does not lift it: applications ask all the time exactly when WeChat refuses, and a call a minute would
- * burn a test account's quota of 200 a day. What WeChat refused to one node for its address or settings, another node may
- * try, as long as the failures in a row are few. When it succeeded, it is {@code wx.refresh.request-interval}, as anybody
- * may request, or overwrite, the row all the time; a fenced run's request does not wait, nor does WeChat's word that a
- * token of the stable endpoint, where asking kills nothing, is dead.
+ * <li>A row is due when it was never obtained, or nobody can tell when; when a claim has
+ * lapsed (its holder may have fetched and died); when another program wrote it (nobody
+ * can tell whose token came last); when the last refresh failed; when a refresh was
+ * requested; when it is older than {@code wx.refresh.after}; when its end is nearer than
+ * {@code wx.refresh.before}; when WeChat says that it is dead.
+ * <li>But not before {@code retry_after}, as the last refresh wrote it. When that failed,
+ * it is what WeChat's answer asks for, and a request does not lift it: applications ask
+ * all the time exactly when WeChat refuses, and a call a minute would burn a test
+ * account's quota of 200 a day. What WeChat refused to one node for its address or
+ * settings, another node may try, as long as the failures in a row are few. When it
+ * succeeded, it is {@code wx.refresh.request-interval}, as anybody may request, or
+ * overwrite, the row all the time; a fenced run's request does not wait, nor does
+ * WeChat's word that a token of the stable endpoint, where asking kills nothing, is dead.
  * </ol>
  * An operator's force waits for a claim only.
  */
 public final class RefreshPolicy {
 
-    /** An application's clock may be ahead of the database's; more than this makes {@code expire} nonsense. */
+    /**
+     * An application's clock may be ahead of the database's; more than this makes
+     * {@code expire} nonsense.
+     */
     private static final long CLOCK_SKEW = Duration.ofMinutes(5).toSeconds();
 
-    /** With more failures in a row than this, no node asks before {@code retry_after}, whoever was refused. */
+    /**
+     * With more failures in a row than this, no node asks before {@code retry_after},
+     * whoever was refused.
+     */
     private static final int FEW_FAILURES = 3;
 
     /** A run that holds no row and that WeChat has never refused. */
@@ -48,21 +57,28 @@ public final class RefreshPolicy {
         this.probeInterval = probe.interval().toSeconds();
     }
 
-    /** A run over the account's rows would neither write nor ask WeChat, and would end well: nothing needs to be started for it. */
+    /**
+     * A run over the account's rows would neither write nor ask WeChat, and would end
+     * well: nothing needs to be started for it.
+     */
     public boolean nothingDue(Account account, RowSet rows) {
         return RowKey.of(account).stream().allMatch(key -> nothingDue(account, rows.configured().get(key)));
     }
 
     private boolean nothingDue(Account account, TokenRow row) {
         return row != null && row.live() && switch (judge(row, account, Trigger.SCHEDULE, NOBODY)) {
-            // Each run tells what WeChat refused. A token that waits to be asked for again may have to be probed all the same.
-            case FRESH, ON_HOLD -> row.lastRefresh().failures() == 0 && !(row.type().equals(RowKey.ACCESS_TOKEN) && probeDue(row));
+            // Each run tells what WeChat refused. A token that waits to be asked for
+            // again may have to be probed all the same.
+            case FRESH, ON_HOLD ->
+                row.lastRefresh().failures() == 0 && !(row.type().equals(RowKey.ACCESS_TOKEN) && probeDue(row));
             case HELD -> true;
             default -> false;
         };
     }
 
-    /** @param me this run, which may be the one that holds the row */
+    /**
+     * @param me this run, which may be the one that holds the row
+     */
     public Verdict judge(TokenRow row, Account account, Trigger trigger, RunId me) {
         boolean mine = trigger == Trigger.FENCED && me.run().equals(row.claim().by());
         if (!mine && held(row)) {
@@ -77,21 +93,29 @@ public final class RefreshPolicy {
             return verdict;
         }
         boolean mayAskNow = row.lastRefresh().failures() > 0 ? mayTryInstead(row, me.caller(account.appId()))
-                : row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN || verdict == Verdict.DEAD && !renewedByAge;
+                : row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN
+                        || verdict == Verdict.DEAD && !renewedByAge;
         return mayAskNow ? verdict : Verdict.ON_HOLD;
     }
 
-    /** @return the Unix time from which a run refreshes the row, if nobody asks for it earlier; not after now when it is due */
+    /**
+     * @return the Unix time from which a run refreshes the row, if nobody asks for it
+     * earlier; not after now when it is due
+     */
     public long dueAt(TokenRow row, Account account, RunId me) {
         return switch (judge(row, account, Trigger.SCHEDULE, me)) {
             case HELD -> row.claim().until() + 1;
             case ON_HOLD -> row.lastRefresh().retryAfter();
-            case FRESH -> Math.min(renewedByAge(row, account) ? row.obtainedAt() + after : Long.MAX_VALUE, row.now() + row.timeLeft() - before);
+            case FRESH -> Math.min(renewedByAge(row, account) ? row.obtainedAt() + after : Long.MAX_VALUE,
+                    row.now() + row.timeLeft() - before);
             default -> row.now();
         };
     }
 
-    /** WeChat rotates the stable endpoint's access_token near its end only, so its age says nothing. */
+    /**
+     * WeChat rotates the stable endpoint's access_token near its end only, so its age
+     * says nothing.
+     */
     private static boolean renewedByAge(TokenRow row, Account account) {
         return account.endpoint() != Endpoint.STABLE_TOKEN || !row.type().equals(RowKey.ACCESS_TOKEN);
     }
@@ -106,8 +130,9 @@ public final class RefreshPolicy {
     }
 
     /**
-     * The last second is counted in full: claimed_until and now are both rounded down, which must not shorten the holder's lease.
-     * A claim that lasts longer than any lease was not written by the job, and is ignored: it would hold the row for ever.
+     * The last second is counted in full: claimed_until and now are both rounded down,
+     * which must not shorten the holder's lease. A claim that lasts longer than any lease
+     * was not written by the job, and is ignored: it would hold the row for ever.
      */
     private static boolean held(TokenRow row) {
         return row.claim().by() != null && row.now() <= row.claim().until()
@@ -116,12 +141,13 @@ public final class RefreshPolicy {
 
     /** A wait that is longer than any that the job writes is ignored, too. */
     private static boolean onHold(TokenRow row) {
-        return row.now() < row.lastRefresh().retryAfter()
-                && row.lastRefresh().retryAfter() - row.now() <= ErrorCode.LONGEST_WAIT + WxProperties.MAX_LEASE.toSeconds();
+        return row.now() < row.lastRefresh().retryAfter() && row.lastRefresh().retryAfter()
+                - row.now() <= ErrorCode.LONGEST_WAIT + WxProperties.MAX_LEASE.toSeconds();
     }
 
     private static boolean mayTryInstead(TokenRow row, String me) {
-        return !row.lastRefresh().refusedCaller().isEmpty() && !row.lastRefresh().refusedCaller().equals(me) && row.lastRefresh().failures() <= FEW_FAILURES;
+        return !row.lastRefresh().refusedCaller().isEmpty() && !row.lastRefresh().refusedCaller().equals(me)
+                && row.lastRefresh().failures() <= FEW_FAILURES;
     }
 
     private Verdict reason(TokenRow row, boolean renewedByAge, Trigger trigger) {
@@ -148,4 +174,5 @@ public final class RefreshPolicy {
         }
         return row.timeLeft() <= before ? Verdict.NEAR_EXPIRY : Verdict.FRESH;
     }
+
 }

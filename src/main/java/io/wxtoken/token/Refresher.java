@@ -20,20 +20,24 @@ import io.wxtoken.wechat.ErrorCode;
 import io.wxtoken.wechat.Lifetimes;
 
 /**
- * The row protocol, for one row. The row must hold the token that WeChat issued <em>last</em>, and fetching a token kills
- * the one before it: so a run claims the row, and only the claimant asks WeChat. Each step is one statement, committed at
- * once; no transaction is open while WeChat is asked; nothing waits for another run.
+ * The row protocol, for one row. The row must hold the token that WeChat issued
+ * <em>last</em>, and fetching a token kills the one before it: so a run claims the row,
+ * and only the claimant asks WeChat. Each step is one statement, committed at once; no
+ * transaction is open while WeChat is asked; nothing waits for another run.
  * <ol>
  * <li>Read the row, and judge it ({@link RefreshPolicy}).
- * <li>Claim the row, if it still is what was read: for the length of a lease others leave it alone.
- * <li>Fetch, if enough of the lease is left for the request's own timeout, measured from before the claim.
+ * <li>Claim the row, if it still is what was read: for the length of a lease others leave
+ * it alone.
+ * <li>Fetch, if enough of the lease is left for the request's own timeout, measured from
+ * before the claim.
  * <li>Publish, if the claim is still this run's and the value still what was read.
- * <li>If not (fenced): this fetch may have killed what the row now holds. Request a refresh, and start over, 3 times at
- * most.
- * <li>If WeChat refused: release the claim, with what WeChat said. If nobody knows whether a token was issued: leave the
- * claim to lapse, and a lapsed claim is due; if the claim is no longer this run's, this is step 5 again. A failure that may be
- * over in a moment is asked about again at once, twice at most, while the lease lasts; but not while the first request may
- * still be under way.
+ * <li>If not (fenced): this fetch may have killed what the row now holds. Request a
+ * refresh, and start over, 3 times at most.
+ * <li>If WeChat refused: release the claim, with what WeChat said. If nobody knows
+ * whether a token was issued: leave the claim to lapse, and a lapsed claim is due; if the
+ * claim is no longer this run's, this is step 5 again. A failure that may be over in a
+ * moment is asked about again at once, twice at most, while the lease lasts; but not
+ * while the first request may still be under way.
  * </ol>
  * A process that dies anywhere leaves either a claim that lapses or a finished row.
  */
@@ -45,7 +49,10 @@ public final class Refresher {
 
     private static final int TRIES = 3;
 
-    /** WeChat is about to issue another value: it is asked for soon, in seconds, but not by each node in each run. */
+    /**
+     * WeChat is about to issue another value: it is asked for soon, in seconds, but not
+     * by each node in each run.
+     */
     private static final long SOON = 60;
 
     private final TokenRepository rows;
@@ -69,8 +76,8 @@ public final class Refresher {
      * @param nanoTime a monotonic clock, in nanoseconds
      * @param stopping when true, nothing new is claimed
      */
-    public Refresher(TokenRepository rows, RefreshPolicy policy, WxProperties.Refresh settings, Duration requestTimeout, RunId me,
-            LongSupplier nanoTime, BooleanSupplier stopping, RefreshListener listener) {
+    public Refresher(TokenRepository rows, RefreshPolicy policy, WxProperties.Refresh settings, Duration requestTimeout,
+            RunId me, LongSupplier nanoTime, BooleanSupplier stopping, RefreshListener listener) {
         this.rows = rows;
         this.policy = policy;
         this.settings = settings;
@@ -83,9 +90,9 @@ public final class Refresher {
 
     /**
      * Refreshes the row if it is due.
-     *
      * @param row as just read
-     * @throws DataAccessException when the database fails; a claim may then be left to lapse
+     * @throws DataAccessException when the database fails; a claim may then be left to
+     * lapse
      */
     Result refresh(TokenRow row, TokenFetcher fetcher, Trigger trigger) {
         Verdict verdict = policy.judge(row, fetcher.account(), trigger, me);
@@ -97,7 +104,8 @@ public final class Refresher {
             if (blocked != null) {
                 return new Result(row, Outcome.FAILED, blocked, ExitCode.RETRY);
             }
-            Optional<ClaimedFetch> claim = ClaimedFetch.claim(rows, row, me, settings.lease(), requestTimeout, nanoTime);
+            Optional<ClaimedFetch> claim = ClaimedFetch.claim(rows, row, me, settings.lease(), requestTimeout,
+                    nanoTime);
             if (claim.isEmpty()) {
                 listener.claimLost(key(row, fetcher));
                 return Result.fineIfLive(row, Outcome.LOST, verdict.reason());
@@ -116,9 +124,12 @@ public final class Refresher {
             tell(row, fetcher, RefreshEvent.Kind.FENCED, verdict, fetched.value());
             Optional<TokenRow> now = rows.read(row.id());
             if (now.isEmpty() || restart == RESTARTS || isOfAnotherAccount(now.get(), fetcher)) {
-                return new Result(now.orElse(row), Outcome.FAILED, restart == RESTARTS
-                        ? "others wrote the row during each of " + (RESTARTS + 1) + " fetches; a refresh stays requested"
-                        : "its row was deleted or given to another account meanwhile", ExitCode.RETRY);
+                return new Result(now.orElse(row), Outcome.FAILED,
+                        restart == RESTARTS
+                                ? "others wrote the row during each of " + (RESTARTS + 1)
+                                        + " fetches; a refresh stays requested"
+                                : "its row was deleted or given to another account meanwhile",
+                        ExitCode.RETRY);
             }
             row = now.get();
             verdict = policy.judge(row, fetcher.account(), Trigger.FENCED, me);
@@ -141,8 +152,10 @@ public final class Refresher {
             return fetcher.fetch(row, verdict);
         };
         Answer answer = claimed.ask(request);
-        for (int attempt = 1; attempt < TRIES && row.lastRefresh().failures() == 0 && mayBeOverInAMoment(answer); attempt++) {
-            Duration pause = Duration.ofMillis((long) (250 * Math.pow(4, attempt - 1) * ThreadLocalRandom.current().nextDouble(0.5, 1.5)));
+        for (int attempt = 1; attempt < TRIES && row.lastRefresh().failures() == 0
+                && mayBeOverInAMoment(answer); attempt++) {
+            Duration pause = Duration
+                .ofMillis((long) (250 * Math.pow(4, attempt - 1) * ThreadLocalRandom.current().nextDouble(0.5, 1.5)));
             if (stopping.getAsBoolean() || !claimed.leaseOutlasts(pause) || !sleep(pause)) {
                 break;
             }
@@ -153,8 +166,8 @@ public final class Refresher {
 
     private static Result notDue(TokenRow row, Verdict verdict) {
         if (verdict == Verdict.HELD) {
-            return Result.fineIfLive(row, Outcome.HELD, "by " + row.claim().by() + " for " + (row.claim().until() - row.now())
-                    + " s at most");
+            return Result.fineIfLive(row, Outcome.HELD,
+                    "by " + row.claim().by() + " for " + (row.claim().until() - row.now()) + " s at most");
         }
         if (verdict == Verdict.FRESH) {
             return new Result(row, Outcome.FRESH, "", ExitCode.OK);
@@ -168,7 +181,8 @@ public final class Refresher {
                 last.errcode() == null ? ExitCode.RETRY : ErrorCode.of(last.errcode()).kind().exitCode());
     }
 
-    private boolean publish(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict, FetchedValue fetched) {
+    private boolean publish(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict,
+            FetchedValue fetched) {
         boolean moreToCome = fetched.value().equals(row.value()) || fetched.timeLeft() <= settings.before().toSeconds();
         long spacing = Math.min(settings.requestInterval().toSeconds(), settings.after().toSeconds());
         try {
@@ -186,30 +200,38 @@ public final class Refresher {
             warnIfLate(row, fetcher, verdict);
         }
         if (!same || row.lastRefresh().failures() > 0) {
-            tell(row, fetcher, same ? RefreshEvent.Kind.RECOVERED : RefreshEvent.Kind.REFRESHED, verdict, fetched.value());
+            tell(row, fetcher, same ? RefreshEvent.Kind.RECOVERED : RefreshEvent.Kind.REFRESHED, verdict,
+                    fetched.value());
         }
         return new Result(row.published(fetched), same ? Outcome.FRESH : Outcome.REFRESHED,
                 same ? "WeChat goes on with this one" : verdict.reason(), ExitCode.OK);
     }
 
-    /** How long the row was due before a run came shows how often the schedule starts one. */
+    /**
+     * How long the row was due before a run came shows how often the schedule starts one.
+     */
     private void warnIfLate(TokenRow row, TokenFetcher fetcher, Verdict verdict) {
         long late = verdict == Verdict.OLD ? row.age() - settings.after().toSeconds()
                 : verdict == Verdict.NEAR_EXPIRY ? settings.before().toSeconds() - row.timeLeft() : 0;
         long worst = late + settings.lease().plus(requestTimeout).toSeconds();
         if (worst > Lifetimes.GRACE.toSeconds()) {
-            log.warn("{} {} was due for {} s before a run came: with wx.refresh.lease and a request that makes {} s, more than"
-                    + " WeChat's grace of {} s, so that a crash would cost readers their token. Start the job every minute",
+            log.warn(
+                    "{} {} was due for {} s before a run came: with wx.refresh.lease and a request that makes {} s,"
+                            + " more than"
+                            + " WeChat's grace of {} s, so that a crash would cost readers their token. Start the"
+                            + " job every minute",
                     fetcher.account().appId(), row.type(), late, worst, Lifetimes.GRACE.toSeconds());
         }
     }
 
     private static boolean mayBeOverInAMoment(Answer answer) {
-        return answer instanceof Answer.Refused refused ? ErrorCode.of(refused.errcode()).kind() == ErrorCode.Kind.TRANSIENT
+        return answer instanceof Answer.Refused refused
+                ? ErrorCode.of(refused.errcode()).kind() == ErrorCode.Kind.TRANSIENT
                 : answer instanceof Answer.Unknown unknown && unknown.reach() != Reach.IN_FLIGHT;
     }
 
-    private Result failed(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict, Answer.NoValue answer) {
+    private Result failed(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict,
+            Answer.NoValue answer) {
         int failures = row.lastRefresh().failures();
         String next = "";
         if (answer instanceof Answer.Refused refused) {
@@ -219,9 +241,11 @@ public final class Refresher {
         }
         else if (answer instanceof Answer.Unknown unknown && unknown.reach() != Reach.NOT_SENT) {
             claimed.leaveToLapse(answer.text());
-            next = "; a run tries again after " + (settings.lease().toSeconds() + ErrorCode.backOff(failures + 1)) + " s";
+            next = "; a run tries again after " + (settings.lease().toSeconds() + ErrorCode.backOff(failures + 1))
+                    + " s";
         }
-        else { // no call was counted, so it is no reason to wait, now or at the next failure
+        else { // no call was counted, so it is no reason to wait, now or at the next
+               // failure
             claimed.release(new Failure(Math.max(1, failures), 0, "", answer.text(), answer.code()));
             next = answer instanceof Answer.Unknown ? "; the next run tries again" : "";
         }
@@ -232,8 +256,9 @@ public final class Refresher {
     }
 
     /**
-     * The refresh before failed in the same way. WeChat's message differs each time (it holds a request id, or the address of the
-     * node that asked), so its error code decides where there is one.
+     * The refresh before failed in the same way. WeChat's message differs each time (it
+     * holds a request id, or the address of the node that asked), so its error code
+     * decides where there is one.
      */
     private static boolean isKnown(TokenRow.LastRefresh last, Answer.NoValue answer) {
         return last.failures() > 0 && Objects.equals(last.errcode(), answer.code())
@@ -254,4 +279,5 @@ public final class Refresher {
             return false;
         }
     }
+
 }

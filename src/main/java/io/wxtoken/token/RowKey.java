@@ -9,7 +9,8 @@ import io.wxtoken.wechat.Account;
  * Identifies a row by its purpose.
  *
  * @param appId whose token it is; empty in the rows that the 2015 class left
- * @param type the column {@code type}, such as {@code access_token} or {@code jsapi_ticket}
+ * @param type the column {@code type}, such as {@code access_token} or
+ * {@code jsapi_ticket}
  */
 public record RowKey(String appId, String type) {
 
@@ -28,7 +29,8 @@ public record RowKey(String appId, String type) {
         return new RowKey(account.appId(), ACCESS_TOKEN);
     }
 
-    // equals and hashCode are written by hand because linking the ones that the compiler makes takes 13 ms of each run.
+    // equals and hashCode are written by hand because linking the ones that the compiler
+    // makes takes 13 ms of each run.
 
     @Override
     public boolean equals(Object other) {

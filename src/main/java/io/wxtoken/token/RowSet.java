@@ -11,9 +11,10 @@ import java.util.Set;
 import io.wxtoken.wechat.Account;
 
 /**
- * The rows of {@code wx_token} as one statement read them, and which of them belong to which configured account. An
- * account's row is the first by id that carries its app id. The first account also takes over a row without an app id, such as
- * rows 1 and 2 of the 2015 class, if it has no row of its own.
+ * The rows of {@code wx_token} as one statement read them, and which of them belong to
+ * which configured account. An account's row is the first by id that carries its app id.
+ * The first account also takes over a row without an app id, such as rows 1 and 2 of the
+ * 2015 class, if it has no row of its own.
  *
  * @param all the table's rows, by id
  * @param configured the rows that the accounts use, in the accounts' order
@@ -47,6 +48,7 @@ public record RowSet(List<TokenRow> all, Map<RowKey, TokenRow> configured, List<
         public String toString() {
             return text;
         }
+
     }
 
     /** A row that the job leaves alone. */
@@ -56,7 +58,9 @@ public record RowSet(List<TokenRow> all, Map<RowKey, TokenRow> configured, List<
     /** Before anything was read. */
     public static final RowSet EMPTY = new RowSet(List.of(), Map.of(), List.of());
 
-    /** @param all the table's rows, by id */
+    /**
+     * @param all the table's rows, by id
+     */
     public static RowSet of(List<TokenRow> all, List<Account> accounts) {
         Map<RowKey, TokenRow> byKey = new HashMap<>();
         all.forEach(row -> byKey.putIfAbsent(row.key(), row));
@@ -78,7 +82,6 @@ public record RowSet(List<TokenRow> all, Map<RowKey, TokenRow> configured, List<
 
     /**
      * The rows that the job leaves alone, by id.
-     *
      * @param accounts all configured accounts
      */
     public List<Unused> unused(List<Account> accounts) {
@@ -89,8 +92,9 @@ public record RowSet(List<TokenRow> all, Map<RowKey, TokenRow> configured, List<
         List<Unused> unused = new ArrayList<>();
         for (TokenRow row : all) {
             if (!used.contains(row.id())) {
-                unused.add(new Unused(row, configured.containsKey(row.key()) ? Reason.DUPLICATE : row.appId().isEmpty() ? Reason.NO_APP_ID
-                        : appIds.contains(row.appId()) ? Reason.UNWANTED_TYPE : Reason.OTHER_APP_ID));
+                unused.add(new Unused(row,
+                        configured.containsKey(row.key()) ? Reason.DUPLICATE : row.appId().isEmpty() ? Reason.NO_APP_ID
+                                : appIds.contains(row.appId()) ? Reason.UNWANTED_TYPE : Reason.OTHER_APP_ID));
             }
         }
         return unused;

@@ -8,8 +8,9 @@ import java.util.UUID;
  * Identifies this run.
  *
  * @param host the host's name, at most 40 characters
- * @param run names this process and no other, at most 64 characters: host, process id, and 8 random digits, as process ids
- * are reused. It stands in {@code claimed_by}, and in {@code wx_token_history}.
+ * @param run names this process and no other, at most 64 characters: host, process id,
+ * and 8 random digits, as process ids are reused. It stands in {@code claimed_by}, and in
+ * {@code wx_token_history}.
  */
 public record RunId(String host, String run) {
 

@@ -55,13 +55,16 @@ final class TicketFetcher implements TokenFetcher {
     }
 
     /**
-     * WeChat says 7200 s each time that it repeats a ticket, so an unchanged ticket keeps the end that it had when it was
-     * first seen. A ticket that WeChat still gives after that end has been extended: it is asked for again soon.
+     * WeChat says 7200 s each time that it repeats a ticket, so an unchanged ticket keeps
+     * the end that it had when it was first seen. A ticket that WeChat still gives after
+     * that end has been extended: it is asked for again soon.
      */
     @Override
     public FetchedValue fetched(TokenRow seen, Answer.Issued given) {
         boolean repeated = given.value().equals(seen.value());
-        long timeLeft = repeated ? Math.min(given.expiresIn(), seen.timeLeft() > 0 ? seen.timeLeft() : before) : given.expiresIn();
+        long timeLeft = repeated ? Math.min(given.expiresIn(), seen.timeLeft() > 0 ? seen.timeLeft() : before)
+                : given.expiresIn();
         return new FetchedValue(given.value(), 0, timeLeft);
     }
+
 }

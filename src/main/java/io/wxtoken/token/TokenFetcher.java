@@ -17,8 +17,8 @@ interface TokenFetcher {
 
     /**
      * The times of a value that WeChat has just given.
-     *
      * @param seen the row as it was before
      */
     FetchedValue fetched(TokenRow seen, Answer.Issued given);
+
 }

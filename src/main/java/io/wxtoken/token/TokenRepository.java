@@ -32,10 +32,11 @@ import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.ErrorCode;
 
 /**
- * Every statement on {@code wx_token}. Each statement is committed at once (the pool's connections are in autocommit, and nothing
- * here runs in a transaction), touches one row by its primary key, and takes the time from the database. An expected
- * conflict is a {@code false} or an empty result; a surprise is an exception. In a table made by hand {@code expire} and
- * {@code value} may be NULL, which counts as empty.
+ * Every statement on {@code wx_token}. Each statement is committed at once (the pool's
+ * connections are in autocommit, and nothing here runs in a transaction), touches one row
+ * by its primary key, and takes the time from the database. An expected conflict is a
+ * {@code false} or an empty result; a surprise is an exception. In a table made by hand
+ * {@code expire} and {@code value} may be NULL, which counts as empty.
  */
 public class TokenRepository {
 
@@ -44,9 +45,10 @@ public class TokenRepository {
     private static final int ATTEMPTS = 5;
 
     private static final String SELECT = """
-            SELECT id, app_id, type, COALESCE(expire, '') AS expire, COALESCE(`value`, '') AS `value`, expires_at, version,
-                   claimed_by, claimed_until, refresh_requested, fingerprint, probed_at, failures, retry_after, failed_by,
-                   last_error, errcode, forced_at, forced_count, UNIX_TIMESTAMP() AS db_now
+            SELECT id, app_id, type, COALESCE(expire, '') AS expire, COALESCE(`value`, '') AS `value`,
+                   expires_at, version, claimed_by, claimed_until, refresh_requested, fingerprint, probed_at,
+                   failures, retry_after, failed_by, last_error, errcode, forced_at, forced_count,
+                   UNIX_TIMESTAMP() AS db_now
               FROM wx_token
             """;
 
@@ -59,8 +61,9 @@ public class TokenRepository {
     }
 
     /**
-     * @param hasErrcode false when the schema is still at version 6, whose rows lack the column {@code errcode}: a database user
-     * who may not change tables must not keep the tokens from being refreshed
+     * @param hasErrcode false when the schema is still at version 6, whose rows lack the
+     * column {@code errcode}: a database user who may not change tables must not keep the
+     * tokens from being refreshed
      */
     public TokenRepository(DataSource dataSource, boolean hasErrcode) {
         this.jdbc = JdbcClient.create(dataSource);
@@ -69,7 +72,8 @@ public class TokenRepository {
 
     /** The statement, without the column that a schema at version 6 lacks. */
     private StatementSpec sql(String sql) {
-        return jdbc.sql(hasErrcode ? sql : sql.replace(" errcode = :errcode,", "").replace(" errcode,", " NULL AS errcode,"));
+        return jdbc
+            .sql(hasErrcode ? sql : sql.replace(" errcode = :errcode,", "").replace(" errcode,", " NULL AS errcode,"));
     }
 
     /** All rows, by id. */
@@ -78,10 +82,10 @@ public class TokenRepository {
     }
 
     /**
-     * All rows, by id, over a bare connection, since loading Spring's JDBC costs more than the statement. It reads a schema at
-     * version 6, too.
-     *
-     * @throws SQLException when the table or one of its columns is missing, or the database fails
+     * All rows, by id, over a bare connection, since loading Spring's JDBC costs more
+     * than the statement. It reads a schema at version 6, too.
+     * @throws SQLException when the table or one of its columns is missing, or the
+     * database fails
      */
     public static List<TokenRow> readAll(Connection connection) throws SQLException {
         try {
@@ -96,7 +100,8 @@ public class TokenRepository {
     }
 
     private static List<TokenRow> readAll(Connection connection, String select) throws SQLException {
-        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery(select + " ORDER BY id")) {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(select + " ORDER BY id")) {
             List<TokenRow> rows = new ArrayList<>();
             while (row.next()) {
                 rows.add(map(row, row.getRow()));
@@ -105,7 +110,10 @@ public class TokenRepository {
         }
     }
 
-    /** These rows as they are now; a row that somebody deleted stays as it was, and can't be claimed. */
+    /**
+     * These rows as they are now; a row that somebody deleted stays as it was, and can't
+     * be claimed.
+     */
     public Map<RowKey, TokenRow> readAgain(Map<RowKey, TokenRow> seen) {
         Map<RowKey, TokenRow> now = new HashMap<>();
         seen.forEach((key, row) -> now.put(key, read(row.id()).orElse(row)));
@@ -119,7 +127,6 @@ public class TokenRepository {
 
     /**
      * The accounts' rows; those that are missing are added.
-     *
      * @param known all rows, as just read, by id
      */
     public RowSet findOrAdd(List<TokenRow> known, List<Account> accounts) {
@@ -128,7 +135,8 @@ public class TokenRepository {
             if (found.missing().isEmpty()) {
                 return found;
             }
-            // One after the other from the highest id that was read: nodes that add the same rows at once choose the same
+            // One after the other from the highest id that was read: nodes that add the
+            // same rows at once choose the same
             // ids, and of each only one succeeds; the other reads again.
             int id = known.stream().mapToInt(TokenRow::id).max().orElse(0);
             for (RowKey key : found.missing()) {
@@ -136,19 +144,25 @@ public class TokenRepository {
                     break;
                 }
             }
-            if (attempt > 1) { // a cluster, or a replica that reads are sent to, may be behind
+            if (attempt > 1) { // a cluster, or a replica that reads are sent to, may be
+                               // behind
                 LockSupport.parkNanos(Duration.ofMillis(ThreadLocalRandom.current().nextLong(100, 400)).toNanos());
             }
             known = readAll();
         }
-        throw new DataRetrievalFailureException("rows that were added to wx_token can't be read back: reads are answered by a replica"
-                + " that is behind. Let the job read where it writes");
+        throw new DataRetrievalFailureException(
+                "rows that were added to wx_token can't be read back: reads are answered by a replica"
+                        + " that is behind. Let the job read where it writes");
     }
 
-    /** @return false when the id is taken, by another node's row for the same purpose or for another */
+    /**
+     * @return false when the id is taken, by another node's row for the same purpose or
+     * for another
+     */
     private boolean add(int id, RowKey key) {
         try {
-            return one(jdbc.sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (:id, :type, '0', '', :appId)")
+            return one(jdbc
+                .sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (:id, :type, '0', '', :appId)")
                 .param("id", id)
                 .param("type", key.type())
                 .param("appId", key.appId()));
@@ -159,21 +173,22 @@ public class TokenRepository {
     }
 
     /**
-     * Protocol step 2. Clears the request, since only a fetch begun after it answers it. Counts as a failure until it is
-     * published: a run that dies each time after its fetch would else burn the day's quota, a fetch for each lease.
-     *
+     * Protocol step 2. Clears the request, since only a fetch begun after it answers it.
+     * Counts as a failure until it is published: a run that dies each time after its
+     * fetch would else burn the day's quota, a fetch for each lease.
      * @param lease whole seconds
      * @return empty when the row is no longer what was read: somebody else was faster
      */
     public Optional<Claim> claim(TokenRow seen, String run, Duration lease) {
         boolean won = won(sql("""
                 UPDATE wx_token
-                   SET version = version + 1, claimed_by = :run, claimed_until = UNIX_TIMESTAMP() + :lease, refresh_requested = 0,
-                       failures = failures + 1, retry_after = UNIX_TIMESTAMP() + :lease + :backOff, failed_by = '',
+                   SET version = version + 1, claimed_by = :run, claimed_until = UNIX_TIMESTAMP() + :lease,
+                       refresh_requested = 0, failures = failures + 1,
+                       retry_after = UNIX_TIMESTAMP() + :lease + :backOff, failed_by = '',
                        errcode = :errcode, last_error = :error
-                 WHERE id = :id AND version = :version AND COALESCE(`value`, '') = :value AND COALESCE(expire, '') = :expire AND app_id = :appId
-                """)
-            .param("run", run)
+                 WHERE id = :id AND version = :version AND app_id = :appId
+                   AND COALESCE(`value`, '') = :value AND COALESCE(expire, '') = :expire
+                """).param("run", run)
             .param("lease", lease.toSeconds())
             .param("backOff", ErrorCode.backOff(seen.lastRefresh().failures() + 1))
             .param("errcode", null, Types.INTEGER)
@@ -187,24 +202,25 @@ public class TokenRepository {
     }
 
     /**
-     * Protocol step 4: only over the very value that the claim saw, and only while the claim is still ours. It does not
-     * touch {@code refresh_requested}, which may have been set while the fetch was under way.
-     *
+     * Protocol step 4: only over the very value that the claim saw, and only while the
+     * claim is still ours. It does not touch {@code refresh_requested}, which may have
+     * been set while the fetch was under way.
      * @param appId whose row it becomes, if it had no app id
      * @param notAgainFor seconds in which WeChat is not asked again
-     * @return false when fenced: the lease lapsed and another run took over, or another program wrote the row
+     * @return false when fenced: the lease lapsed and another run took over, or another
+     * program wrote the row
      */
     public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
         return one(sql("""
                 UPDATE wx_token
                    SET probed_at = CASE WHEN `value` = :value THEN probed_at ELSE UNIX_TIMESTAMP() END,
-                       `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo, expires_at = UNIX_TIMESTAMP() + :timeLeft,
-                       app_id = :appId, fingerprint = :fingerprint, version = version + 1, claimed_by = NULL, claimed_until = 0,
-                       failures = 0, retry_after = UNIX_TIMESTAMP() + :notAgainFor, failed_by = '', errcode = :errcode,
+                       `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo,
+                       expires_at = UNIX_TIMESTAMP() + :timeLeft, app_id = :appId, fingerprint = :fingerprint,
+                       version = version + 1, claimed_by = NULL, claimed_until = 0, failures = 0,
+                       retry_after = UNIX_TIMESTAMP() + :notAgainFor, failed_by = '', errcode = :errcode,
                        last_error = ''
                  WHERE id = :id AND version = :version AND claimed_by = :run AND COALESCE(`value`, '') = :seen
-                """)
-            .param("value", fetched.value())
+                """).param("value", fetched.value())
             .param("obtainedAgo", fetched.obtainedAgo())
             .param("timeLeft", fetched.timeLeft())
             .param("appId", appId)
@@ -218,8 +234,9 @@ public class TokenRepository {
     }
 
     /**
-     * Protocol step 5: what the row now holds may have been killed by our fetch. No version bump, so nobody is fenced by it. As
-     * nobody else knows, a statement that breaks is tried once more, on another connection: the pool drops one that broke.
+     * Protocol step 5: what the row now holds may have been killed by our fetch. No
+     * version bump, so nobody is fenced by it. As nobody else knows, a statement that
+     * breaks is tried once more, on another connection: the pool drops one that broke.
      */
     public void requestAfterFence(int id) {
         StatementSpec request = jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id);
@@ -234,33 +251,35 @@ public class TokenRepository {
         }
     }
 
-    /** The value is dead: asks for its refresh, if the row still holds that very value. */
+    /**
+     * The value is dead: asks for its refresh, if the row still holds that very value.
+     */
     public boolean requestFor(int id, String deadValue) {
         return one(jdbc.sql("""
-                UPDATE wx_token SET refresh_requested = GREATEST(refresh_requested, 1) WHERE id = :id AND `value` = :value
+                UPDATE wx_token SET refresh_requested = GREATEST(refresh_requested, 1)
+                 WHERE id = :id AND `value` = :value
                 """).param("id", id).param("value", deadValue));
     }
 
     /** Makes this run the one that probes the value now. */
     public boolean claimProbe(TokenRow seen) {
         return one(jdbc.sql("""
-                UPDATE wx_token SET probed_at = UNIX_TIMESTAMP() WHERE id = :id AND `value` = :value AND probed_at = :probedAt
-                """)
-            .param("id", seen.id())
-            .param("value", seen.value())
-            .param("probedAt", seen.probedAt()));
+                UPDATE wx_token SET probed_at = UNIX_TIMESTAMP()
+                 WHERE id = :id AND `value` = :value AND probed_at = :probedAt
+                """).param("id", seen.id()).param("value", seen.value()).param("probedAt", seen.probedAt()));
     }
 
     /** Counts a forced refresh, before it is asked for. */
     public boolean countForced(TokenRow seen, int count) {
         return one(jdbc.sql("""
-                UPDATE wx_token SET forced_at = UNIX_TIMESTAMP(), forced_count = :count WHERE id = :id AND forced_at = :forcedAt
+                UPDATE wx_token SET forced_at = UNIX_TIMESTAMP(), forced_count = :count
+                 WHERE id = :id AND forced_at = :forcedAt
                 """).param("count", count).param("id", seen.id()).param("forcedAt", seen.forced().at()));
     }
 
     /**
-     * Protocol step 6, a definite answer: releases the claim. A row with failures stays due.
-     *
+     * Protocol step 6, a definite answer: releases the claim. A row with failures stays
+     * due.
      * @param failure what the row keeps of it
      * @return false when fenced
      */
@@ -268,10 +287,10 @@ public class TokenRepository {
         return one(sql("""
                 UPDATE wx_token
                    SET claimed_by = NULL, claimed_until = 0, version = version + 1, failures = :failures,
-                       retry_after = UNIX_TIMESTAMP() + :notAgainFor, failed_by = :refusedCaller, errcode = :errcode, last_error = :error
+                       retry_after = UNIX_TIMESTAMP() + :notAgainFor, failed_by = :refusedCaller,
+                       errcode = :errcode, last_error = :error
                  WHERE id = :id AND version = :version AND claimed_by = :run
-                """)
-            .param("failures", failure.inARow())
+                """).param("failures", failure.inARow())
             .param("notAgainFor", failure.notAgainFor())
             .param("refusedCaller", failure.refusedCaller())
             .param("errcode", failure.errcode(), Types.INTEGER)
@@ -281,9 +300,12 @@ public class TokenRepository {
             .param("run", claim.run()));
     }
 
-    /** Protocol step 6, an unknown outcome: leaves the claim to lapse, and remembers why. */
+    /**
+     * Protocol step 6, an unknown outcome: leaves the claim to lapse, and remembers why.
+     */
     public boolean leaveToLapse(Claim claim, String error) {
-        return one(jdbc.sql("UPDATE wx_token SET last_error = :error WHERE id = :id AND version = :version AND claimed_by = :run")
+        return one(jdbc
+            .sql("UPDATE wx_token SET last_error = :error WHERE id = :id AND version = :version AND claimed_by = :run")
             .param("error", fit(error))
             .param("id", claim.seen().id())
             .param("version", claim.version())
@@ -296,15 +318,17 @@ public class TokenRepository {
     }
 
     /**
-     * One statement. Each may be made again: it compares what it saw, or changes nothing the second time. So one that lost a conflict,
-     * or met a server that takes no writes any more, is, and the pool has replaced that server's connection by then.
+     * One statement. Each may be made again: it compares what it saw, or changes nothing
+     * the second time. So one that lost a conflict, or met a server that takes no writes
+     * any more, is, and the pool has replaced that server's connection by then.
      */
     private static boolean one(StatementSpec statement) {
         for (int attempt = 1;; attempt++) {
             try {
                 int rows = statement.update();
                 if (rows > 1) {
-                    throw new IllegalStateException("one statement changed " + rows + " rows of wx_token: its id is not unique");
+                    throw new IllegalStateException(
+                            "one statement changed " + rows + " rows of wx_token: its id is not unique");
                 }
                 return rows == 1;
             }
@@ -332,11 +356,13 @@ public class TokenRepository {
 
     private static TokenRow map(ResultSet row, int number) throws SQLException {
         return new TokenRow(row.getInt("id"), row.getString("app_id"), row.getString("type"),
-                new Stored(row.getString("expire"), row.getString("value"), row.getLong("expires_at"), row.getString("fingerprint")),
+                new Stored(row.getString("expire"), row.getString("value"), row.getLong("expires_at"),
+                        row.getString("fingerprint")),
                 row.getLong("version"), new ClaimMark(row.getString("claimed_by"), row.getLong("claimed_until")),
                 row.getInt("refresh_requested"), row.getLong("probed_at"),
                 new LastRefresh(row.getInt("failures"), row.getLong("retry_after"), row.getString("failed_by"),
                         row.getString("last_error"), row.getObject("errcode", Integer.class)),
                 new Forced(row.getLong("forced_at"), row.getInt("forced_count")), row.getLong("db_now"));
     }
+
 }

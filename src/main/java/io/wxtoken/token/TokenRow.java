@@ -5,24 +5,27 @@ import java.util.regex.Pattern;
 import io.wxtoken.wechat.Lifetimes;
 
 /**
- * One row of {@code wx_token} as one statement read it. All times are Unix seconds by the database's clock.
+ * One row of {@code wx_token} as one statement read it. All times are Unix seconds by the
+ * database's clock.
  *
  * @param stored the value and what belongs to it
  * @param version rises with every claim and every publish: the fencing token
  * @param claim the run that may have asked WeChat and has not published yet
- * @param refreshRequested 0, 1 when somebody says that the value is dead or doomed, or {@link #REQUESTED_BY_FENCED_RUN}
+ * @param refreshRequested 0, 1 when somebody says that the value is dead or doomed, or
+ * {@link #REQUESTED_BY_FENCED_RUN}
  * @param probedAt when WeChat was last asked whether the value lives
  * @param lastRefresh what the last attempt to refresh the row left
  * @param forced the forced refreshes on the stable endpoint
  * @param now when the row was read
  */
-public record TokenRow(int id, String appId, String type, Stored stored, long version, ClaimMark claim, int refreshRequested,
-        long probedAt, LastRefresh lastRefresh, Forced forced, long now) {
+public record TokenRow(int id, String appId, String type, Stored stored, long version, ClaimMark claim,
+        int refreshRequested, long probedAt, LastRefresh lastRefresh, Forced forced, long now) {
 
     /**
      * A row's value.
      *
-     * @param expire when the value was obtained, as text: whatever an application wrote there
+     * @param expire when the value was obtained, as text: whatever an application wrote
+     * there
      * @param value the token or ticket; empty when there is none
      * @param expiresAt when the value dies; 0 if the job did not write it
      * @param fingerprint of the value that the job published (or adopted) last
@@ -45,14 +48,17 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
 
         /** No run holds the row. */
         public static final ClaimMark NONE = new ClaimMark(null, 0);
+
     }
 
     /**
      * What the last attempt to refresh a row left in it.
      *
-     * @param failures how many attempts in a row failed or did not finish; 0 after a success
+     * @param failures how many attempts in a row failed or did not finish; 0 after a
+     * success
      * @param retryAfter WeChat is not asked before this time
-     * @param refusedCaller host and app id that WeChat refused; empty when the refusal concerns all callers
+     * @param refusedCaller host and app id that WeChat refused; empty when the refusal
+     * concerns all callers
      * @param error what the failure said; empty after a success
      * @param errcode WeChat's error code of the failure; null without one
      */
@@ -60,6 +66,7 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
 
         /** The last attempt succeeded, and WeChat may be asked at any time. */
         public static final LastRefresh SUCCEEDED = new LastRefresh(0, 0, "", "", null);
+
     }
 
     /**
@@ -71,7 +78,10 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
     public record Forced(long at, int count) {
     }
 
-    /** {@code refresh_requested} by a run whose publish was fenced, and which knows that the value is doomed. */
+    /**
+     * {@code refresh_requested} by a run whose publish was fenced, and which knows that
+     * the value is doomed.
+     */
     public static final int REQUESTED_BY_FENCED_RUN = 2;
 
     private static final Pattern UNIX_TIME = Pattern.compile("[0-9]{1,11}");
@@ -101,7 +111,10 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
         return !value().isEmpty() && !stored.fingerprint().equals(Fingerprint.of(value()));
     }
 
-    /** Seconds that the value still lives; for a value of another program, as WeChat's usual lifetime tells. */
+    /**
+     * Seconds that the value still lives; for a value of another program, as WeChat's
+     * usual lifetime tells.
+     */
     public long timeLeft() {
         boolean unknown = stored.expiresAt() == 0 || foreign();
         return (unknown ? obtainedAt() + Lifetimes.TOKEN.toSeconds() : stored.expiresAt()) - now;
@@ -115,10 +128,10 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
     /** This row after a publish. */
     TokenRow published(FetchedValue fetched) {
         boolean same = fetched.value().equals(value());
-        Stored published = new Stored(String.valueOf(now - fetched.obtainedAgo()), fetched.value(), now + fetched.timeLeft(),
-                Fingerprint.of(fetched.value()));
-        return new TokenRow(id, appId, type, published, version + 2, ClaimMark.NONE, refreshRequested, same ? probedAt : now,
-                LastRefresh.SUCCEEDED, forced, now);
+        Stored published = new Stored(String.valueOf(now - fetched.obtainedAgo()), fetched.value(),
+                now + fetched.timeLeft(), Fingerprint.of(fetched.value()));
+        return new TokenRow(id, appId, type, published, version + 2, ClaimMark.NONE, refreshRequested,
+                same ? probedAt : now, LastRefresh.SUCCEEDED, forced, now);
     }
 
     @Override

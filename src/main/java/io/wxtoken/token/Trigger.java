@@ -14,4 +14,5 @@ public enum Trigger {
 
     /** An operator wants the row refreshed now. */
     FORCED
+
 }

@@ -9,9 +9,10 @@ import io.wxtoken.wechat.Answer.Reach;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * Fetches an access_token for somebody else than the row, which kills the row's token. So the row is claimed meanwhile, as for
- * every fetch, and its refresh is requested when a token was issued or may have been. A process that dies on the way leaves a
- * claim that lapses, and a lapsed claim is due.
+ * Fetches an access_token for somebody else than the row, which kills the row's token. So
+ * the row is claimed meanwhile, as for every fetch, and its refresh is requested when a
+ * token was issued or may have been. A process that dies on the way leaves a claim that
+ * lapses, and a lapsed claim is due.
  */
 public final class UnstoredFetch {
 
@@ -32,9 +33,10 @@ public final class UnstoredFetch {
 
     /**
      * @param row of the account's access_token, as just read
-     * @return WeChat's answer; empty when it was not asked, as another run is at work on the row
-     * @throws org.springframework.dao.DataAccessException when the database fails; then WeChat was not asked, or the claim is
-     * left to lapse
+     * @return WeChat's answer; empty when it was not asked, as another run is at work on
+     * the row
+     * @throws org.springframework.dao.DataAccessException when the database fails; then
+     * WeChat was not asked, or the claim is left to lapse
      */
     public Optional<Answer> fetch(Account account, TokenRow row) {
         RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
@@ -47,7 +49,8 @@ public final class UnstoredFetch {
 
     private Answer fetch(Account account, TokenRow row, ClaimedFetch claimed) {
         Answer answer = claimed.ask(() -> weChat.fetchToken(account, false));
-        if (answer instanceof Answer.Refused || answer instanceof Answer.Unknown notSent && notSent.reach() == Reach.NOT_SENT) {
+        if (answer instanceof Answer.Refused
+                || answer instanceof Answer.Unknown notSent && notSent.reach() == Reach.NOT_SENT) {
             leaveAsItWas(row, claimed);
             return answer;
         }
@@ -55,13 +58,17 @@ public final class UnstoredFetch {
         if (answer instanceof Answer.Unknown unknown && unknown.reach() == Reach.IN_FLIGHT) {
             claimed.leaveToLapse("for wx-token fetch: " + unknown.text());
         }
-        else { // WeChat answers this account's calls, so an earlier refusal is no reason for the refresh to wait
+        else { // WeChat answers this account's calls, so an earlier refusal is no reason
+               // for the refresh to wait
             claimed.release(Failure.NONE);
         }
         return answer;
     }
 
-    /** The claim cleared the row's request, so that is made again; before the release, so that a crash leaves a lapsed claim. */
+    /**
+     * The claim cleared the row's request, so that is made again; before the release, so
+     * that a crash leaves a lapsed claim.
+     */
     private void leaveAsItWas(TokenRow row, ClaimedFetch claimed) {
         if (row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN) {
             rows.requestAfterFence(row.id());
@@ -71,4 +78,5 @@ public final class UnstoredFetch {
         }
         claimed.release(Failure.asKeptIn(row));
     }
+
 }

@@ -12,16 +12,11 @@ public enum Verdict {
     /** The row is due, but WeChat must not be asked yet. */
     ON_HOLD(false, "on hold"),
 
-    NEVER_OBTAINED(true, "never obtained"),
-    NONSENSE_EXPIRE(true, "its expire was no Unix time, or one to come"),
+    NEVER_OBTAINED(true, "never obtained"), NONSENSE_EXPIRE(true, "its expire was no Unix time, or one to come"),
     LAPSED_CLAIM(true, "a run that claimed it did not finish, and may have fetched"),
-    FOREIGN_VALUE(true, "another program wrote it"),
-    FAILED_BEFORE(true, "the last refresh failed"),
-    DEAD(true, "WeChat says that it is dead"),
-    FORCED(true, "forced"),
-    REQUESTED(true, "a refresh was requested"),
-    OLD(true, "older than wx.refresh.after"),
-    NEAR_EXPIRY(true, "near its end");
+    FOREIGN_VALUE(true, "another program wrote it"), FAILED_BEFORE(true, "the last refresh failed"),
+    DEAD(true, "WeChat says that it is dead"), FORCED(true, "forced"), REQUESTED(true, "a refresh was requested"),
+    OLD(true, "older than wx.refresh.after"), NEAR_EXPIRY(true, "near its end");
 
     private final boolean due;
 
@@ -41,4 +36,5 @@ public enum Verdict {
     public String reason() {
         return reason;
     }
+
 }

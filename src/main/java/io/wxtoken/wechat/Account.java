@@ -9,8 +9,8 @@ import java.util.List;
  * @param appSecret its secret; never shown, not even by {@link #toString()}
  * @param endpoint where its access_token comes from
  * @param tickets the tickets that it wants
- * @param first whether it is the first configured account, which takes over the rows without an app id that the 2015 class
- * left
+ * @param first whether it is the first configured account, which takes over the rows
+ * without an app id that the 2015 class left
  */
 public record Account(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets, boolean first) {
 

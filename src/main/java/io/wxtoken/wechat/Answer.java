@@ -34,6 +34,7 @@ public sealed interface Answer {
         default Integer code() {
             return null;
         }
+
     }
 
     /**
@@ -90,7 +91,12 @@ public sealed interface Answer {
         /** The request was answered, so WeChat has finished with it. */
         ANSWERED,
 
-        /** WeChat may still be working on the request: a token that it issues later kills one that a repetition got before. */
+        /**
+         * WeChat may still be working on the request: a token that it issues later kills
+         * one that a repetition got before.
+         */
         IN_FLIGHT
+
     }
+
 }

@@ -21,23 +21,32 @@ import tools.jackson.core.json.JsonFactory;
 import io.wxtoken.wechat.Answer.Reach;
 
 /**
- * WeChat's JSON. Whatever is not exactly a documented answer is {@link Answer.Unknown}. It is read token by token, because binding
- * objects would load 400 more classes in each run.
+ * WeChat's JSON. Whatever is not exactly a documented answer is {@link Answer.Unknown}.
+ * It is read token by token, because binding objects would load 400 more classes in each
+ * run.
  */
 final class AnswerJson {
 
-    private static final JsonFactory JSON = JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+    private static final JsonFactory JSON = JsonFactory.builder()
+        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+        .build();
 
     /** The column {@code value} holds 600 characters at most. */
     private static final Pattern TOKEN = Pattern.compile("[!-~]{1,600}");
 
-    /** An API call with a dead access_token gets these codes; from a token endpoint 40001 means something else. */
+    /**
+     * An API call with a dead access_token gets these codes; from a token endpoint 40001
+     * means something else.
+     */
     private static final Set<Integer> TOKEN_DEAD = Set.of(40001, 40014, 42001);
 
     /** A longer lifetime, in seconds, is not believed: today's is 2 hours. */
     private static final long LONGEST_LIFE = Duration.ofDays(30).toSeconds();
 
-    /** Stands for a field's value that is neither a string nor a whole number nor an array. */
+    /**
+     * Stands for a field's value that is neither a string nor a whole number nor an
+     * array.
+     */
     private static final Object OTHER = new Object();
 
     private static final Object ARRAY = new Object();
@@ -60,7 +69,6 @@ final class AnswerJson {
 
     /**
      * The answer of a token endpoint.
-     *
      * @param field the name of the value's field
      * @param secret what was sent, and must not be in a text
      */
@@ -73,19 +81,26 @@ final class AnswerJson {
             fields = fields(body);
         }
         catch (JacksonException e) {
-            return new Answer.Unknown("an answer that is not JSON", Reach.ANSWERED); // the text of e quotes the answer
+            return new Answer.Unknown("an answer that is not JSON", Reach.ANSWERED); // the
+                                                                                     // text
+                                                                                     // of
+                                                                                     // e
+                                                                                     // quotes
+                                                                                     // the
+                                                                                     // answer
         }
         if (!(fields.getOrDefault("errcode", 0) instanceof Integer errcode)) {
             return new Answer.Unknown("an answer whose errcode is no number", Reach.ANSWERED);
         }
         if (errcode != 0) {
-            return new Answer.Refused(errcode, oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret));
+            return new Answer.Refused(errcode,
+                    oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret));
         }
         if (!(fields.get(field) instanceof String value) || !TOKEN.matcher(value).matches()) {
             return new Answer.Unknown("an answer without a usable " + field, Reach.ANSWERED);
         }
-        if (!(fields.get("expires_in") instanceof Number expiresIn) || expiresIn instanceof BigInteger || expiresIn.longValue() < 1
-                || expiresIn.longValue() > LONGEST_LIFE) {
+        if (!(fields.get("expires_in") instanceof Number expiresIn) || expiresIn instanceof BigInteger
+                || expiresIn.longValue() < 1 || expiresIn.longValue() > LONGEST_LIFE) {
             return new Answer.Unknown("an answer without a usable expires_in", Reach.ANSWERED);
         }
         return new Answer.Issued(value, expiresIn.longValue());
@@ -103,14 +118,18 @@ final class AnswerJson {
         try {
             Map<String, Object> fields = fields(body);
             return fields.get("ip_list") == ARRAY ? ProbeResult.ALIVE
-                    : fields.get("errcode") instanceof Integer errcode && TOKEN_DEAD.contains(errcode) ? ProbeResult.DEAD : ProbeResult.UNKNOWN;
+                    : fields.get("errcode") instanceof Integer errcode && TOKEN_DEAD.contains(errcode)
+                            ? ProbeResult.DEAD : ProbeResult.UNKNOWN;
         }
         catch (JacksonException e) {
             return ProbeResult.UNKNOWN;
         }
     }
 
-    /** The fields of the object that the answer is, without what is nested in them; none when it is something else. */
+    /**
+     * The fields of the object that the answer is, without what is nested in them; none
+     * when it is something else.
+     */
     private static Map<String, Object> fields(byte[] body) throws JacksonException {
         Map<String, Object> fields = new HashMap<>();
         try (JsonParser json = JSON.createParser(ObjectReadContext.empty(), body)) {
@@ -135,14 +154,17 @@ final class AnswerJson {
     }
 
     /**
-     * WeChat's message goes into logs and a varchar(255) column: on one line, without the secret should it ever quote
-     * that, and cut to 110 characters before its request id ("rid: …"), which support asks for.
+     * WeChat's message goes into logs and a varchar(255) column: on one line, without the
+     * secret should it ever quote that, and cut to 110 characters before its request id
+     * ("rid: …"), which support asks for.
      */
     private static String oneLine(String errmsg, String secret) {
         String line = errmsg.replace(secret, "***").replaceAll("[\\p{C}\\p{Z}]+", " ").strip();
         int rid = line.lastIndexOf("rid:");
         String tail = rid < 0 ? "" : line.substring(rid, Math.min(line.length(), rid + 50));
         int room = 110 - tail.length();
-        return line.length() <= 110 ? line : line.substring(0, rid < 0 ? room - 2 : Math.min(rid, room - 2)).strip() + "… " + tail;
+        return line.length() <= 110 ? line
+                : line.substring(0, rid < 0 ? room - 2 : Math.min(rid, room - 2)).strip() + "… " + tail;
     }
+
 }

@@ -9,11 +9,15 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow;
 
-/** Collects a response's body up to a bound. (The JDK has BodySubscribers.limiting from 25 on only.) */
+/**
+ * Collects a response's body up to a bound. (The JDK has BodySubscribers.limiting from 25
+ * on only.)
+ */
 final class BoundedBody implements HttpResponse.BodySubscriber<byte[]> {
 
     /** The body is longer than the bound. */
     static final class TooLongException extends IOException {
+
     }
 
     private final int bound;
@@ -24,7 +28,9 @@ final class BoundedBody implements HttpResponse.BodySubscriber<byte[]> {
 
     private Flow.Subscription subscription;
 
-    /** @param bound in bytes */
+    /**
+     * @param bound in bytes
+     */
     BoundedBody(int bound) {
         this.bound = bound;
     }
@@ -63,4 +69,5 @@ final class BoundedBody implements HttpResponse.BodySubscriber<byte[]> {
     public CompletionStage<byte[]> getBody() {
         return body;
     }
+
 }

@@ -12,20 +12,24 @@ import java.util.stream.Collectors;
 import io.wxtoken.ExitCode;
 
 /**
- * WeChat's error codes, as its <em>token endpoints</em> use them, and what to do: the one table. (40001 from any other
- * API means a dead token; here it means a wrong secret.) Sources: WeChat's return codes
- * (WX/doc/oplatform/developers/errCode) and its pages on the two endpoints.
+ * WeChat's error codes, as its <em>token endpoints</em> use them, and what to do: the one
+ * table. (40001 from any other API means a dead token; here it means a wrong secret.)
+ * Sources: WeChat's return codes (WX/doc/oplatform/developers/errCode) and its pages on
+ * the two endpoints.
  */
 public enum ErrorCode {
 
-    BUSY(-1, Kind.TRANSIENT, "WeChat is busy"),
-    BUSY_NULL(-1000, Kind.TRANSIENT, "WeChat is busy"),
+    BUSY(-1, Kind.TRANSIENT, "WeChat is busy"), BUSY_NULL(-1000, Kind.TRANSIENT, "WeChat is busy"),
 
-    MINUTE_LIMIT(45011, Kind.RATE_LIMIT, "too many calls in this minute; find out what else asks for this app id's token"),
+    MINUTE_LIMIT(45011, Kind.RATE_LIMIT,
+            "too many calls in this minute; find out what else asks for this app id's token"),
 
-    DAY_QUOTA(45009, Kind.HOLD, "the day's quota is used up until 00:00 in Shanghai; find out what else asks for this app id's token"),
-    REFUSED_FOR_AN_HOUR(89507, Kind.HOLD, "the account's administrator refused this address; ask them, it is asked again in 1 hour"),
-    REFUSED_FOR_A_DAY(89506, Kind.HOLD, "the account's administrator refused this address twice; ask them, it is asked again in 24 hours"),
+    DAY_QUOTA(45009, Kind.HOLD,
+            "the day's quota is used up until 00:00 in Shanghai; find out what else asks for this app id's token"),
+    REFUSED_FOR_AN_HOUR(89507, Kind.HOLD,
+            "the account's administrator refused this address; ask them, it is asked again in 1 hour"),
+    REFUSED_FOR_A_DAY(89506, Kind.HOLD,
+            "the account's administrator refused this address twice; ask them, it is asked again in 24 hours"),
     WAITS_FOR_ADMINISTRATOR(89501, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
     NEEDS_ADMINISTRATOR(89503, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
 
@@ -35,22 +39,31 @@ public enum ErrorCode {
     INVALID_SECRET(40125, Kind.ACT, "check wx.app-secret: it is not this app id's, or was reset at mp.weixin.qq.com"),
     NO_APP_ID(41002, Kind.ACT, "check wx.app-id: WeChat saw none"),
     NO_SECRET(41004, Kind.ACT, "check wx.app-secret: WeChat saw none"),
-    WRONG_METHOD(43002, Kind.ACT, "check wx.api.base-url: something between here and WeChat changes the request's method"),
-    NOT_IN_WHITELIST(40164, Kind.ACT, "add this node's address to the IP whitelist at mp.weixin.qq.com (it takes up to 10 minutes)"),
-    ADDRESS_REFUSED(61004, Kind.ACT, "add this node's address to the IP whitelist at mp.weixin.qq.com (it takes up to 10 minutes)"),
+    WRONG_METHOD(43002, Kind.ACT,
+            "check wx.api.base-url: something between here and WeChat changes the request's method"),
+    NOT_IN_WHITELIST(40164, Kind.ACT,
+            "add this node's address to the IP whitelist at mp.weixin.qq.com (it takes up to 10 minutes)"),
+    ADDRESS_REFUSED(61004, Kind.ACT,
+            "add this node's address to the IP whitelist at mp.weixin.qq.com (it takes up to 10 minutes)"),
     SECRET_FROZEN(40243, Kind.ACT, "the AppSecret is frozen: unfreeze it at mp.weixin.qq.com"),
     ACCOUNT_FORBIDDEN(50004, Kind.ACT, "the account may not use this API: see mp.weixin.qq.com"),
     ACCOUNT_FROZEN(50007, Kind.ACT, "the account is frozen: see mp.weixin.qq.com"),
     NEEDS_COMPONENT(61024, Kind.ACT, "a third-party platform runs this account; only it may fetch the token"),
     API_UNAUTHORIZED(48001, Kind.ACT, "the account has no right to this API: see mp.weixin.qq.com"),
 
-    /** A code that is not in the table: asked again rarely, since nobody knows what it costs. */
+    /**
+     * A code that is not in the table: asked again rarely, since nobody knows what it
+     * costs.
+     */
     UNLISTED(Integer.MIN_VALUE, Kind.HOLD, "look the code up in WeChat's list of return codes");
 
     /** What kind of trouble it is. */
     public enum Kind {
 
-        /** May be over in a moment: the next run asks again, later and later while it lasts. */
+        /**
+         * May be over in a moment: the next run asks again, later and later while it
+         * lasts.
+         */
         TRANSIENT(ExitCode.RETRY),
 
         /** Not before the next minute. */
@@ -71,11 +84,12 @@ public enum ErrorCode {
         public ExitCode exitCode() {
             return exitCode;
         }
+
     }
 
-    private static final Set<ErrorCode> OF_ONE_NODE = EnumSet.of(WRONG_SECRET, WRONG_GRANT_TYPE, WRONG_APP_ID, INVALID_SECRET,
-            NO_APP_ID, NO_SECRET, WRONG_METHOD, NOT_IN_WHITELIST, ADDRESS_REFUSED, REFUSED_FOR_AN_HOUR, REFUSED_FOR_A_DAY,
-            WAITS_FOR_ADMINISTRATOR, NEEDS_ADMINISTRATOR);
+    private static final Set<ErrorCode> OF_ONE_NODE = EnumSet.of(WRONG_SECRET, WRONG_GRANT_TYPE, WRONG_APP_ID,
+            INVALID_SECRET, NO_APP_ID, NO_SECRET, WRONG_METHOD, NOT_IN_WHITELIST, ADDRESS_REFUSED, REFUSED_FOR_AN_HOUR,
+            REFUSED_FOR_A_DAY, WAITS_FOR_ADMINISTRATOR, NEEDS_ADMINISTRATOR);
 
     private static final long MINUTE = 60;
 
@@ -117,7 +131,6 @@ public enum ErrorCode {
 
     /**
      * How long WeChat is not asked again.
-     *
      * @param now Unix seconds by the database's clock
      * @param failures how many refreshes failed in a row, with this one
      * @return seconds, at most {@link #LONGEST_WAIT}
@@ -137,8 +150,9 @@ public enum ErrorCode {
     }
 
     /**
-     * Seconds to wait after so many failures in a row: none at first, as the live token may be doomed and has 5 minutes;
-     * then 30 s, 1 min … 10 min, which makes some 150 calls a day at worst, within a test account's quota of 200.
+     * Seconds to wait after so many failures in a row: none at first, as the live token
+     * may be doomed and has 5 minutes; then 30 s, 1 min … 10 min, which makes some 150
+     * calls a day at worst, within a test account's quota of 200.
      */
     public static long backOff(int failures) {
         return failures < 3 ? 0 : Math.min(10 * MINUTE, 15L << Math.min(failures - 2, 6));
@@ -146,6 +160,12 @@ public enum ErrorCode {
 
     private static long midnightInShanghai(long now) {
         ZoneId shanghai = ZoneId.of("Asia/Shanghai");
-        return Instant.ofEpochSecond(now).atZone(shanghai).toLocalDate().plusDays(1).atStartOfDay(shanghai).toEpochSecond();
+        return Instant.ofEpochSecond(now)
+            .atZone(shanghai)
+            .toLocalDate()
+            .plusDays(1)
+            .atStartOfDay(shanghai)
+            .toEpochSecond();
     }
+
 }

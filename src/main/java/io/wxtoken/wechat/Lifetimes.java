@@ -8,9 +8,13 @@ public final class Lifetimes {
     /** From its issue on (WX/doc/service/api/base/api_getaccesstoken). */
     public static final Duration TOKEN = Duration.ofSeconds(7200);
 
-    /** How long a token still works after the next one was issued (WX/doc/oplatform/developers/dev/AccessToken). */
+    /**
+     * How long a token still works after the next one was issued
+     * (WX/doc/oplatform/developers/dev/AccessToken).
+     */
     public static final Duration GRACE = Duration.ofMinutes(5);
 
     private Lifetimes() {
     }
+
 }

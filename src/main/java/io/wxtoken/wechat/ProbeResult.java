@@ -3,7 +3,10 @@ package io.wxtoken.wechat;
 /** WeChat's answer to the question whether an access_token lives. */
 public enum ProbeResult {
 
-    /** WeChat accepts the token. In its last minutes of grace a token that was replaced is still accepted. */
+    /**
+     * WeChat accepts the token. In its last minutes of grace a token that was replaced is
+     * still accepted.
+     */
     ALIVE,
 
     /** WeChat refuses the token. */
@@ -11,4 +14,5 @@ public enum ProbeResult {
 
     /** WeChat gave no clear answer. */
     UNKNOWN
+
 }

@@ -1,8 +1,9 @@
 package io.wxtoken.wechat;
 
 /**
- * A ticket that {@code GET /cgi-bin/ticket/getticket} gives for a live access_token. Within its life WeChat gives the same
- * one again, each time with a full {@code expires_in}; asking again does not kill it.
+ * A ticket that {@code GET /cgi-bin/ticket/getticket} gives for a live access_token.
+ * Within its life WeChat gives the same one again, each time with a full
+ * {@code expires_in}; asking again does not kill it.
  */
 public enum Ticket {
 
@@ -30,4 +31,5 @@ public enum Ticket {
     public String rowType() {
         return rowType;
     }
+
 }

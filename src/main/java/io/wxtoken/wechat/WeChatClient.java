@@ -22,9 +22,10 @@ import javax.net.ssl.SSLHandshakeException;
 import io.wxtoken.wechat.Answer.Reach;
 
 /**
- * Asks WeChat. One call is one HTTP request, never repeated and never redirected, since it may kill the token before
- * it; it ends within the connect and the read timeout together, whatever the other side does, and reads 64 KiB at most.
- * Headers are ignored, because WeChat's Content-Type is wrong.
+ * Asks WeChat. One call is one HTTP request, never repeated and never redirected, since
+ * it may kill the token before it; it ends within the connect and the read timeout
+ * together, whatever the other side does, and reads 64 KiB at most. Headers are ignored,
+ * because WeChat's Content-Type is wrong.
  */
 public final class WeChatClient {
 
@@ -35,8 +36,10 @@ public final class WeChatClient {
     private static final Set<Integer> GATEWAY_ERRORS = Set.of(502, 504);
 
     static {
-        // The JDK's client repeats a GET by itself, up to 5 times, when the connection closes before the answer: each
-        // repetition would issue one more token. 1 is the first attempt alone (java.net.http, MultiExchange).
+        // The JDK's client repeats a GET by itself, up to 5 times, when the connection
+        // closes before the answer: each
+        // repetition would issue one more token. 1 is the first attempt alone
+        // (java.net.http, MultiExchange).
         System.setProperty("jdk.httpclient.redirects.retrylimit", "1");
     }
 
@@ -68,25 +71,27 @@ public final class WeChatClient {
 
     /**
      * Fetches the account's access_token from its endpoint.
-     *
-     * @param force on the stable endpoint, a new token even if the current one lives: 20 a day, 30 s apart
+     * @param force on the stable endpoint, a new token even if the current one lives: 20
+     * a day, 30 s apart
      */
     public Answer fetchToken(Account account, boolean force) {
         HttpRequest request = switch (account.endpoint()) {
-            case TOKEN -> get("/cgi-bin/token?grant_type=client_credential&appid=" + encode(account.appId()) + "&secret="
-                    + encode(account.appSecret()));
+            case TOKEN -> get("/cgi-bin/token?grant_type=client_credential&appid=" + encode(account.appId())
+                    + "&secret=" + encode(account.appSecret()));
             case STABLE_TOKEN -> HttpRequest.newBuilder(URI.create(baseUrl + "/cgi-bin/stable_token"))
                 .header("Content-Type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofByteArray(AnswerJson.stableTokenRequest(account, force)))
                 .build();
         };
         Reply reply = ask(request);
-        return reply.failure() != null ? reply.failure() : AnswerJson.answer(reply.body(), "access_token", account.appSecret());
+        return reply.failure() != null ? reply.failure()
+                : AnswerJson.answer(reply.body(), "access_token", account.appSecret());
     }
 
     /** Fetches a ticket with a live access_token. */
     public Answer fetchTicket(Ticket ticket, String accessToken) {
-        Reply reply = ask(get("/cgi-bin/ticket/getticket?type=" + ticket.parameter() + "&access_token=" + encode(accessToken)));
+        Reply reply = ask(
+                get("/cgi-bin/ticket/getticket?type=" + ticket.parameter() + "&access_token=" + encode(accessToken)));
         return reply.failure() != null ? reply.failure() : AnswerJson.ticketAnswer(reply.body(), accessToken);
     }
 
@@ -109,7 +114,8 @@ public final class WeChatClient {
     }
 
     private Reply ask(HttpRequest request) {
-        CompletableFuture<HttpResponse<byte[]>> exchange = http.sendAsync(request, response -> new BoundedBody(LONGEST_ANSWER));
+        CompletableFuture<HttpResponse<byte[]>> exchange = http.sendAsync(request,
+                response -> new BoundedBody(LONGEST_ANSWER));
         try {
             HttpResponse<byte[]> response = exchange.get(requestTimeout.toMillis(), TimeUnit.MILLISECONDS);
             return response.statusCode() == 200 ? new Reply(response.body(), null)
@@ -118,7 +124,8 @@ public final class WeChatClient {
         }
         catch (TimeoutException e) {
             exchange.cancel(true);
-            return Reply.failed("no answer from " + baseUrl + " within " + requestTimeout.toMillis() + " ms", Reach.IN_FLIGHT);
+            return Reply.failed("no answer from " + baseUrl + " within " + requestTimeout.toMillis() + " ms",
+                    Reach.IN_FLIGHT);
         }
         catch (InterruptedException e) {
             exchange.cancel(true);
@@ -130,11 +137,15 @@ public final class WeChatClient {
         }
     }
 
-    /** Names what happened in our own words: an exception's text may hold the URI, and so the secret. */
+    /**
+     * Names what happened in our own words: an exception's text may hold the URI, and so
+     * the secret.
+     */
     private Reply failure(Throwable cause) {
         for (Throwable t = cause; t != null; t = t.getCause()) {
             if (t instanceof UnresolvedAddressException || t instanceof UnknownHostException) {
-                return Reply.failed("can't resolve the host of " + baseUrl + ": check DNS and wx.api.base-url", Reach.NOT_SENT);
+                return Reply.failed("can't resolve the host of " + baseUrl + ": check DNS and wx.api.base-url",
+                        Reach.NOT_SENT);
             }
         }
         for (Throwable t = cause; t != null; t = t.getCause()) {
@@ -142,20 +153,26 @@ public final class WeChatClient {
                 return Reply.failed("can't connect to " + baseUrl + " within wx.api.connect-timeout", Reach.NOT_SENT);
             }
             if (t instanceof ConnectException) {
-                return Reply.failed("can't connect to " + baseUrl + ": check the network and wx.api.base-url", Reach.NOT_SENT);
+                return Reply.failed("can't connect to " + baseUrl + ": check the network and wx.api.base-url",
+                        Reach.NOT_SENT);
             }
             if (t instanceof SSLHandshakeException) {
-                return Reply.failed("TLS to " + baseUrl + " failed, its certificate may not be trusted: check wx.api.base-url and the clock",
+                return Reply.failed(
+                        "TLS to " + baseUrl
+                                + " failed, its certificate may not be trusted: check wx.api.base-url and the clock",
                         Reach.NOT_SENT);
             }
             if (t instanceof BoundedBody.TooLongException) {
-                return Reply.failed("an answer of more than " + LONGEST_ANSWER + " bytes from " + baseUrl, Reach.ANSWERED);
+                return Reply.failed("an answer of more than " + LONGEST_ANSWER + " bytes from " + baseUrl,
+                        Reach.ANSWERED);
             }
         }
-        return Reply.failed("the connection to " + baseUrl + " broke (" + cause.getClass().getSimpleName() + ")", Reach.IN_FLIGHT);
+        return Reply.failed("the connection to " + baseUrl + " broke (" + cause.getClass().getSimpleName() + ")",
+                Reach.IN_FLIGHT);
     }
 
     private static String encode(String value) {
         return URLEncoder.encode(value, StandardCharsets.UTF_8);
     }
+
 }

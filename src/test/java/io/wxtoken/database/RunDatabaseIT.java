@@ -15,7 +15,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.testing.TestDatabase;
 
-/** A run goes on over the connection that it looked with; one that broke meanwhile is replaced. */
+/**
+ * A run goes on over the connection that it looked with; one that broke meanwhile is
+ * replaced.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 class RunDatabaseIT {
@@ -24,7 +27,8 @@ class RunDatabaseIT {
     TestDatabase server;
 
     private static long id(Connection connection) throws SQLException {
-        try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery("SELECT CONNECTION_ID()")) {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("SELECT CONNECTION_ID()")) {
             row.next();
             return row.getLong(1);
         }
@@ -47,4 +51,5 @@ class RunDatabaseIT {
             }
         }
     }
+
 }

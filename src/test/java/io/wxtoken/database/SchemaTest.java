@@ -17,8 +17,10 @@ class SchemaTest {
     @ValueSource(strings = { "mysql", "h2" })
     void theSchemasVersionIsTheNewestMigrations(String vendor) throws IOException {
         try (Stream<Path> migrations = Files.list(Path.of("db/migration", vendor))) {
-            assertThat(migrations.mapToInt(file -> Integer.parseInt(file.getFileName().toString().replaceFirst("V(\\d+)__.*", "$1"))).max())
-                .hasValue(Integer.parseInt(Schema.VERSION));
+            assertThat(migrations
+                .mapToInt(file -> Integer.parseInt(file.getFileName().toString().replaceFirst("V(\\d+)__.*", "$1")))
+                .max()).hasValue(Integer.parseInt(Schema.VERSION));
         }
     }
+
 }

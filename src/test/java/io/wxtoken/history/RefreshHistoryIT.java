@@ -22,7 +22,10 @@ import org.slf4j.LoggerFactory;
 import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.RefreshEvent;
 
-/** What is written to {@code wx_token_history}, how it is bounded, and that it keeps nobody from anything. */
+/**
+ * What is written to {@code wx_token_history}, how it is bounded, and that it keeps
+ * nobody from anything.
+ */
 @ParameterizedClass
 @MethodSource("databases")
 class RefreshHistoryIT {
@@ -49,7 +52,8 @@ class RefreshHistoryIT {
     }
 
     private static RefreshEvent event(String appId, String detail) {
-        return new RefreshEvent(appId, "access_token", RefreshEvent.Kind.FAILED, "older than wx.refresh.after", "b".repeat(64), "a".repeat(64), 40164, detail);
+        return new RefreshEvent(appId, "access_token", RefreshEvent.Kind.FAILED, "older than wx.refresh.after",
+                "b".repeat(64), "a".repeat(64), 40164, detail);
     }
 
     private long rows() {
@@ -65,7 +69,8 @@ class RefreshHistoryIT {
     @Test
     void whatIsToldIsReadAsItWas() throws Exception {
         history.happened(event("wx1", "x".repeat(300)));
-        history.happened(new RefreshEvent("wx2", "jsapi_ticket", RefreshEvent.Kind.REFRESHED, "never obtained", "", "c".repeat(64), null, ""));
+        history.happened(new RefreshEvent("wx2", "jsapi_ticket", RefreshEvent.Kind.REFRESHED, "never obtained", "",
+                "c".repeat(64), null, ""));
         assertThat(rows()).as("in one statement at the end").isZero();
         history.finish();
         List<RefreshHistory.Entry> entries = read(null, 10);
@@ -95,7 +100,10 @@ class RefreshHistoryIT {
         assertThat(rows()).isEqualTo(250);
     }
 
-    /** A month of runs that each tell something, every twenty minutes, and then one that tells a lot at once. */
+    /**
+     * A month of runs that each tell something, every twenty minutes, and then one that
+     * tells a lot at once.
+     */
     @Test
     void itKeepsTheDaysThatAreAskedForAndNotManyMore() {
         long kept = 7 * 72;
@@ -118,11 +126,16 @@ class RefreshHistoryIT {
             history.happened(event("wx" + i, ""));
         }
         history.finish();
-        database.jdbc().sql("UPDATE wx_token_history SET recorded_at = recorded_at - " + 8 * DAY + " WHERE app_id <> 'wx29'").update();
+        database.jdbc()
+            .sql("UPDATE wx_token_history SET recorded_at = recorded_at - " + 8 * DAY + " WHERE app_id <> 'wx29'")
+            .update();
         history.clean(10);
-        assertThat(database.jdbc().sql("SELECT app_id FROM wx_token_history ORDER BY id").query(String.class).list()).hasSize(20).startsWith("wx10");
+        assertThat(database.jdbc().sql("SELECT app_id FROM wx_token_history ORDER BY id").query(String.class).list())
+            .hasSize(20)
+            .startsWith("wx10");
         history.clean(2500);
-        assertThat(database.jdbc().sql("SELECT app_id FROM wx_token_history").query(String.class).list()).containsExactly("wx29");
+        assertThat(database.jdbc().sql("SELECT app_id FROM wx_token_history").query(String.class).list())
+            .containsExactly("wx29");
     }
 
     @Test
@@ -146,8 +159,10 @@ class RefreshHistoryIT {
             logger.setLevel(level);
             database.jdbc().sql("ALTER TABLE gone RENAME TO wx_token_history").update();
         }
-        assertThat(said.list).filteredOn(event -> event.getLevel() == Level.WARN).singleElement()
-            .satisfies(event -> assertThat(event.getFormattedMessage()).contains("wx_token_history can't be written", "drop wx_token_schema_history"));
+        assertThat(said.list).filteredOn(event -> event.getLevel() == Level.WARN)
+            .singleElement()
+            .satisfies(event -> assertThat(event.getFormattedMessage()).contains("wx_token_history can't be written",
+                    "drop wx_token_schema_history"));
         assertThat(rows()).isZero();
     }
 
@@ -168,4 +183,5 @@ class RefreshHistoryIT {
         later.finish();
         assertThat(rows()).isZero();
     }
+
 }

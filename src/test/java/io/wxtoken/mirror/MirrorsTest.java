@@ -47,8 +47,8 @@ class MirrorsTest {
     private static Map<RowKey, TokenRow> holding(String value) {
         Map<RowKey, TokenRow> rows = new HashMap<>();
         rows.put(new RowKey("wx1", "access_token"), new TokenRow(1, "wx1", "access_token",
-                new TokenRow.Stored(String.valueOf(NOW), value, NOW + 7200, Fingerprint.of(value)), 1, TokenRow.ClaimMark.NONE, 0, NOW,
-                TokenRow.LastRefresh.SUCCEEDED, new TokenRow.Forced(0, 0), NOW));
+                new TokenRow.Stored(String.valueOf(NOW), value, NOW + 7200, Fingerprint.of(value)), 1,
+                TokenRow.ClaimMark.NONE, 0, NOW, TokenRow.LastRefresh.SUCCEEDED, new TokenRow.Forced(0, 0), NOW));
         return rows;
     }
 
@@ -86,8 +86,11 @@ class MirrorsTest {
             throw new IllegalStateException("quotes T1");
         };
         Mirror toFile = new FileMirror(new WxProperties.Mirror(file.toString(), null));
-        assertThat(new Mirrors(List.of(hanging, failing, toFile), Duration.ofSeconds(2)).syncAll(holding("T1"), () -> holding("T1"))).hasSize(2)
-            .noneMatch(line -> line.contains("T1")).anyMatch(line -> line.contains("hangs, and was given up after 2 s"))
+        assertThat(new Mirrors(List.of(hanging, failing, toFile), Duration.ofSeconds(2)).syncAll(holding("T1"),
+                () -> holding("T1")))
+            .hasSize(2)
+            .noneMatch(line -> line.contains("T1"))
+            .anyMatch(line -> line.contains("hangs, and was given up after 2 s"))
             .anyMatch(line -> line.contains("java.lang.IllegalStateException"));
         assertThat(file).content().contains("T1");
     }
@@ -105,7 +108,9 @@ class MirrorsTest {
             IntStream.range(0, 1000).forEach(i -> failures.add("failure " + i));
             return false;
         };
-        assertThat(new Mirrors(List.of(failing), Duration.ofSeconds(20)).syncAll(holding("T1"), () -> holding("T1"))).hasSize(11).contains("and 990 more of the kind");
+        assertThat(new Mirrors(List.of(failing), Duration.ofSeconds(20)).syncAll(holding("T1"), () -> holding("T1")))
+            .hasSize(11)
+            .contains("and 990 more of the kind");
     }
 
     @Test
@@ -134,7 +139,8 @@ class MirrorsTest {
 
     @Test
     void itsReadersDoNotLoseIt() throws Exception {
-        assumeTrue(System.getProperty("user.name").equals("root"), "skipped, as this user can't give a file to another group");
+        assumeTrue(System.getProperty("user.name").equals("root"),
+                "skipped, as this user can't give a file to another group");
         Files.writeString(file, "old");
         Files.setAttribute(file, "unix:gid", 65534);
         assertThat(mirrors.syncAll(holding("T1"), () -> holding("T1"))).isEmpty();
@@ -161,7 +167,10 @@ class MirrorsTest {
     @Test
     void aFileThatCantBeReplacedIsAsItWas() throws Exception {
         Files.createDirectories(file.resolve("sub"));
-        assertThat(mirrors.syncAll(holding("T1"), () -> holding("T1"))).singleElement().asString().contains(file.toString()).doesNotContain("T1");
+        assertThat(mirrors.syncAll(holding("T1"), () -> holding("T1"))).singleElement()
+            .asString()
+            .contains(file.toString())
+            .doesNotContain("T1");
         assertThat(file).isDirectory();
         try (var files = Files.list(folder)) {
             assertThat(files).containsExactly(file);
@@ -196,4 +205,5 @@ class MirrorsTest {
     private String read() throws IOException {
         return Files.readString(file);
     }
+
 }

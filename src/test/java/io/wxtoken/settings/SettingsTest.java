@@ -23,8 +23,8 @@ import io.wxtoken.wechat.Ticket;
 
 class SettingsTest {
 
-    private final Map<String, Object> settings = new HashMap<>(Map.of("wx.app-id", "wx0123456789abcdef", "wx.app-secret",
-            "s3cret", "spring.datasource.url", "jdbc:h2:mem:x"));
+    private final Map<String, Object> settings = new HashMap<>(Map.of("wx.app-id", "wx0123456789abcdef",
+            "wx.app-secret", "s3cret", "spring.datasource.url", "jdbc:h2:mem:x"));
 
     private WxProperties read() {
         StandardEnvironment environment = new StandardEnvironment();
@@ -59,12 +59,14 @@ class SettingsTest {
         StandardEnvironment environment = new StandardEnvironment();
         environment.getPropertySources()
             .addFirst(new SystemEnvironmentPropertySource(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME,
-                    Map.of("WX_APPID", "wx1", "WX_APPSECRET", "s", "WX_API_BASEURL", "http://127.0.0.1:8080", "WX_API_ENDPOINT",
-                            "stable-token", "WX_API_CONNECTTIMEOUT", "1s", "WX_API_READTIMEOUT", "2s", "WX_REFRESH_AFTER", "30m",
-                            "WX_REFRESH_LEASE", "20s", "SPRING_DATASOURCE_URL", "jdbc:mysql://db/wx", "WX_UNKNOWN", "ignored")));
+                    Map.of("WX_APPID", "wx1", "WX_APPSECRET", "s", "WX_API_BASEURL", "http://127.0.0.1:8080",
+                            "WX_API_ENDPOINT", "stable-token", "WX_API_CONNECTTIMEOUT", "1s", "WX_API_READTIMEOUT",
+                            "2s", "WX_REFRESH_AFTER", "30m", "WX_REFRESH_LEASE", "20s", "SPRING_DATASOURCE_URL",
+                            "jdbc:mysql://db/wx", "WX_UNKNOWN", "ignored")));
         ConfigurationPropertySources.attach(environment);
         WxProperties wx = Settings.read(environment);
-        assertThat(wx.allAccounts()).containsExactly(new Account("wx1", "s", Endpoint.STABLE_TOKEN, List.of(Ticket.JSAPI), true));
+        assertThat(wx.allAccounts())
+            .containsExactly(new Account("wx1", "s", Endpoint.STABLE_TOKEN, List.of(Ticket.JSAPI), true));
         assertThat(wx.api()).isEqualTo(new WxProperties.Api("http://127.0.0.1:8080", Endpoint.STABLE_TOKEN,
                 Duration.ofSeconds(1), Duration.ofSeconds(2)));
         assertThat(wx.refresh().after()).isEqualTo(Duration.ofMinutes(30));
@@ -139,7 +141,8 @@ class SettingsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({ "http://localhost:8080", "http://127.0.0.1", "http://127.8.9.1:1", "http://[::1]:80", "https://sh.api.weixin.qq.com/" })
+    @CsvSource({ "http://localhost:8080", "http://127.0.0.1", "http://127.8.9.1:1", "http://[::1]:80",
+            "https://sh.api.weixin.qq.com/" })
     void plainHttpIsAllowedToALoopbackAddressOnly(String url) {
         settings.put("wx.api.base-url", url);
         assertThat(read().api().baseUrl()).isEqualTo(url);
@@ -147,9 +150,9 @@ class SettingsTest {
 
     @Test
     void theShortFormIsTheFirstAccountAndTheOthersTakeItsDefaults() {
-        settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2", "wx.accounts[1].app-id", "wx3",
-                "wx.accounts[1].app-secret", "s3", "wx.accounts[1].endpoint", "stable-token", "wx.accounts[1].tickets", "jsapi,wx_card",
-                "wx.tickets", "wx_card"));
+        settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2",
+                "wx.accounts[1].app-id", "wx3", "wx.accounts[1].app-secret", "s3", "wx.accounts[1].endpoint",
+                "stable-token", "wx.accounts[1].tickets", "jsapi,wx_card", "wx.tickets", "wx_card"));
         assertThat(read().allAccounts()).containsExactly(
                 new Account("wx0123456789abcdef", "s3cret", Endpoint.TOKEN, List.of(Ticket.WX_CARD), true),
                 new Account("wx2", "s2", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false),
@@ -162,11 +165,12 @@ class SettingsTest {
 
     @Test
     void aListOfAccountsInTwoPlacesIsAnErrorAndNotAnAccountLess() {
-        settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2", "wx.accounts[1].app-id", "wx3",
-                "wx.accounts[1].app-secret", "s3"));
+        settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2",
+                "wx.accounts[1].app-id", "wx3", "wx.accounts[1].app-secret", "s3"));
         StandardEnvironment environment = new StandardEnvironment();
         environment.getPropertySources().addFirst(new MapPropertySource("file", settings));
-        environment.getPropertySources().addFirst(new MapPropertySource("arguments", Map.of("wx.accounts[0].app-secret", "s3cret")));
+        environment.getPropertySources()
+            .addFirst(new MapPropertySource("arguments", Map.of("wx.accounts[0].app-secret", "s3cret")));
         ConfigurationPropertySources.attach(environment);
         assertThatExceptionOfType(InvalidSettingsException.class).isThrownBy(() -> Settings.read(environment))
             .withMessageContaining("wx.accounts is set in several places");
@@ -205,7 +209,8 @@ class SettingsTest {
     @Test
     void valuesDownToASecondWork() {
         settings.putAll(Map.of("wx.refresh.after", "1s", "wx.refresh.before", "1s", "wx.refresh.lease", "1s",
-                "wx.refresh.request-interval", "1s", "wx.api.connect-timeout", "200ms", "wx.api.read-timeout", "500ms"));
+                "wx.refresh.request-interval", "1s", "wx.api.connect-timeout", "200ms", "wx.api.read-timeout",
+                "500ms"));
         assertThat(read().refresh().lease()).isEqualTo(Duration.ofSeconds(1));
     }
 
@@ -214,4 +219,5 @@ class SettingsTest {
         WxProperties wx = read();
         assertThat(wx.toString() + wx.allAccounts()).doesNotContain("s3cret").contains("wx0123456789abcdef");
     }
+
 }

@@ -22,34 +22,51 @@ import org.springframework.core.env.StandardEnvironment;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 
-/** Every property there is, wrong in every way that a person gets it wrong: one line that names it, and no secret. */
+/**
+ * Every property there is, wrong in every way that a person gets it wrong: one line that
+ * names it, and no secret.
+ */
 class WrongSettingsTest {
 
     private static final String SECRET = "s3cret-0123456789";
 
     /** Of each type; a new type needs its own here. */
     private static final Map<Type, List<String>> WRONG = Map.of(
-            Duration.class, List.of("", " ", "soon", "m", "-1s", "-5", "1500h", "5y", "5 minutes", "5min", "５m", "5 m", "\"5m\"", "'5m'", "[5m]",
-                    "5m,", "1,5m", "0.5h", "1e3", "0x10", "~", "null", "true", "99999999999999999999s", "9223372036854775807h", "106751991167301d", "5m\n6m",
-                    "${NOWHERE}"),
-            int.class, List.of("", " ", "many", "0", "-1", "65", "1.5", "1e1", "16 accounts", "\"16\"", "99999999999", "null", "[16]", "${NOWHERE}"),
-            Endpoint.class, List.of("tokn", "token token", "token,stable-token", "/cgi-bin/token", "ｔｏｋｅｎ", "0", "null", "${NOWHERE}"),
-            Ticket.class, List.of("card", "jsapi;wx_card", "jsapi wx_card", "jsapi,,cards", "none", "ｊｓａｐｉ", "${NOWHERE}"));
+            Duration.class, List.of("", " ", "soon", "m", "-1s", "-5", "1500h", "5y", "5 minutes", "5min", "５m", "5 m",
+                    "\"5m\"", "'5m'", "[5m]", "5m,", "1,5m", "0.5h", "1e3", "0x10", "~", "null", "true",
+                    "99999999999999999999s", "9223372036854775807h", "106751991167301d", "5m\n6m", "${NOWHERE}"),
+            int.class,
+            List.of("", " ", "many", "0", "-1", "65", "1.5", "1e1", "16 accounts", "\"16\"", "99999999999", "null",
+                    "[16]", "${NOWHERE}"),
+            Endpoint.class,
+            List.of("tokn", "token token", "token,stable-token", "/cgi-bin/token", "ｔｏｋｅｎ", "0", "null", "${NOWHERE}"),
+            Ticket.class,
+            List.of("card", "jsapi;wx_card", "jsapi wx_card", "jsapi,,cards", "none", "ｊｓａｐｉ", "${NOWHERE}"));
 
     /** Of each text. */
-    private static final Map<String, List<String>> WRONG_TEXTS = Map.of(
-            "app-id", List.of("", " ", "\t", "0123456789abcdef", "wx", "wx 123", "wx123\u00a0", "\"wx123\"", "ｗｘ123",
+    private static final Map<String, List<String>> WRONG_TEXTS = Map.of("app-id",
+            List.of("", " ", "\t", "0123456789abcdef", "wx", "wx 123", "wx123\u00a0", "\"wx123\"", "ｗｘ123",
                     "wx" + "1".repeat(31), "${NOWHERE}", SECRET),
-            "app-secret", List.of("", " ", "\n", "two words", SECRET + "\n" + SECRET, SECRET + "\u00a0", "秘密" + SECRET, "\uFEFF" + SECRET, "${NOWHERE}"),
-            "textfile", List.of("wx_token", "wx_token.txt", "/no/such/folder/wx_token.prom", "/", "/tmp", "${NOWHERE}", "a\u0000b.prom"),
-            "file", List.of("/", "/var/lib/wx/", "${NOWHERE}", "{appid}.json", "{app-id}/access_token.json", "a\u0000b.json"),
-            "servers", List.of("localhost:port", "localhost:0", "localhost:99999", "localhost:", ":11211", "http://localhost:11211", "two words:11211",
-                    "::1", "[::1", "a:1;b:2", "a:1,,b:1", "user@localhost", "微信:11211", "${NOWHERE}"),
-            "base-url", List.of("", " ", "api.weixin.qq.com", "https//api.weixin.qq.com", "https:/api.weixin.qq.com", "https://", "http://api.weixin.qq.com",
-                    "ftp://api.weixin.qq.com", "https://api.weixin.qq.com:port", "https://api.weixin.qq.com:99999",
-                    "https://api.weixin.qq.com:0", "https://api.weixin.qq.com/cgi-bin",
-                    "https://api weixin.qq.com", "https://api.weixin.qq.com?a=b", "https://u:p@api.weixin.qq.com", "\"https://api.weixin.qq.com\"",
-                    "https://微信.qq.com", "https://api_weixin.qq.com", "https：//api.weixin.qq.com", "https://api.weixin.qq.com\nx", "${NOWHERE}"));
+            "app-secret",
+            List.of("", " ", "\n", "two words", SECRET + "\n" + SECRET, SECRET + "\u00a0", "秘密" + SECRET,
+                    "\uFEFF" + SECRET, "${NOWHERE}"),
+            "textfile",
+            List.of("wx_token", "wx_token.txt", "/no/such/folder/wx_token.prom", "/", "/tmp", "${NOWHERE}",
+                    "a\u0000b.prom"),
+            "file",
+            List.of("/", "/var/lib/wx/", "${NOWHERE}", "{appid}.json", "{app-id}/access_token.json", "a\u0000b.json"),
+            "servers",
+            List.of("localhost:port", "localhost:0", "localhost:99999", "localhost:", ":11211",
+                    "http://localhost:11211", "two words:11211", "::1", "[::1", "a:1;b:2", "a:1,,b:1", "user@localhost",
+                    "微信:11211", "${NOWHERE}"),
+            "base-url",
+            List.of("", " ", "api.weixin.qq.com", "https//api.weixin.qq.com", "https:/api.weixin.qq.com", "https://",
+                    "http://api.weixin.qq.com", "ftp://api.weixin.qq.com", "https://api.weixin.qq.com:port",
+                    "https://api.weixin.qq.com:99999", "https://api.weixin.qq.com:0",
+                    "https://api.weixin.qq.com/cgi-bin", "https://api weixin.qq.com", "https://api.weixin.qq.com?a=b",
+                    "https://u:p@api.weixin.qq.com", "\"https://api.weixin.qq.com\"", "https://微信.qq.com",
+                    "https://api_weixin.qq.com", "https：//api.weixin.qq.com", "https://api.weixin.qq.com\nx",
+                    "${NOWHERE}"));
 
     record Property(String name, Type type) {
 
@@ -77,7 +94,8 @@ class WrongSettingsTest {
     }
 
     private static Class<?> element(RecordComponent component) {
-        return component.getGenericType() instanceof ParameterizedType list ? (Class<?>) list.getActualTypeArguments()[0] : component.getType();
+        return component.getGenericType() instanceof ParameterizedType list
+                ? (Class<?>) list.getActualTypeArguments()[0] : component.getType();
     }
 
     private static void assertToldInOneLine(Property property, String name, String value) {
@@ -94,15 +112,20 @@ class WrongSettingsTest {
         assertThat(catchThrowable(() -> Settings.read(environment))).as("%s = '%s'", name, value)
             .isInstanceOfSatisfying(InvalidSettingsException.class, e -> {
                 assertThat(e.problems()).as("%s = '%s'", name, value).hasSize(1);
-                assertThat(e.problems().get(0)).as("%s = '%s'", name, value).contains(property.name()).doesNotContain("\n").doesNotContain(SECRET)
-                    .doesNotContain("java.").doesNotContain("springframework");
+                assertThat(e.problems().get(0)).as("%s = '%s'", name, value)
+                    .contains(property.name())
+                    .doesNotContain("\n")
+                    .doesNotContain(SECRET)
+                    .doesNotContain("java.")
+                    .doesNotContain("springframework");
             });
     }
 
     @ParameterizedTest
     @MethodSource("properties")
     void aWrongValueIsToldInOneLine(Property property) {
-        List<String> wrong = property.type() == String.class ? WRONG_TEXTS.get(property.lastName()) : WRONG.get(property.type());
+        List<String> wrong = property.type() == String.class ? WRONG_TEXTS.get(property.lastName())
+                : WRONG.get(property.type());
         assertThat(wrong).as("wrong values for %s: a new property needs its own", property).isNotEmpty();
         wrong.forEach(value -> assertToldInOneLine(property, property.name(), value));
     }
@@ -111,8 +134,10 @@ class WrongSettingsTest {
     @MethodSource("properties")
     void aMisspeltNameAndAGroupInItsPlaceAreToldInOneLine(Property property) {
         assertToldInOneLine(property, property.name() + "s", "1");
-        if (!property.name().startsWith("wx.accounts")) { // there Boot overlooks it, and the account has its default
+        if (!property.name().startsWith("wx.accounts")) { // there Boot overlooks it, and
+                                                          // the account has its default
             assertToldInOneLine(property, property.name() + ".x", "1");
         }
     }
+
 }

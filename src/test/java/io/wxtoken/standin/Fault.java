@@ -9,7 +9,9 @@ public sealed interface Fault {
     record Refuse(int errcode, String errmsg) implements Fault {
     }
 
-    /** As {@code Refuse(-1000)}, with {@code access_token:null} beside it, as reported. */
+    /**
+     * As {@code Refuse(-1000)}, with {@code access_token:null} beside it, as reported.
+     */
     record NullToken() implements Fault {
     }
 
@@ -17,7 +19,10 @@ public sealed interface Fault {
     record Status(int status) implements Fault {
     }
 
-    /** HTTP 200 with exactly this body; nothing is issued. An empty one comes as text/html, as for a bad app id. */
+    /**
+     * HTTP 200 with exactly this body; nothing is issued. An empty one comes as
+     * text/html, as for a bad app id.
+     */
     record Body(String body) implements Fault {
     }
 
@@ -29,7 +34,10 @@ public sealed interface Fault {
     record IssueLate(Duration time) implements Fault {
     }
 
-    /** The token is issued, the headers are sent, and the body never ends: a byte now and then. */
+    /**
+     * The token is issued, the headers are sent, and the body never ends: a byte now and
+     * then.
+     */
     record Trickle() implements Fault {
     }
 
@@ -41,11 +49,14 @@ public sealed interface Fault {
     record CutBefore() implements Fault {
     }
 
-    /** The connection is closed after the token was issued, before a byte of the answer. */
+    /**
+     * The connection is closed after the token was issued, before a byte of the answer.
+     */
     record CutAfter() implements Fault {
     }
 
     /** The token is issued, and half of the answer arrives. */
     record CutInside() implements Fault {
     }
+
 }

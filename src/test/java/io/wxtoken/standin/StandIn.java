@@ -31,17 +31,23 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * WeChat, as far as the product meets it.
  * <ul>
- * <li>{@code GET /cgi-bin/token} issues a new token; the one before it lives for the grace longer, at most.
- * <li>{@code POST /cgi-bin/stable_token} answers with the current token and the seconds that remain, and rotates it only
- * within the grace before its end, and then the old one lives for the grace longer; with {@code force_refresh} it issues
- * a new one and kills the old one at once, but not within 30 s (scaled) of the last.
- * <li>The two are isolated. Errors are HTTP 200 with an errcode, and JSON comes as text/plain.
- * <li>{@code getticket} gives the same ticket throughout its life, with the full {@code expires_in} each time, for a live
- * access_token; {@code get_api_domain_ip} tells whether a token lives.
- * <li>2000 token calls a day, 20 of them forced, then 45009; {@link #newDay} begins another.
+ * <li>{@code GET /cgi-bin/token} issues a new token; the one before it lives for the
+ * grace longer, at most.
+ * <li>{@code POST /cgi-bin/stable_token} answers with the current token and the seconds
+ * that remain, and rotates it only within the grace before its end, and then the old one
+ * lives for the grace longer; with {@code force_refresh} it issues a new one and kills
+ * the old one at once, but not within 30 s (scaled) of the last.
+ * <li>The two are isolated. Errors are HTTP 200 with an errcode, and JSON comes as
+ * text/plain.
+ * <li>{@code getticket} gives the same ticket throughout its life, with the full
+ * {@code expires_in} each time, for a live access_token; {@code get_api_domain_ip} tells
+ * whether a token lives.
+ * <li>2000 token calls a day, 20 of them forced, then 45009; {@link #newDay} begins
+ * another.
  * </ul>
- * Times can be scaled down: {@code expires_in} is then the scaled life in seconds. Every token that was ever issued is
- * kept, in a file too if one is given, and {@link #alive} answers for this moment.
+ * Times can be scaled down: {@code expires_in} is then the scaled life in seconds. Every
+ * token that was ever issued is kept, in a file too if one is given, and {@link #alive}
+ * answers for this moment.
  */
 public final class StandIn implements AutoCloseable {
 
@@ -59,7 +65,8 @@ public final class StandIn implements AutoCloseable {
     private static final int FORCED_A_DAY = 20;
 
     static {
-        // Else the JDK's server sends headers and body in two packets, and the second waits 40 ms for the first's receipt.
+        // Else the JDK's server sends headers and body in two packets, and the second
+        // waits 40 ms for the first's receipt.
         System.setProperty("sun.net.httpserver.nodelay", "true");
     }
 
@@ -107,7 +114,10 @@ public final class StandIn implements AutoCloseable {
 
     private int ticketCalls;
 
-    /** A token or ticket that was issued. Mutable only in its end, which the next one brings nearer. Times in ms. */
+    /**
+     * A token or ticket that was issued. Mutable only in its end, which the next one
+     * brings nearer. Times in ms.
+     */
     private static final class IssuedToken {
 
         /** TOKEN, STABLE, or a ticket's type. */
@@ -143,6 +153,7 @@ public final class StandIn implements AutoCloseable {
         long secondsLeft() {
             return Math.max(0, (endsAt - System.currentTimeMillis() + 999) / 1000);
         }
+
     }
 
     /** WeChat's own times: 7200 s of life, 5 minutes of grace. */
@@ -150,7 +161,10 @@ public final class StandIn implements AutoCloseable {
         return start(0, Duration.ofSeconds(7200), Duration.ofMinutes(5));
     }
 
-    /** The same, and what it issues is remembered in this file by the next one that is started with it. */
+    /**
+     * The same, and what it issues is remembered in this file by the next one that is
+     * started with it.
+     */
     public static StandIn start(Path memory) {
         return start(0, Duration.ofSeconds(7200), Duration.ofMinutes(5), memory);
     }
@@ -166,7 +180,8 @@ public final class StandIn implements AutoCloseable {
 
     private static StandIn start(int port, Duration life, Duration grace, Path memory) {
         try {
-            return new StandIn(HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), port), 200), life, grace, memory);
+            return new StandIn(HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), port), 200),
+                    life, grace, memory);
         }
         catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -181,7 +196,8 @@ public final class StandIn implements AutoCloseable {
         if (memory != null && Files.exists(memory)) {
             for (String line : Files.readAllLines(memory)) {
                 String[] field = line.split(" ");
-                IssuedToken token = new IssuedToken(field[0], field[1], field[2], Long.parseLong(field[3]), Long.parseLong(field[4]));
+                IssuedToken token = new IssuedToken(field[0], field[1], field[2], Long.parseLong(field[3]),
+                        Long.parseLong(field[4]));
                 history.add(token);
                 byValue.put(token.value, token);
                 latest.put(token.appId + " " + token.kind, token);
@@ -247,8 +263,11 @@ public final class StandIn implements AutoCloseable {
 
     /** The account's access_token issued last. */
     public synchronized String lastIssued(String appId) {
-        return history.stream().filter(token -> token.isToken() && token.appId.equals(appId)).reduce((older, newer) -> newer)
-            .map(token -> token.value).orElse(null);
+        return history.stream()
+            .filter(token -> token.isToken() && token.appId.equals(appId))
+            .reduce((older, newer) -> newer)
+            .map(token -> token.value)
+            .orElse(null);
     }
 
     /** The ticket that is given out at this moment. */
@@ -267,14 +286,16 @@ public final class StandIn implements AutoCloseable {
      * An access_token that was issued.
      *
      * @param at when, in Unix milliseconds
-     * @param askedFrom the port of the connection that asked for it; 0 if another program did
+     * @param askedFrom the port of the connection that asked for it; 0 if another program
+     * did
      */
     public record Issue(String appId, String value, long at, int askedFrom) {
     }
 
     /** The account's access_tokens, oldest first. */
     public synchronized List<Issue> issues(String appId) {
-        return history.stream().filter(token -> token.isToken() && token.appId.equals(appId))
+        return history.stream()
+            .filter(token -> token.isToken() && token.appId.equals(appId))
             .map(token -> new Issue(token.appId, token.value, token.issuedAt, token.askedFrom))
             .toList();
     }
@@ -289,12 +310,17 @@ public final class StandIn implements AutoCloseable {
         return alive(value) && find(value).appId.equals(appId);
     }
 
-    /** Calls to a token endpoint since the day began, of the account that made the most. */
+    /**
+     * Calls to a token endpoint since the day began, of the account that made the most.
+     */
     public synchronized int mostCallsToday() {
         return callsToday.values().stream().max(Integer::compare).orElse(0);
     }
 
-    /** Milliseconds that a value lives from now, as far as is known by now; negative when it is dead. */
+    /**
+     * Milliseconds that a value lives from now, as far as is known by now; negative when
+     * it is dead.
+     */
     public synchronized long millisLeft(String value) {
         IssuedToken token = find(value);
         return token == null ? Long.MIN_VALUE : token.endsAt - System.currentTimeMillis();
@@ -318,9 +344,11 @@ public final class StandIn implements AutoCloseable {
         if (memory != null) {
             try {
                 Files.createDirectories(memory.toAbsolutePath().getParent());
-                Files.write(memory, history.stream()
-                    .map(token -> token.kind + " " + token.appId + " " + token.value + " " + token.issuedAt + " " + token.endsAt)
-                    .toList());
+                Files.write(memory,
+                        history.stream()
+                            .map(token -> token.kind + " " + token.appId + " " + token.value + " " + token.issuedAt
+                                    + " " + token.endsAt)
+                            .toList());
             }
             catch (IOException e) {
                 throw new UncheckedIOException(e);
@@ -357,7 +385,8 @@ public final class StandIn implements AutoCloseable {
                 exchange.sendResponseHeaders(status.status(), -1);
             }
             else if (fault instanceof Fault.Body raw) {
-                send(exchange, raw.body().isEmpty() ? "text/html" : "text/plain", raw.body().getBytes(StandardCharsets.UTF_8));
+                send(exchange, raw.body().isEmpty() ? "text/html" : "text/plain",
+                        raw.body().getBytes(StandardCharsets.UTF_8));
             }
             else if (fault instanceof Fault.Hang) {
                 sleep(Duration.ofMinutes(10));
@@ -453,7 +482,8 @@ public final class StandIn implements AutoCloseable {
             return issue(appId, STABLE);
         }
         long forceInterval = life.toMillis() / 240; // 30 s of 7200
-        if (force && now - current.issuedAt >= forceInterval && forcedToday.merge(appId, 1, Integer::sum) <= FORCED_A_DAY) {
+        if (force && now - current.issuedAt >= forceInterval
+                && forcedToday.merge(appId, 1, Integer::sum) <= FORCED_A_DAY) {
             current.endsAt = now;
             return add(STABLE, appId);
         }
@@ -469,7 +499,8 @@ public final class StandIn implements AutoCloseable {
         if (ticket == null || !ticket.alive()) {
             ticket = add(type, token.appId);
         }
-        return "{\"errcode\":0,\"errmsg\":\"ok\",\"ticket\":\"" + ticket.value + "\",\"expires_in\":" + life.toSeconds() + "}";
+        return "{\"errcode\":0,\"errmsg\":\"ok\",\"ticket\":\"" + ticket.value + "\",\"expires_in\":" + life.toSeconds()
+                + "}";
     }
 
     private synchronized IssuedToken find(String value) {
@@ -485,7 +516,8 @@ public final class StandIn implements AutoCloseable {
         IssuedToken old = current(appId, kind);
         if (old != null) {
             long graceEnd = System.currentTimeMillis() + grace.toMillis();
-            // A stable token within its last minutes lives on for the whole grace; an ordinary one never longer than it would have.
+            // A stable token within its last minutes lives on for the whole grace; an
+            // ordinary one never longer than it would have.
             old.endsAt = kind.equals(STABLE) && old.alive() ? graceEnd : Math.min(old.endsAt, graceEnd);
         }
         return add(kind, appId);
@@ -510,8 +542,8 @@ public final class StandIn implements AutoCloseable {
         byte[] rid = new byte[12];
         RANDOM.nextBytes(rid);
         String hex = HexFormat.of().formatHex(rid);
-        return "{\"errcode\":" + errcode + ",\"errmsg\":\"" + errmsg + " rid: " + hex.substring(0, 8) + "-" + hex.substring(8, 16) + "-"
-                + hex.substring(16) + "\"}";
+        return "{\"errcode\":" + errcode + ",\"errmsg\":\"" + errmsg + " rid: " + hex.substring(0, 8) + "-"
+                + hex.substring(8, 16) + "-" + hex.substring(16) + "\"}";
     }
 
     private static String newToken() {
@@ -530,7 +562,9 @@ public final class StandIn implements AutoCloseable {
     }
 
     private static void json(HttpExchange exchange, String body) throws IOException {
-        send(exchange, "text/plain", body.getBytes(StandardCharsets.UTF_8)); // WeChat's Content-Type lies
+        send(exchange, "text/plain", body.getBytes(StandardCharsets.UTF_8)); // WeChat's
+                                                                             // Content-Type
+                                                                             // lies
     }
 
     private static void send(HttpExchange exchange, String contentType, byte[] body) throws IOException {
@@ -547,4 +581,5 @@ public final class StandIn implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
     }
+
 }

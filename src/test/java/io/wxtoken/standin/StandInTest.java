@@ -15,7 +15,9 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The stand-in is what wechat-api.md says of WeChat; its life here is 2 s, its grace 1 s. */
+/**
+ * The stand-in is what wechat-api.md says of WeChat; its life here is 2 s, its grace 1 s.
+ */
 class StandInTest {
 
     private final StandIn weChat = StandIn.start(0, Duration.ofSeconds(2), Duration.ofSeconds(1));
@@ -26,15 +28,17 @@ class StandInTest {
     }
 
     private JsonNode token() throws IOException {
-        return read(open("/cgi-bin/token?grant_type=client_credential&appid=" + StandIn.APP_ID + "&secret=" + StandIn.SECRET));
+        return read(open(
+                "/cgi-bin/token?grant_type=client_credential&appid=" + StandIn.APP_ID + "&secret=" + StandIn.SECRET));
     }
 
     private JsonNode stableToken(boolean force) throws IOException {
         HttpURLConnection connection = open("/cgi-bin/stable_token");
         connection.setDoOutput(true);
         connection.getOutputStream()
-            .write(("{\"grant_type\":\"client_credential\",\"appid\":\"" + StandIn.APP_ID + "\",\"secret\":\"" + StandIn.SECRET
-                    + "\",\"force_refresh\":" + force + "}").getBytes(StandardCharsets.UTF_8));
+            .write(("{\"grant_type\":\"client_credential\",\"appid\":\"" + StandIn.APP_ID + "\",\"secret\":\""
+                    + StandIn.SECRET + "\",\"force_refresh\":" + force + "}")
+                .getBytes(StandardCharsets.UTF_8));
         return read(connection);
     }
 
@@ -99,8 +103,10 @@ class StandInTest {
     @Test
     void wrongCallsGetWeChatsCodes() throws Exception {
         assertThat(read(open("/cgi-bin/token?appid=x")).path("errcode").intValue()).isEqualTo(40002);
-        assertThat(read(open("/cgi-bin/token?grant_type=client_credential")).path("errcode").intValue()).isEqualTo(41002);
-        assertThat(read(open("/cgi-bin/token?grant_type=client_credential&appid=x")).path("errcode").intValue()).isEqualTo(41004);
+        assertThat(read(open("/cgi-bin/token?grant_type=client_credential")).path("errcode").intValue())
+            .isEqualTo(41002);
+        assertThat(read(open("/cgi-bin/token?grant_type=client_credential&appid=x")).path("errcode").intValue())
+            .isEqualTo(41004);
         assertThat(read(open("/cgi-bin/stable_token")).path("errcode").intValue()).isEqualTo(43002);
     }
 
@@ -135,7 +141,8 @@ class StandInTest {
         token();
         assertThat(read(open("/cgi-bin/get_api_domain_ip?access_token=" + doomed)).path("ip_list").isArray()).isTrue();
         weChat.kill(doomed);
-        assertThat(read(open("/cgi-bin/get_api_domain_ip?access_token=" + doomed)).path("errcode").intValue()).isEqualTo(42001);
+        assertThat(read(open("/cgi-bin/get_api_domain_ip?access_token=" + doomed)).path("errcode").intValue())
+            .isEqualTo(42001);
     }
 
     @Test
@@ -159,4 +166,5 @@ class StandInTest {
             assertThat(second.lastIssued()).isEqualTo(token);
         }
     }
+
 }

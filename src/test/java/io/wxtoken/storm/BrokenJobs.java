@@ -9,7 +9,10 @@ import org.springframework.context.annotation.Primary;
 import io.wxtoken.token.OptimisticUpdateOnly;
 import io.wxtoken.token.TokenRepository;
 
-/** The program with a part of its protocol left out: a storm that does not notice proves nothing. */
+/**
+ * The program with a part of its protocol left out: a storm that does not notice proves
+ * nothing.
+ */
 final class BrokenJobs {
 
     private BrokenJobs() {
@@ -23,6 +26,7 @@ final class BrokenJobs {
         TokenRepository withoutClaim(DataSource dataSource) {
             return new OptimisticUpdateOnly(dataSource);
         }
+
     }
 
     @Configuration(proxyBeanMethods = false)
@@ -39,5 +43,7 @@ final class BrokenJobs {
                 }
             };
         }
+
     }
+
 }

@@ -12,8 +12,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 import io.wxtoken.testing.TestDatabase;
 
 /**
- * The storm on clusters of three: each node has all members in its URL and another one first, there is a reader on each member, and
- * members are killed and cut off from the others, and come back.
+ * The storm on clusters of three: each node has all members in its URL and another one
+ * first, there is a reader on each member, and members are killed and cut off from the
+ * others, and come back.
  */
 @ParameterizedClass(allowZeroInvocations = true)
 @MethodSource("io.wxtoken.testing.TestDatabase#clusters")
@@ -28,4 +29,5 @@ class ClusterStormIT {
     void noFaultOfAMembersLetsAReaderOnTheOthersSeeADeadToken() throws Exception {
         StormIT.assertNoHarm(cluster);
     }
+
 }

@@ -21,7 +21,10 @@ final class Figures {
     /** What happened before the first of them. */
     final String before;
 
-    /** Dead times that only the probe can see, and that took longer than the probe may take. */
+    /**
+     * Dead times that only the probe can see, and that took longer than the probe may
+     * take.
+     */
     final List<String> tooLong = new ArrayList<>();
 
     final Map<String, Integer> counts;
@@ -49,7 +52,9 @@ final class Figures {
             String excuse = storm.onlyTheProbeSees(dead);
             String what = "%s, row %d, %s: dead for %d ms from %tT on".formatted(dead.appId, dead.rowId,
                     dead.cached ? "cached" : "read", dead.millis(), dead.from);
-            Duration allowed = storm.times().probed(storm.longestRun()).plus(dead.cached ? storm.times().cache() : Duration.ZERO);
+            Duration allowed = storm.times()
+                .probed(storm.longestRun())
+                .plus(dead.cached ? storm.times().cache() : Duration.ZERO);
             if (excuse == null) {
                 unexcused.add(what);
                 first = first == null ? dead : first;
@@ -65,10 +70,12 @@ final class Figures {
         boolean cluster = storm.readers().size() > 1;
         this.missing = new ArrayList<>(List.of("CLAIM", "PUBLISH", "fault: row written"));
         missing.addAll(cluster ? List.of("fault: a member is killed") : List.of("takeover", "fault: SIGSTOP"));
-        if (storm.lasted().toMinutes() >= 10) { // two minutes are too short to be sure of each
-            missing.addAll(List.of("REPORT", "PUBLISH, none matched", "fault: kill -9", "fault: connection cut", "fault: WeChat",
-                    "fault: foreign refresher", "probe said dead"));
-            missing.addAll(storm.restartable() ? List.of("fault: database killed", "fault: database stopped") : List.of());
+        if (storm.lasted().toMinutes() >= 10) { // two minutes are too short to be sure of
+                                                // each
+            missing.addAll(List.of("REPORT", "PUBLISH, none matched", "fault: kill -9", "fault: connection cut",
+                    "fault: WeChat", "fault: foreign refresher", "probe said dead"));
+            missing
+                .addAll(storm.restartable() ? List.of("fault: database killed", "fault: database stopped") : List.of());
         }
         missing.removeIf(what -> sum(what) > 0);
         figures.put("minutes", "%.1f".formatted(storm.lasted().toMillis() / 60_000.0));
@@ -87,13 +94,27 @@ final class Figures {
         figures.put("dead reads", sum(storm, Reader::deadReads));
         figures.put("dead times that the protocol answers for", unexcused.size());
         if (cluster) {
-            long[] out = storm.readers().stream().map(Reader::readsOut).reduce((a, b) -> new long[] { a[0] + b[0], a[1] + b[1], a[2] + b[2], Math.max(a[3], b[3]) }).orElseThrow();
-            figures.put("on members that were out: reads, dead ones, refused ones, longest dead time in ms", "%d, %d, %d, %d".formatted(out[0], out[1], out[2], out[3]));
-            figures.put("conflicts and other errors, by code", counts.entrySet().stream().filter(entry -> entry.getKey().startsWith("error "))
-                .map(entry -> entry.getKey().substring(6) + ": " + entry.getValue()).collect(Collectors.joining("; ")));
+            long[] out = storm.readers()
+                .stream()
+                .map(Reader::readsOut)
+                .reduce((a, b) -> new long[] { a[0] + b[0], a[1] + b[1], a[2] + b[2], Math.max(a[3], b[3]) })
+                .orElseThrow();
+            figures.put("on members that were out: reads, dead ones, refused ones, longest dead time in ms",
+                    "%d, %d, %d, %d".formatted(out[0], out[1], out[2], out[3]));
+            figures.put("conflicts and other errors, by code",
+                    counts.entrySet()
+                        .stream()
+                        .filter(entry -> entry.getKey().startsWith("error "))
+                        .map(entry -> entry.getKey().substring(6) + ": " + entry.getValue())
+                        .collect(Collectors.joining("; ")));
         }
         longest.forEach((excuse, millis) -> figures.put("longest dead time, " + excuse + ", ms", millis));
-        figures.put("least that a busy account's token had left, ms", storm.readers().stream().flatMapToLong(reader -> Storm.BUSY.stream().mapToLong(reader::leastLeft)).min().orElseThrow());
+        figures.put("least that a busy account's token had left, ms",
+                storm.readers()
+                    .stream()
+                    .flatMapToLong(reader -> Storm.BUSY.stream().mapToLong(reader::leastLeft))
+                    .min()
+                    .orElseThrow());
         figures.put("the same may last, ms", storm.times().probed(storm.longestRun()).toMillis());
         figures.put("longest run, undisturbed, ms", storm.longestRun().toMillis());
         figures.put("calls for a token a day, at this rate, of the account with the most, of 2000", callsADay(storm));
@@ -119,16 +140,27 @@ final class Figures {
     }
 
     private int sum(String prefix) {
-        return counts.entrySet().stream().filter(entry -> entry.getKey().startsWith(prefix)).mapToInt(Entry::getValue).sum();
+        return counts.entrySet()
+            .stream()
+            .filter(entry -> entry.getKey().startsWith(prefix))
+            .mapToInt(Entry::getValue)
+            .sum();
     }
 
     String table(String title) {
         return "# " + title + "\n\n| figure | |\n|---|---|\n"
-                + figures.entrySet().stream().map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n").collect(Collectors.joining())
+                + figures.entrySet()
+                    .stream()
+                    .map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n")
+                    .collect(Collectors.joining())
                 + "\n| what happened | times |\n|---|---|\n"
-                + counts.entrySet().stream().map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n").collect(Collectors.joining())
+                + counts.entrySet()
+                    .stream()
+                    .map(entry -> "| " + entry.getKey() + " | " + entry.getValue() + " |\n")
+                    .collect(Collectors.joining())
                 + (unexcused.isEmpty() ? "" : "\nUnexcused:\n" + String.join("\n", unexcused) + "\n")
                 + (tooLong.isEmpty() ? "" : "\nToo long:\n" + String.join("\n", tooLong) + "\n")
                 + (leaks.isEmpty() ? "" : "\nLeaks in:\n" + String.join("\n", leaks) + "\n");
     }
+
 }

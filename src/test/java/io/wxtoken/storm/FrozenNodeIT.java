@@ -21,7 +21,10 @@ import io.wxtoken.storm.Tap.Step;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.TestDatabase;
 
-/** A node that is frozen keeps its connections, and what it has locked: it must have locked nothing that another needs. */
+/**
+ * A node that is frozen keeps its connections, and what it has locked: it must have
+ * locked nothing that another needs.
+ */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 class FrozenNodeIT {
@@ -54,16 +57,20 @@ class FrozenNodeIT {
                 return true;
             }
         };
-        try (StandIn weChat = StandIn.start(); Tap tap = new Tap(URI.create(database.url().substring("jdbc:".length())), watch)) {
+        try (StandIn weChat = StandIn.start();
+                Tap tap = new Tap(URI.create(database.url().substring("jdbc:".length())), watch)) {
             Program program = Program.against(weChat, folder);
-            process.complete(program.with("SPRING_DATASOURCE_URL", NodeRun.through(List.of(tap), database.url())).start().process());
+            process.complete(program.with("SPRING_DATASOURCE_URL", NodeRun.through(List.of(tap), database.url()))
+                .start()
+                .process());
             frozen.join();
             assertTimeout(Duration.ofSeconds(12), () -> {
                 if (step == Step.HISTORY) {
                     program.argument("--force"); // all is fresh by then
                 }
                 Program.Ended other = program.on(database).run();
-                assertThat(other.text()).containsAnyOf("access_token refreshed", "access_token held", "1 refreshed, 1 fresh");
+                assertThat(other.text()).containsAnyOf("access_token refreshed", "access_token held",
+                        "1 refreshed, 1 fresh");
             });
         }
         finally {
@@ -71,4 +78,5 @@ class FrozenNodeIT {
             database.close();
         }
     }
+
 }

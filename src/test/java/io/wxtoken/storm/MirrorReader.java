@@ -16,12 +16,13 @@ import io.wxtoken.testing.Memcached;
 import io.wxtoken.testing.Program;
 
 /**
- * Applications that keep the token in a file or in memcached (where that is installed), and what they meet. All nodes write
- * the same files, as on a shared disk.
+ * Applications that keep the token in a file or in memcached (where that is installed),
+ * and what they meet. All nodes write the same files, as on a shared disk.
  */
 final class MirrorReader implements AutoCloseable {
 
-    private static final Pattern WHOLE = Pattern.compile("\\{\"access_token\": \"([!-~]+)\", \"expires_time\": [1-9]\\d+}");
+    private static final Pattern WHOLE = Pattern
+        .compile("\\{\"access_token\": \"([!-~]+)\", \"expires_time\": [1-9]\\d+}");
 
     private final StandIn weChat;
 
@@ -40,7 +41,9 @@ final class MirrorReader implements AutoCloseable {
 
     private long broken;
 
-    /** @param folder of its own, as there are tokens in it */
+    /**
+     * @param folder of its own, as there are tokens in it
+     */
     MirrorReader(StandIn weChat, Path folder, List<String> appIds) throws IOException {
         this.weChat = weChat;
         this.folder = Files.createDirectories(folder);
@@ -90,7 +93,8 @@ final class MirrorReader implements AutoCloseable {
     /** Each mirror of the account's token holds this one. */
     boolean holds(String appId, String value) {
         try {
-            return Files.readString(file(appId)).contains("\"" + value + "\"") && (memcached == null || value.equals(memcached.value(appId)));
+            return Files.readString(file(appId)).contains("\"" + value + "\"")
+                    && (memcached == null || value.equals(memcached.value(appId)));
         }
         catch (IOException e) {
             return false;
@@ -123,4 +127,5 @@ final class MirrorReader implements AutoCloseable {
             memcached.close();
         }
     }
+
 }

@@ -49,7 +49,10 @@ final class NodeRun implements Tap.Watch {
 
     private final Set<Integer> ports = ConcurrentHashMap.newKeySet();
 
-    /** When it claimed each row, and when it wrote there that it published, was fenced or gave up. Unix ms. */
+    /**
+     * When it claimed each row, and when it wrote there that it published, was fenced or
+     * gave up. Unix ms.
+     */
     private final Map<Integer, Long> claimed = new ConcurrentHashMap<>();
 
     private final Map<Integer, Long> told = new ConcurrentHashMap<>();
@@ -72,7 +75,8 @@ final class NodeRun implements Tap.Watch {
 
     private volatile long endedAt = Long.MAX_VALUE;
 
-    NodeRun(Storm storm, int number, int node, StandIn weChat, List<URI> servers, List<Strike> strikes) throws IOException {
+    NodeRun(Storm storm, int number, int node, StandIn weChat, List<URI> servers, List<Strike> strikes)
+            throws IOException {
         this.storm = storm;
         this.number = number;
         this.node = node;
@@ -87,10 +91,14 @@ final class NodeRun implements Tap.Watch {
 
     /** The URL with the taps in the way, and without TLS, or they would see nothing. */
     static String through(List<Tap> taps, String url) {
-        return url.replaceFirst("//[^/]+/", "//" + taps.stream().map(Tap::address).collect(Collectors.joining(",")) + "/") + "&sslMode=DISABLED&allowPublicKeyRetrieval=true";
+        return url.replaceFirst("//[^/]+/",
+                "//" + taps.stream().map(Tap::address).collect(Collectors.joining(",")) + "/")
+                + "&sslMode=DISABLED&allowPublicKeyRetrieval=true";
     }
 
-    /** @param url of the database itself, as JDBC has it */
+    /**
+     * @param url of the database itself, as JDBC has it
+     */
     void start(Program program, String url) {
         process = program.with("SPRING_DATASOURCE_URL", through(toDatabase, url))
             .with("WX_API_BASEURL", "http://" + toWeChat.address())
@@ -131,7 +139,8 @@ final class NodeRun implements Tap.Watch {
 
     private static String about(Step step, String message) {
         Matcher account = ACCOUNT.matcher(message);
-        return step + (step == Step.FETCH ? " of " + (account.find() ? account.group(1) : "?") : row(message) == 0 ? "" : " of row " + row(message));
+        return step + (step == Step.FETCH ? " of " + (account.find() ? account.group(1) : "?")
+                : row(message) == 0 ? "" : " of row " + row(message));
     }
 
     private void note(String what) {
@@ -143,11 +152,21 @@ final class NodeRun implements Tap.Watch {
         return row.find() ? Integer.parseInt(row.group(1)) : 0;
     }
 
-    /** The server's OK packet: 4 bytes of header, 0, and how many rows the statement matched. */
+    /**
+     * The server's OK packet: 4 bytes of header, 0, and how many rows the statement
+     * matched.
+     */
     @Override
     public boolean after(Step step, String message, byte[] answer) {
         note(about(step, message) + " is answered" + (step == Step.FETCH || answer.length < 6 ? "" : ": " + answer[5]));
-        if (step != Step.FETCH && answer.length > 6 && answer[4] == (byte) 0xff) { // an error packet: the code's two bytes follow
+        if (step != Step.FETCH && answer.length > 6 && answer[4] == (byte) 0xff) { // an
+                                                                                   // error
+                                                                                   // packet:
+                                                                                   // the
+                                                                                   // code's
+                                                                                   // two
+                                                                                   // bytes
+                                                                                   // follow
             storm.count("error " + ((answer[5] & 0xff) | (answer[6] & 0xff) << 8) + " at " + step);
         }
         if (step != Step.FETCH && answer.length > 5 && answer[4] == 0) {
@@ -175,11 +194,12 @@ final class NodeRun implements Tap.Watch {
     void meetAfter(Duration time) {
         if (!strikes.isEmpty() && strikes.peek().step() == null) {
             Strike strike = strikes.poll();
-            CompletableFuture.delayedExecutor(time.toMillis(), TimeUnit.MILLISECONDS, work -> new Thread(work).start()).execute(() -> {
-                if (process.process().isAlive()) {
-                    meet(strike);
-                }
-            });
+            CompletableFuture.delayedExecutor(time.toMillis(), TimeUnit.MILLISECONDS, work -> new Thread(work).start())
+                .execute(() -> {
+                    if (process.process().isAlive()) {
+                        meet(strike);
+                    }
+                });
         }
     }
 
@@ -265,9 +285,9 @@ final class NodeRun implements Tap.Watch {
     }
 
     /**
-     * WeChat issued a token to it after its claim of the row was over, and it could not tell any more: it was killed, had
-     * given up the request, or the database was restarted. Only the probe sees that; a connection that broke is no excuse.
-     *
+     * WeChat issued a token to it after its claim of the row was over, and it could not
+     * tell any more: it was killed, had given up the request, or the database was
+     * restarted. Only the probe sees that; a connection that broke is no excuse.
      * @param issued Unix ms
      */
     boolean late(int row, long issued, Duration lease) {
@@ -276,4 +296,5 @@ final class NodeRun implements Tap.Watch {
         boolean couldNotTell = killed || lostDatabase || endedAt < issued || since != null && toldAt > since;
         return since != null && issued > since + lease.toMillis() && toldAt < issued && couldNotTell;
     }
+
 }

@@ -16,8 +16,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import io.wxtoken.standin.StandIn;
 
 /**
- * An application: reads each account's token every few milliseconds, keeps one copy for as long as the README allows, and
- * asks WeChat's stand-in whether what it would use at this moment lives.
+ * An application: reads each account's token every few milliseconds, keeps one copy for
+ * as long as the README allows, and asks WeChat's stand-in whether what it would use at
+ * this moment lives.
  */
 final class Reader implements AutoCloseable {
 
@@ -79,6 +80,7 @@ final class Reader implements AutoCloseable {
         DeadTime cachedDead;
 
         long deadOutSince;
+
     }
 
     /** A stretch in which a reader would have used a dead token. Times in Unix ms. */
@@ -106,6 +108,7 @@ final class Reader implements AutoCloseable {
         long millis() {
             return to - from;
         }
+
     }
 
     Reader(StandIn weChat, String url, Duration cache, List<String> appIds) {
@@ -121,13 +124,15 @@ final class Reader implements AutoCloseable {
         while (!closed) {
             try (Connection connection = DriverManager.getConnection(url);
                     PreparedStatement select = connection.prepareStatement(
-                            "SELECT id, value, failures, last_error FROM wx_token WHERE type = 'access_token' AND app_id = ?")) {
+                            "SELECT id, value, failures, last_error FROM wx_token WHERE type = 'access_token' AND"
+                                    + " app_id = ?")) {
                 while (!closed) {
                     for (String appId : copies.keySet()) {
                         select.setString(1, appId);
                         try (ResultSet row = select.executeQuery()) {
                             boolean found = row.next();
-                            read(appId, found ? row.getInt(1) : 0, found ? row.getString(2) : "", found ? row.getInt(3) : 0);
+                            read(appId, found ? row.getInt(1) : 0, found ? row.getString(2) : "",
+                                    found ? row.getInt(3) : 0);
                             if (found) {
                                 errors.add(row.getString(4));
                             }
@@ -196,13 +201,17 @@ final class Reader implements AutoCloseable {
         refusedOut += out ? 1 : 0;
     }
 
-    /** Its server is not part of its cluster, until it is again: what is read there is counted apart. */
+    /**
+     * Its server is not part of its cluster, until it is again: what is read there is
+     * counted apart.
+     */
     synchronized void out(boolean out) {
         this.out = out;
         copies.values().forEach(copy -> {
             copy.dead = null;
             copy.cachedDead = null;
-            copy.cachedAt = 0; // a reader that finds its server gone begins anew elsewhere
+            copy.cachedAt = 0; // a reader that finds its server gone begins anew
+                               // elsewhere
             copy.readAt = 0;
         });
     }
@@ -211,19 +220,25 @@ final class Reader implements AutoCloseable {
         return out;
     }
 
-    /** Reads, dead ones and refused ones of a server that was not part of its cluster, and the longest dead time, in ms. */
+    /**
+     * Reads, dead ones and refused ones of a server that was not part of its cluster, and
+     * the longest dead time, in ms.
+     */
     synchronized long[] readsOut() {
         return new long[] { readsOut, deadReadsOut, refusedOut, longestDeadOut };
     }
 
     /**
-     * Every account's row was read a moment ago, holds a token that lives for so long, and lost no fetch but the one that may
-     * be under way: the job makes a pause after the third.
+     * Every account's row was read a moment ago, holds a token that lives for so long,
+     * and lost no fetch but the one that may be under way: the job makes a pause after
+     * the third.
      */
     synchronized boolean allLiveFor(Duration time) {
         long now = System.currentTimeMillis();
-        return copies.values().stream().allMatch(copy -> now - copy.readAt < 1000 && copy.failures <= 1
-                && weChat.millisLeft(copy.value) > time.toMillis());
+        return copies.values()
+            .stream()
+            .allMatch(copy -> now - copy.readAt < 1000 && copy.failures <= 1
+                    && weChat.millisLeft(copy.value) > time.toMillis());
     }
 
     /** All that stood in {@code last_error}. */
@@ -251,7 +266,10 @@ final class Reader implements AutoCloseable {
         return emptyReads;
     }
 
-    /** Milliseconds that the account's token had left when it was nearest to its end; 0 when it was dead. */
+    /**
+     * Milliseconds that the account's token had left when it was nearest to its end; 0
+     * when it was dead.
+     */
     synchronized long leastLeft(String appId) {
         return copies.get(appId).leastLeft;
     }
@@ -275,4 +293,5 @@ final class Reader implements AutoCloseable {
         closed = true;
         thread.join();
     }
+
 }

@@ -42,14 +42,16 @@ import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.Verdict;
 
 /**
- * Three nodes, each started on its schedule as by cron, one database, one WeChat, and what the seed has in store. Of the
- * <em>busy</em> accounts, applications ask all the time for the refresh of one, and then of the next, so that a token that is
- * lost has the time to be seen dead; one application writes a row as the source's class does; of the <em>quiet</em> account
- * another program fetches tokens of its own.
+ * Three nodes, each started on its schedule as by cron, one database, one WeChat, and
+ * what the seed has in store. Of the <em>busy</em> accounts, applications ask all the
+ * time for the refresh of one, and then of the next, so that a token that is lost has the
+ * time to be seen dead; one application writes a row as the source's class does; of the
+ * <em>quiet</em> account another program fetches tokens of its own.
  * <p>
- * The storm goes as far as the protocol's promise and not beyond: it strikes as long as what the rows hold lives long
- * enough for one more lease, interval and run, and leaves every third attempt in a row alone, after which the job pauses. So a
- * dead read is the program's fault, and {@link #before} tells what led to it.
+ * The storm goes as far as the protocol's promise and not beyond: it strikes as long as
+ * what the rows hold lives long enough for one more lease, interval and run, and leaves
+ * every third attempt in a row alone, after which the job pauses. So a dead read is the
+ * program's fault, and {@link #before} tells what led to it.
  */
 final class Storm implements AutoCloseable {
 
@@ -69,20 +71,24 @@ final class Storm implements AutoCloseable {
 
     private static final int MOST_RUNS_OF_A_NODE = 2;
 
-    /** How long a member of a cluster is gone: long enough for the others to replace it. */
+    /**
+     * How long a member of a cluster is gone: long enough for the others to replace it.
+     */
     private static final Duration OUT = Duration.ofSeconds(20);
 
     /** How far each node's clock is off, in seconds. */
     private static final List<Integer> CLOCKS = List.of(3600, -3600, 0);
 
     /** Each has a level of its own in the program's settings. */
-    private static final List<String> LOGGERS = List.of("ROOT", "IO_WXTOKEN", "ORG_SPRINGFRAMEWORK", "ORG_SPRINGFRAMEWORK_BATCH",
-            "COM_ZAXXER_HIKARI", "ORG_FLYWAYDB", "JDK");
+    private static final List<String> LOGGERS = List.of("ROOT", "IO_WXTOKEN", "ORG_SPRINGFRAMEWORK",
+            "ORG_SPRINGFRAMEWORK_BATCH", "COM_ZAXXER_HIKARI", "ORG_FLYWAYDB", "JDK");
 
     /** How the stand-in's tokens begin, with enough of the rest to be no accident. */
     private static final Pattern TOKEN = Pattern.compile("99_[A-Za-z0-9_-]{20}");
 
-    /** @param at Unix ms */
+    /**
+     * @param at Unix ms
+     */
     private record Event(long at, String what) {
     }
 
@@ -91,8 +97,8 @@ final class Storm implements AutoCloseable {
      *
      * @param run what a run takes at worst, unless one took longer
      */
-    record Times(Duration life, Duration grace, Duration after, Duration lease, Duration interval, Duration requestInterval,
-            Duration probe, Duration cache, Duration run) {
+    record Times(Duration life, Duration grace, Duration after, Duration lease, Duration interval,
+            Duration requestInterval, Duration probe, Duration cache, Duration run) {
 
         /** What it takes to put a lost fetch right, and until a reader knows. */
         Duration recovery(Duration run) {
@@ -148,7 +154,9 @@ final class Storm implements AutoCloseable {
 
     private Duration longestRun;
 
-    /** @param folder for what the processes say */
+    /**
+     * @param folder for what the processes say
+     */
     Storm(TestDatabase database, long seed, Path folder, Times times) throws IOException, SQLException {
         this.database = database.migrated();
         this.folder = folder;
@@ -159,7 +167,9 @@ final class Storm implements AutoCloseable {
         StringBuilder settings = new StringBuilder("wx:\n  accounts:\n");
         for (String appId : ACCOUNTS.subList(1, ACCOUNTS.size())) {
             weChat.addAccount(appId, SECRET);
-            settings.append("    - { app-id: ").append(appId).append(", app-secret: \"${STORM_SECRET}\", tickets: [] }\n");
+            settings.append("    - { app-id: ")
+                .append(appId)
+                .append(", app-secret: \"${STORM_SECRET}\", tickets: [] }\n");
         }
         Files.createDirectories(folder.resolve("config"));
         Files.writeString(folder.resolve("config/application.yml"), settings);
@@ -173,14 +183,21 @@ final class Storm implements AutoCloseable {
         this.mirrors = new MirrorReader(weChat, folder.resolveSibling(folder.getFileName() + "-mirrors"), ACCOUNTS);
     }
 
-    /** @return null where there is no C compiler: then all clocks are right */
+    /**
+     * @return null where there is no C compiler: then all clocks are right
+     */
     private static Path wrongClock(Path folder) throws IOException {
         Path library = folder.resolve("clock.so");
         try (InputStream source = Storm.class.getResourceAsStream("/storm/clock.c")) {
             Path file = folder.resolve("clock.c");
             Files.copy(source, file, StandardCopyOption.REPLACE_EXISTING);
-            int exitCode = new ProcessBuilder("cc", "-shared", "-fPIC", "-o", library.toString(), file.toString(), "-ldl")
-                .inheritIO().start().onExit().join().exitValue();
+            int exitCode = new ProcessBuilder("cc", "-shared", "-fPIC", "-o", library.toString(), file.toString(),
+                    "-ldl")
+                .inheritIO()
+                .start()
+                .onExit()
+                .join()
+                .exitValue();
             return exitCode == 0 ? library : null;
         }
         catch (IOException noCompiler) {
@@ -193,7 +210,8 @@ final class Storm implements AutoCloseable {
         Random random = new Random(seeds.nextLong());
         every(times.interval(), 0, () -> startNodes(random, this::deal, process -> process));
         every(Duration.ofMillis(400), 3000, this::requestRefresh);
-        every(Duration.ofSeconds(9), 8000, () -> whenAffordable("row written as the source's class does", this::writeAsTheSource));
+        every(Duration.ofSeconds(9), 8000,
+                () -> whenAffordable("row written as the source's class does", this::writeAsTheSource));
         every(Duration.ofSeconds(130), 50000, () -> whenAffordable("foreign refresher", this::refreshElsewhere));
         every(Duration.ofMillis(50), 0, mirrors::read);
         every(times.life().multipliedBy(12), times.life().multipliedBy(12).toMillis(), weChat::newDay);
@@ -213,7 +231,10 @@ final class Storm implements AutoCloseable {
         return new Figures(this, recovered);
     }
 
-    /** The same strike at each run of a program that lacks a part, without mercy, until it shows. */
+    /**
+     * The same strike at each run of a program that lacks a part, without mercy, until it
+     * shows.
+     */
     Figures expose(Class<?> configuration, Function<Random, List<Strike>> strikes) throws Exception {
         merciless = true;
         Random random = new Random(seeds.nextLong());
@@ -246,7 +267,8 @@ final class Storm implements AutoCloseable {
             searchForLeaks("the tables", tables());
         }
         catch (SQLException e) {
-            count("the storm's own failure: " + e); // beside one that tells why the database is not there
+            count("the storm's own failure: " + e); // beside one that tells why the
+                                                    // database is not there
         }
         for (Reader reader : readers) {
             searchForLeaks("last_error", String.join("\n", reader.errors()));
@@ -255,8 +277,10 @@ final class Storm implements AutoCloseable {
     }
 
     private boolean recovered() {
-        return readers.stream().allMatch(reader -> reader.allLiveFor(Duration.ofSeconds(1)) && ACCOUNTS.stream()
-            .allMatch(appId -> reader.value(appId).equals(weChat.lastIssued(appId)) && mirrors.holds(appId, reader.value(appId))));
+        return readers.stream()
+            .allMatch(reader -> reader.allLiveFor(Duration.ofSeconds(1)) && ACCOUNTS.stream()
+                .allMatch(appId -> reader.value(appId).equals(weChat.lastIssued(appId))
+                        && mirrors.holds(appId, reader.value(appId))));
     }
 
     /** On each server that is part of its cluster. */
@@ -267,6 +291,7 @@ final class Storm implements AutoCloseable {
     private interface Work {
 
         void run() throws Exception;
+
     }
 
     private void every(Duration interval, long firstAfterMillis, Work work) {
@@ -293,8 +318,8 @@ final class Storm implements AutoCloseable {
         }
     }
 
-    private synchronized void startNodes(Random random, Function<Random, List<Strike>> strikes, UnaryOperator<Program> change)
-            throws IOException, InterruptedException {
+    private synchronized void startNodes(Random random, Function<Random, List<Strike>> strikes,
+            UnaryOperator<Program> change) throws IOException, InterruptedException {
         boolean together = random.nextBoolean();
         for (int node = 0; node < NODES; node++) {
             Random own = new Random(random.nextLong());
@@ -304,7 +329,8 @@ final class Storm implements AutoCloseable {
                 note("node " + node + " has two runs already");
                 continue;
             }
-            NodeRun run = new NodeRun(this, runs.size(), node, weChat, servers(node), calm ? List.of() : strikes.apply(own));
+            NodeRun run = new NodeRun(this, runs.size(), node, weChat, servers(node),
+                    calm ? List.of() : strikes.apply(own));
             Program process = Program.against(weChat, folder)
                 .with("STORM_SECRET", SECRET)
                 .with("SPRING_DATASOURCE_USERNAME", "storm")
@@ -340,7 +366,10 @@ final class Storm implements AutoCloseable {
 
     /** Each node has another one first. */
     private List<URI> servers(int node) {
-        List<URI> servers = new ArrayList<>(database.members().stream().map(server -> URI.create(server.url().substring("jdbc:".length()))).toList());
+        List<URI> servers = new ArrayList<>(database.members()
+            .stream()
+            .map(server -> URI.create(server.url().substring("jdbc:".length())))
+            .toList());
         Collections.rotate(servers, -node);
         return servers;
     }
@@ -352,7 +381,10 @@ final class Storm implements AutoCloseable {
         String text = process.text();
         searchForLeaks("what " + process.output() + " holds", text);
         searchForLeaks("the arguments of a process", run.commandLine());
-        count("takeover", (int) text.lines().filter(line -> line.contains(" refreshed: ") && line.contains(Verdict.LAPSED_CLAIM.reason())).count());
+        count("takeover",
+                (int) text.lines()
+                    .filter(line -> line.contains(" refreshed: ") && line.contains(Verdict.LAPSED_CLAIM.reason()))
+                    .count());
         count("probe said dead", (int) text.lines().filter(line -> line.contains("(" + Verdict.DEAD.reason())).count());
         synchronized (counts) {
             longestRun = took == null || took.compareTo(longestRun) < 0 ? longestRun : took;
@@ -376,7 +408,10 @@ final class Storm implements AutoCloseable {
         });
     }
 
-    /** Kills a member, which comes back some time later, or cuts it off the others, and then lets it come back. */
+    /**
+     * Kills a member, which comes back some time later, or cuts it off the others, and
+     * then lets it come back.
+     */
     private void strikeMember(Random random, boolean kill) throws Exception {
         int member = random.nextInt(readers.size());
         String name = String.valueOf(member + 1);
@@ -407,19 +442,25 @@ final class Storm implements AutoCloseable {
 
     /** What happened in the minute before. */
     String before(Reader.DeadTime dead) {
-        Stream<Event> issues = weChat.issues(dead.appId).stream().map(issue -> new Event(issue.at(), "WeChat issues "
-                + (issue.value().equals(dead.value) ? "what is dead later" : "a token") + " of row " + dead.rowId));
+        Stream<Event> issues = weChat.issues(dead.appId)
+            .stream()
+            .map(issue -> new Event(issue.at(), "WeChat issues "
+                    + (issue.value().equals(dead.value) ? "what is dead later" : "a token") + " of row " + dead.rowId));
         return Stream.concat(events.stream(), issues)
             .filter(event -> event.at() > dead.from - 60_000 && event.at() < dead.to + 1000)
             .sorted(Comparator.comparing(Event::at))
-            .map(event -> "%tT.%<tL %s".formatted(event.at(), event.what())).collect(Collectors.joining("\n"));
+            .map(event -> "%tT.%<tL %s".formatted(event.at(), event.what()))
+            .collect(Collectors.joining("\n"));
     }
 
-    /** Each busy account's in turn, so that it is left in peace for longer than the grace. */
+    /**
+     * Each busy account's in turn, so that it is left in peace for longer than the grace.
+     */
     private void requestRefresh() throws SQLException {
         if (!calm) {
             long turn = lasted().toMillis() / times.grace().dividedBy(BUSY.size() - 1).plusSeconds(2).toMillis();
-            sql("UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND app_id = '" + BUSY.get((int) (turn % BUSY.size())) + "'");
+            sql("UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND app_id = '"
+                    + BUSY.get((int) (turn % BUSY.size())) + "'");
         }
     }
 
@@ -488,7 +529,8 @@ final class Storm implements AutoCloseable {
     }
 
     private void searchForLeaks(String where, String text) {
-        boolean leak = text.contains(StandIn.SECRET) || text.contains(SECRET) || text.contains(PASSWORD) || TOKEN.matcher(text).find();
+        boolean leak = text.contains(StandIn.SECRET) || text.contains(SECRET) || text.contains(PASSWORD)
+                || TOKEN.matcher(text).find();
         if (leak) {
             synchronized (leaks) {
                 leaks.add(where);
@@ -539,7 +581,10 @@ final class Storm implements AutoCloseable {
         return Duration.ofNanos(System.nanoTime() - begun);
     }
 
-    /** Why a token died that only the probe can see; null when the protocol answers for it. */
+    /**
+     * Why a token died that only the probe can see; null when the protocol answers for
+     * it.
+     */
     String onlyTheProbeSees(Reader.DeadTime dead) {
         StandIn.Issue killer = weChat.issuedAfter(dead.appId, dead.value).orElse(null);
         if (killer == null) {
@@ -548,8 +593,9 @@ final class Storm implements AutoCloseable {
         if (elsewhere.contains(killer.value())) {
             return "foreign refresher";
         }
-        return runs.stream().anyMatch(run -> run.askedFrom(killer.askedFrom()) && run.late(dead.rowId, killer.at(), times.lease()))
-                ? "late fetcher that died" : null;
+        return runs.stream()
+            .anyMatch(run -> run.askedFrom(killer.askedFrom()) && run.late(dead.rowId, killer.at(), times.lease()))
+                    ? "late fetcher that died" : null;
     }
 
     @Override
@@ -563,4 +609,5 @@ final class Storm implements AutoCloseable {
         mirrors.close();
         weChat.close();
     }
+
 }

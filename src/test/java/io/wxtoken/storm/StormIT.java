@@ -25,8 +25,9 @@ import io.wxtoken.storm.Tap.Step;
 import io.wxtoken.testing.TestDatabase;
 
 /**
- * Two minutes in {@code mvn verify}; {@code -Dit.test=StormIT -Dstorm.minutes=60} for longer, {@code -Dstorm.seed=…} to draw
- * the faults of an earlier storm again. The figures, and what every process said, are in {@code target/storm}.
+ * Two minutes in {@code mvn verify}; {@code -Dit.test=StormIT -Dstorm.minutes=60} for
+ * longer, {@code -Dstorm.seed=…} to draw the faults of an earlier storm again. The
+ * figures, and what every process said, are in {@code target/storm}.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
@@ -38,19 +39,25 @@ class StormIT {
 
     private static final Duration TIME = Duration.ofMinutes(Integer.getInteger("storm.minutes", 2));
 
-    private static final Storm.Times TIMES = new Storm.Times(Duration.ofSeconds(120), Duration.ofSeconds(45), Duration.ofSeconds(70),
-            Duration.ofSeconds(4), Duration.ofSeconds(5), Duration.ofSeconds(2), Duration.ofSeconds(5), Duration.ofSeconds(4),
-            Duration.ofSeconds(8));
+    private static final Storm.Times TIMES = new Storm.Times(Duration.ofSeconds(120), Duration.ofSeconds(45),
+            Duration.ofSeconds(70), Duration.ofSeconds(4), Duration.ofSeconds(5), Duration.ofSeconds(2),
+            Duration.ofSeconds(5), Duration.ofSeconds(4), Duration.ofSeconds(8));
 
-    /** Three servers on the same machine leave less of it to the runs, and a group needs some 10 s to replace a member. */
-    private static final Storm.Times OF_A_CLUSTER = new Storm.Times(Duration.ofSeconds(150), Duration.ofSeconds(60), Duration.ofSeconds(80),
-            Duration.ofSeconds(4), Duration.ofSeconds(7), Duration.ofSeconds(2), Duration.ofSeconds(5), Duration.ofSeconds(4),
-            Duration.ofSeconds(10));
+    /**
+     * Three servers on the same machine leave less of it to the runs, and a group needs
+     * some 10 s to replace a member.
+     */
+    private static final Storm.Times OF_A_CLUSTER = new Storm.Times(Duration.ofSeconds(150), Duration.ofSeconds(60),
+            Duration.ofSeconds(80), Duration.ofSeconds(4), Duration.ofSeconds(7), Duration.ofSeconds(2),
+            Duration.ofSeconds(5), Duration.ofSeconds(4), Duration.ofSeconds(10));
 
-    /** A grace that a program with all its parts needs no more of, and no probe, so that it shows soon. */
-    private static final Storm.Times BROKEN = new Storm.Times(Duration.ofSeconds(90), Duration.ofSeconds(22), Duration.ofSeconds(40),
-            Duration.ofSeconds(4), Duration.ofSeconds(4), Duration.ofSeconds(2), Duration.ofHours(1), Duration.ofSeconds(4),
-            Duration.ofSeconds(8));
+    /**
+     * A grace that a program with all its parts needs no more of, and no probe, so that
+     * it shows soon.
+     */
+    private static final Storm.Times BROKEN = new Storm.Times(Duration.ofSeconds(90), Duration.ofSeconds(22),
+            Duration.ofSeconds(40), Duration.ofSeconds(4), Duration.ofSeconds(4), Duration.ofSeconds(2),
+            Duration.ofHours(1), Duration.ofSeconds(4), Duration.ofSeconds(8));
 
     @Parameter
     TestDatabase server;
@@ -72,23 +79,32 @@ class StormIT {
             assertThat(figures.emptyReads).isZero();
             assertThat(figures.leaks).isEmpty();
             assertThat(figures.brokenMirrorReads).isZero();
-            assertThat(figures.recovered).as("the rows and their mirrors hold the tokens that were issued last").isTrue();
+            assertThat(figures.recovered).as("the rows and their mirrors hold the tokens that were issued last")
+                .isTrue();
         }
     }
 
-    /** Nodes that find the same row due ask WeChat all at once: who asked first is answered first, and that answer stays. */
+    /**
+     * Nodes that find the same row due ask WeChat all at once: who asked first is
+     * answered first, and that answer stays.
+     */
     @Test
     void theStormFindsDeadTokensWhenTheClaimIsLeftOut() throws Exception {
         Strike slow = new Strike(Kind.WECHAT, Step.FETCH, false, null, new Fault.Delay(Duration.ofMillis(2000)));
         assertThat(exposed(BrokenJobs.WithoutClaim.class, random -> List.of(slow))).isNotEmpty();
     }
 
-    /** A run that slept through its lease asks WeChat all the same: it kills what the other has published. */
+    /**
+     * A run that slept through its lease asks WeChat all the same: it kills what the
+     * other has published.
+     */
     @Test
     void theStormFindsDeadTokensWhenTheFencedStepIsLeftOut() throws Exception {
-        Strike sleep = new Strike(Kind.PAUSE, Step.FETCH, false, BROKEN.lease().plus(BROKEN.interval().multipliedBy(2)).plusSeconds(4), null);
+        Strike sleep = new Strike(Kind.PAUSE, Step.FETCH, false,
+                BROKEN.lease().plus(BROKEN.interval().multipliedBy(2)).plusSeconds(4), null);
         AtomicInteger started = new AtomicInteger();
-        assertThat(exposed(BrokenJobs.WithoutFencedStep.class, random -> started.incrementAndGet() <= Storm.NODES ? List.of(sleep) : List.of()))
+        assertThat(exposed(BrokenJobs.WithoutFencedStep.class,
+                random -> started.incrementAndGet() <= Storm.NODES ? List.of(sleep) : List.of()))
             .isNotEmpty();
     }
 
@@ -108,6 +124,9 @@ class StormIT {
     }
 
     private static Path folder(String name, TestDatabase server) {
-        return Path.of("target", "storm", "%s-%s-seed-%d".formatted(name, server.toString().replaceAll("[^\\w.]+", "-"), SEED)).toAbsolutePath();
+        return Path
+            .of("target", "storm", "%s-%s-seed-%d".formatted(name, server.toString().replaceAll("[^\\w.]+", "-"), SEED))
+            .toAbsolutePath();
     }
+
 }

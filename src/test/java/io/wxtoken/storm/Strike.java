@@ -13,19 +13,22 @@ import io.wxtoken.storm.Tap.Step;
  * What is done to a run, once.
  *
  * @param step at which; null: at a moment that has nothing to do with the protocol
- * @param after the step's answer came, and before the run gets it; else before the step gets to the other side
+ * @param after the step's answer came, and before the run gets it; else before the step
+ * gets to the other side
  * @param pause SIGSTOP, and SIGCONT after this time
  * @param fault what WeChat does to the request
  */
 record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) {
 
     enum Kind {
+
         KILL, PAUSE, CUT, WECHAT
+
     }
 
     /**
-     * All that can be done to a run: the strikes of a list one after the other, and some lists are empty.
-     *
+     * All that can be done to a run: the strikes of a list one after the other, and some
+     * lists are empty.
      * @param random for the times
      */
     static List<List<Strike>> all(Random random, Duration lease) {
@@ -58,15 +61,20 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
 
     /** A short one, and one in which the lease is over and another run takes over. */
     private static List<Duration> pauses(Random random, Duration lease) {
-        return List.of(Duration.ofMillis(200 + random.nextInt(1500)), lease.multipliedBy(2).plusMillis(2000 + random.nextInt(6000)));
+        return List.of(Duration.ofMillis(200 + random.nextInt(1500)),
+                lease.multipliedBy(2).plusMillis(2000 + random.nextInt(6000)));
     }
 
-    /** Those that a run may meet at any time; the long holds that WeChat can ask for are {@code AccountRefresherIT}'s. */
+    /**
+     * Those that a run may meet at any time; the long holds that WeChat can ask for are
+     * {@code AccountRefresherIT}'s.
+     */
     private static List<Fault> faults(Duration lease) {
-        return List.of(new Fault.Hang(), new Fault.Delay(Duration.ofMillis(700)), new Fault.Delay(lease), new Fault.IssueLate(lease.minusMillis(700)),
-                new Fault.CutBefore(), new Fault.CutAfter(), new Fault.CutInside(), new Fault.Trickle(),
-                new Fault.Body("<html><h1>504 Gateway Time-out</h1></html>"), new Fault.Status(500), new Fault.Status(504),
-                new Fault.Refuse(-1, "system error"), new Fault.NullToken());
+        return List.of(new Fault.Hang(), new Fault.Delay(Duration.ofMillis(700)), new Fault.Delay(lease),
+                new Fault.IssueLate(lease.minusMillis(700)), new Fault.CutBefore(), new Fault.CutAfter(),
+                new Fault.CutInside(), new Fault.Trickle(),
+                new Fault.Body("<html><h1>504 Gateway Time-out</h1></html>"), new Fault.Status(500),
+                new Fault.Status(504), new Fault.Refuse(-1, "system error"), new Fault.NullToken());
     }
 
     /** For the table of figures. */
@@ -78,6 +86,7 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
             case CUT -> "connection cut";
             case WECHAT -> "WeChat: " + fault.getClass().getSimpleName();
         };
-        return what + (kind == Kind.WECHAT ? "" : step == null ? " at any moment" : (after ? " after " : " before ") + step);
+        return what + (kind == Kind.WECHAT ? ""
+                : step == null ? " at any moment" : (after ? " after " : " before ") + step);
     }
 }

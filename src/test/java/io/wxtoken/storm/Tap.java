@@ -15,17 +15,16 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Passes one run's connections on to the database, or to WeChat, and knows where in the protocol the run is by what passes:
- * so it can strike at each step, and the program needs no hook for it.
+ * Passes one run's connections on to the database, or to WeChat, and knows where in the
+ * protocol the run is by what passes: so it can strike at each step, and the program
+ * needs no hook for it.
  */
 final class Tap implements AutoCloseable {
 
     /** A step of the protocol, told by its statement or request. */
     enum Step {
 
-        CLAIM("claimed_until = UNIX_TIMESTAMP() +"),
-        FETCH("GET /cgi-bin/token"),
-        PUBLISH("SET probed_at = CASE"),
+        CLAIM("claimed_until = UNIX_TIMESTAMP() +"), FETCH("GET /cgi-bin/token"), PUBLISH("SET probed_at = CASE"),
         REPORT("SET refresh_requested = 2"),
 
         /** The run gave up its request, and leaves its claim to lapse. */
@@ -41,18 +40,30 @@ final class Tap implements AutoCloseable {
         }
 
         private static Step in(String message) {
-            return Arrays.stream(values()).filter(step -> message.toUpperCase(Locale.ROOT).contains(step.text.toUpperCase(Locale.ROOT))).findFirst().orElse(null);
+            return Arrays.stream(values())
+                .filter(step -> message.toUpperCase(Locale.ROOT).contains(step.text.toUpperCase(Locale.ROOT)))
+                .findFirst()
+                .orElse(null);
         }
+
     }
 
-    /** What happens at each step. To return false is to cut the connection: what was to pass is lost. */
+    /**
+     * What happens at each step. To return false is to cut the connection: what was to
+     * pass is lost.
+     */
     interface Watch {
 
-        /** @param port from which it goes on: WeChat's stand-in sees it */
+        /**
+         * @param port from which it goes on: WeChat's stand-in sees it
+         */
         boolean before(Step step, String message, int port);
 
-        /** @param answer as far as it came in one piece */
+        /**
+         * @param answer as far as it came in one piece
+         */
         boolean after(Step step, String message, byte[] answer);
+
     }
 
     private final ServerSocket entrance;
@@ -63,7 +74,9 @@ final class Tap implements AutoCloseable {
 
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
 
-    /** @param target a URI with the host and the port to go on to */
+    /**
+     * @param target a URI with the host and the port to go on to
+     */
     Tap(URI target, Watch watch) throws IOException {
         this.entrance = new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1"));
         this.target = target;
@@ -98,6 +111,7 @@ final class Tap implements AutoCloseable {
     private interface Work {
 
         void run() throws IOException;
+
     }
 
     private final class Connection {
@@ -168,6 +182,7 @@ final class Tap implements AutoCloseable {
             run.close();
             server.close();
         }
+
     }
 
     @Override
@@ -177,4 +192,5 @@ final class Tap implements AutoCloseable {
             socket.close();
         }
     }
+
 }

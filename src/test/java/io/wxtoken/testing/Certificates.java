@@ -39,10 +39,14 @@ public final class Certificates {
         return folder.resolve("trusted.p12");
     }
 
-    /** @param options of keytool's -genkeypair; "-signer authority" among them, else it is signed by itself */
+    /**
+     * @param options of keytool's -genkeypair; "-signer authority" among them, else it is
+     * signed by itself
+     */
     public void keytool(String alias, String... options) {
-        List<String> command = new ArrayList<>(List.of(System.getProperty("java.home") + "/bin/keytool", "-genkeypair", "-alias", alias, "-dname",
-                "CN=" + alias, "-keyalg", "EC", "-keystore", folder.resolve("keys.p12").toString(), "-storepass", new String(PASSWORD)));
+        List<String> command = new ArrayList<>(List.of(System.getProperty("java.home") + "/bin/keytool", "-genkeypair",
+                "-alias", alias, "-dname", "CN=" + alias, "-keyalg", "EC", "-keystore",
+                folder.resolve("keys.p12").toString(), "-storepass", new String(PASSWORD)));
         command.addAll(List.of(options));
         try {
             Process keytool = new ProcessBuilder(command).redirectErrorStream(true).start();
@@ -63,9 +67,13 @@ public final class Certificates {
         return key;
     }
 
-    /** The key as a server reads it, and its chain beside it, as .pem files named after the alias. */
+    /**
+     * The key as a server reads it, and its chain beside it, as .pem files named after
+     * the alias.
+     */
     public void writePem(String alias) throws GeneralSecurityException, IOException {
-        Files.writeString(folder.resolve(alias + "-key.pem"), pem("PRIVATE KEY", keys().getKey(alias, PASSWORD).getEncoded()));
+        Files.writeString(folder.resolve(alias + "-key.pem"),
+                pem("PRIVATE KEY", keys().getKey(alias, PASSWORD).getEncoded()));
         StringBuilder chain = new StringBuilder();
         for (Certificate certificate : keys().getCertificateChain(alias)) {
             chain.append(pem("CERTIFICATE", certificate.getEncoded()));
@@ -74,7 +82,8 @@ public final class Certificates {
     }
 
     private static String pem(String what, byte[] der) {
-        return "-----BEGIN " + what + "-----\n" + Base64.getMimeEncoder(64, new byte[] { '\n' }).encodeToString(der) + "\n-----END " + what + "-----\n";
+        return "-----BEGIN " + what + "-----\n" + Base64.getMimeEncoder(64, new byte[] { '\n' }).encodeToString(der)
+                + "\n-----END " + what + "-----\n";
     }
 
     private KeyStore keys() throws GeneralSecurityException, IOException {
@@ -86,4 +95,5 @@ public final class Certificates {
         store.load(null, PASSWORD);
         return store;
     }
+
 }

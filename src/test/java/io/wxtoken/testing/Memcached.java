@@ -12,7 +12,10 @@ import java.util.regex.Pattern;
 
 import org.junit.jupiter.api.Assumptions;
 
-/** The distribution's memcached, as a process on a port of its own; a test that starts it is skipped where it is not installed. */
+/**
+ * The distribution's memcached, as a process on a port of its own; a test that starts it
+ * is skipped where it is not installed.
+ */
 public final class Memcached implements AutoCloseable {
 
     private static final Pattern META = Pattern.compile("VA (\\d+) t(-?\\d+) f(\\d+)");
@@ -43,7 +46,11 @@ public final class Memcached implements AutoCloseable {
 
     public static boolean isInstalled() {
         try {
-            return new ProcessBuilder("memcached", "-V").redirectOutput(ProcessBuilder.Redirect.DISCARD).start().onExit().join().exitValue() == 0;
+            return new ProcessBuilder("memcached", "-V").redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start()
+                .onExit()
+                .join()
+                .exitValue() == 0;
         }
         catch (IOException e) {
             return false;
@@ -52,8 +59,11 @@ public final class Memcached implements AutoCloseable {
 
     private void begin() {
         try {
-            process = new ProcessBuilder("memcached", "-l", "127.0.0.1", "-p", String.valueOf(port), "-u", "nobody", "-m", "64")
-                .redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+            process = new ProcessBuilder("memcached", "-l", "127.0.0.1", "-p", String.valueOf(port), "-u", "nobody",
+                    "-m", "64")
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
         }
         catch (IOException e) {
             Assumptions.abort("skipped, as there is no memcached here: apt-get install memcached");
@@ -95,15 +105,17 @@ public final class Memcached implements AutoCloseable {
     public record Entry(String value, long secondsLeft, int flags) {
     }
 
-    /** @return null when there is none */
+    /**
+     * @return null when there is none
+     */
     public Entry get(String key) {
         try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
             DataInputStream in = new DataInputStream(socket.getInputStream());
             String line = ask(socket, in, "mg " + key + " t f v\r\n");
             Matcher meta = META.matcher(line);
             return !meta.matches() ? null
-                    : new Entry(new String(in.readNBytes(Integer.parseInt(meta.group(1))), StandardCharsets.UTF_8), Long.parseLong(meta.group(2)),
-                            Integer.parseInt(meta.group(3)));
+                    : new Entry(new String(in.readNBytes(Integer.parseInt(meta.group(1))), StandardCharsets.UTF_8),
+                            Long.parseLong(meta.group(2)), Integer.parseInt(meta.group(3)));
         }
         catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -133,7 +145,8 @@ public final class Memcached implements AutoCloseable {
     public void age(String key, long seconds) {
         Entry entry = get(key);
         if (entry != null) {
-            tell(entry.secondsLeft() > seconds ? "touch " + key + " " + (entry.secondsLeft() - seconds) : "delete " + key);
+            tell(entry.secondsLeft() > seconds ? "touch " + key + " " + (entry.secondsLeft() - seconds)
+                    : "delete " + key);
         }
     }
 
@@ -151,4 +164,5 @@ public final class Memcached implements AutoCloseable {
         process.destroyForcibly();
         process.onExit().join();
     }
+
 }

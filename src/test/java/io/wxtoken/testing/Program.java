@@ -20,12 +20,14 @@ import io.wxtoken.cli.Main;
 import io.wxtoken.standin.StandIn;
 
 /**
- * The built archive's program, started as a process in a folder of its own, as a scheduler would: with settings in its
- * environment, and with the launcher's flags and class-data archive.
+ * The built archive's program, started as a process in a folder of its own, as a
+ * scheduler would: with settings in its environment, and with the launcher's flags and
+ * class-data archive.
  */
 public final class Program {
 
-    private static final String JAVA = System.getProperty("java.home") + File.separator + "bin" + File.separator + "java";
+    private static final String JAVA = System.getProperty("java.home") + File.separator + "bin" + File.separator
+            + "java";
 
     private static final Path ARCHIVE = Path.of(System.getProperty("wx.archive"));
 
@@ -37,8 +39,8 @@ public final class Program {
 
     private final Map<String, String> environment = new HashMap<>();
 
-    private final List<String> jvmOptions = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:CompileThresholdScaling=8",
-            "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable"));
+    private final List<String> jvmOptions = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1",
+            "-XX:CompileThresholdScaling=8", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable"));
 
     private final List<String> arguments = new ArrayList<>();
 
@@ -67,7 +69,10 @@ public final class Program {
         return this;
     }
 
-    /** A config/application.yml with so many accounts of the stand-in's, which want no tickets. */
+    /**
+     * A config/application.yml with so many accounts of the stand-in's, which want no
+     * tickets.
+     */
     public Program withAccounts(int accounts, StandIn weChat) {
         StringBuilder yaml = new StringBuilder("wx:\n  tickets: []\n  accounts:\n");
         for (int i = 0; i < accounts; i++) {
@@ -90,7 +95,8 @@ public final class Program {
 
     /** With a configuration class of the tests' beside the program's own. */
     public Program with(Class<?> configuration) {
-        program = List.of(archived(), "-cp", installed() + File.pathSeparator + ARCHIVE.resolveSibling("test-classes"), Main.class.getName());
+        program = List.of(archived(), "-cp", installed() + File.pathSeparator + ARCHIVE.resolveSibling("test-classes"),
+                Main.class.getName());
         return with("SPRING_MAIN_SOURCES", configuration.getName());
     }
 
@@ -175,13 +181,16 @@ public final class Program {
         installed();
     }
 
-    /** The jar in the unpacked archive, with the launcher, config and libraries beside it. */
+    /**
+     * The jar in the unpacked archive, with the launcher, config and libraries beside it.
+     */
     public static synchronized Path installed() {
         if (installed == null) {
             Path target = ARCHIVE.resolveSibling("installed");
             Path jar = target.resolve("wx-token/wx-token.jar");
             try {
-                if (!Files.exists(jar) || Files.getLastModifiedTime(target).compareTo(Files.getLastModifiedTime(ARCHIVE)) < 0) {
+                if (!Files.exists(jar)
+                        || Files.getLastModifiedTime(target).compareTo(Files.getLastModifiedTime(ARCHIVE)) < 0) {
                     FileSystemUtils.deleteRecursively(target);
                     Files.createDirectories(target);
                     unpack(target);
@@ -216,7 +225,8 @@ public final class Program {
     /** The class-data archive that the launcher made. */
     private static String archived() {
         try (Stream<Path> files = Files.list(Files.createDirectories(installed().resolveSibling("cache")))) {
-            return "-XX:SharedArchiveFile=" + files.filter(file -> file.toString().endsWith(".jsa")).findFirst().orElse(Path.of("none"));
+            return "-XX:SharedArchiveFile="
+                    + files.filter(file -> file.toString().endsWith(".jsa")).findFirst().orElse(Path.of("none"));
         }
         catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -230,4 +240,5 @@ public final class Program {
             throw new IllegalStateException(builder.command() + ": " + output);
         }
     }
+
 }

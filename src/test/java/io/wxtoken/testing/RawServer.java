@@ -15,7 +15,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Answers each request with the bytes that it is told to send, whatever HTTP says of them; the JDK's server would mend them. */
+/**
+ * Answers each request with the bytes that it is told to send, whatever HTTP says of
+ * them; the JDK's server would mend them.
+ */
 public final class RawServer implements AutoCloseable {
 
     private static final Pattern CONTENT_LENGTH = Pattern.compile("(?i)\r\ncontent-length: *([0-9]+)\r\n");
@@ -23,8 +26,11 @@ public final class RawServer implements AutoCloseable {
     /** Sends one answer. */
     public interface Reply {
 
-        /** @return false when the connection is over then */
+        /**
+         * @return false when the connection is over then
+         */
         boolean send(OutputStream out) throws IOException;
+
     }
 
     private final ServerSocket listener;
@@ -100,7 +106,9 @@ public final class RawServer implements AutoCloseable {
         }
     }
 
-    /** @return false at the connection's end */
+    /**
+     * @return false at the connection's end
+     */
     private static boolean readRequest(InputStream in) throws IOException {
         StringBuilder head = new StringBuilder();
         while (head.indexOf("\r\n\r\n", head.length() - 4) < 0) {
@@ -119,4 +127,5 @@ public final class RawServer implements AutoCloseable {
     public static byte[] bytes(String text) {
         return text.getBytes(StandardCharsets.ISO_8859_1);
     }
+
 }

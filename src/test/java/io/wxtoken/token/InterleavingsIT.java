@@ -32,10 +32,12 @@ import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Answer;
 
 /**
- * Every interleaving of a few runs: the real protocol and its real statements on a real database, in each order in which the
- * runs' steps can come, with each trouble at each point. A step is a statement, or a request to WeChat with its answer. Each
- * run stands still before each of its steps until the schedule lets it go; a schedule is a list of choices, and all are played,
- * one after the other, each from the same row. After each event and at the end P1 to P5 are checked; then the next run comes.
+ * Every interleaving of a few runs: the real protocol and its real statements on a real
+ * database, in each order in which the runs' steps can come, with each trouble at each
+ * point. A step is a statement, or a request to WeChat with its answer. Each run stands
+ * still before each of its steps until the schedule lets it go; a schedule is a list of
+ * choices, and all are played, one after the other, each from the same row. After each
+ * event and at the end P1 to P5 are checked; then the next run comes.
  */
 @ParameterizedClass
 @MethodSource("databases")
@@ -50,10 +52,16 @@ class InterleavingsIT extends RowTest {
         /** The lease runs out, while its holder is paused and does not know, or dead. */
         LAPSE,
 
-        /** The run was paused after its claim for too long to fetch, and sees it by its own clock. */
+        /**
+         * The run was paused after its claim for too long to fetch, and sees it by its
+         * own clock.
+         */
         PAUSE,
 
-        /** The run's last statement ends in an error, executed or not. (To a run, any other statement's error is its end.) */
+        /**
+         * The run's last statement ends in an error, executed or not. (To a run, any
+         * other statement's error is its end.)
+         */
         ERROR,
 
         /** WeChat refuses this node. */
@@ -67,22 +75,21 @@ class InterleavingsIT extends RowTest {
 
         /** The source's class, somewhere: fetches a token, and writes it into the row. */
         OTHER_PROGRAM
+
     }
 
     private static final Set<Trouble> ANY = EnumSet.allOf(Trouble.class);
 
     /** The numbers are exact, so that no schedule is lost unseen. */
-    private static final Map<Search, Tally> ON_H2 = Map.of(
-            new Search(2, 1, EnumSet.of(Trouble.OTHER_PROGRAM)), new Tally(690, 0),
-            new Search(2, 2, EnumSet.complementOf(EnumSet.of(Trouble.OTHER_PROGRAM))), new Tally(6650, 34),
-            new Search(2, 3, EnumSet.of(Trouble.LAPSE, Trouble.TIMEOUT, Trouble.ERROR)), new Tally(10268, 104),
-            new Search(3, 1, ANY), new Tally(21524, 0));
+    private static final Map<Search, Tally> ON_H2 = Map.of(new Search(2, 1, EnumSet.of(Trouble.OTHER_PROGRAM)),
+            new Tally(690, 0), new Search(2, 2, EnumSet.complementOf(EnumSet.of(Trouble.OTHER_PROGRAM))),
+            new Tally(6650, 34), new Search(2, 3, EnumSet.of(Trouble.LAPSE, Trouble.TIMEOUT, Trouble.ERROR)),
+            new Tally(10268, 104), new Search(3, 1, ANY), new Tally(21524, 0));
 
     /** A server's commits are too slow for all of these. */
-    private static final Map<Search, Tally> ON_SERVERS = Map.of(
-            new Search(2, 1, ANY), new Tally(1108, 0),
-            new Search(2, 2, EnumSet.of(Trouble.DEATH, Trouble.LAPSE)), new Tally(560, 10),
-            new Search(3, 0, ANY), new Tally(132, 0));
+    private static final Map<Search, Tally> ON_SERVERS = Map.of(new Search(2, 1, ANY), new Tally(1108, 0),
+            new Search(2, 2, EnumSet.of(Trouble.DEATH, Trouble.LAPSE)), new Tally(560, 10), new Search(3, 0, ANY),
+            new Tally(132, 0));
 
     private final ExecutorService threads = Executors.newCachedThreadPool();
 
@@ -97,7 +104,10 @@ class InterleavingsIT extends RowTest {
         threads.shutdownNow();
     }
 
-    /** Nobody cuts the power here: the build's own server is four times as fast if a commit need not reach the disk. */
+    /**
+     * Nobody cuts the power here: the build's own server is four times as fast if a
+     * commit need not reach the disk.
+     */
     private void waitForTheDisk(boolean wait) {
         if (database.toString().equals("MariaDB")) {
             database.jdbc().sql("SET GLOBAL innodb_flush_log_at_trx_commit = " + (wait ? 1 : 0)).update();
@@ -109,8 +119,8 @@ class InterleavingsIT extends RowTest {
         Map<Search, Tally> expected = database.isH2() ? ON_H2 : ON_SERVERS;
         Map<Search, Tally> found = new HashMap<>();
         expected.keySet().forEach(search -> found.put(search, play(search, rows)));
-        System.out.println(database + ": " + found.values().stream().mapToInt(Tally::schedules).sum() + " schedules, of which "
-                + found.values().stream().mapToInt(Tally::blind).sum() + " end blind");
+        System.out.println(database + ": " + found.values().stream().mapToInt(Tally::schedules).sum()
+                + " schedules, of which " + found.values().stream().mapToInt(Tally::blind).sum() + " end blind");
         assertThat(found).isEqualTo(expected);
     }
 
@@ -195,14 +205,20 @@ class InterleavingsIT extends RowTest {
         return new Tally(schedules, blind);
     }
 
-    /** A walk through a tree, depth first: who asks at each fork takes another path each time, until there is none. */
+    /**
+     * A walk through a tree, depth first: who asks at each fork takes another path each
+     * time, until there is none.
+     */
     private static final class Choices {
 
         private final List<int[]> path = new ArrayList<>();
 
         private int depth;
 
-        /** @param taken the path to begin with: a failure's message names it, so that it can be played alone */
+        /**
+         * @param taken the path to begin with: a failure's message names it, so that it
+         * can be played alone
+         */
         Choices(int... taken) {
             IntStream.of(taken).forEach(option -> path.add(new int[] { option, 0 }));
         }
@@ -215,7 +231,9 @@ class InterleavingsIT extends RowTest {
             return path.get(depth++)[0];
         }
 
-        /** @return false when all paths have been taken */
+        /**
+         * @return false when all paths have been taken
+         */
         boolean next() {
             depth = 0;
             while (!path.isEmpty()) {
@@ -232,9 +250,13 @@ class InterleavingsIT extends RowTest {
         public String toString() {
             return path.stream().limit(depth).map(fork -> String.valueOf(fork[0])).collect(Collectors.joining(", "));
         }
+
     }
 
-    /** One order of events, with WeChat as it is seen from here: it issues tokens, each of which kills the one before. */
+    /**
+     * One order of events, with WeChat as it is seen from here: it issues tokens, each of
+     * which kills the one before.
+     */
     private final class Schedule {
 
         private final Choices choices;
@@ -262,7 +284,10 @@ class InterleavingsIT extends RowTest {
         /** Whose request WeChat has still to serve, after it timed out. */
         private Run unserved;
 
-        /** The token that the other program is about to write, and how many there were when it had written it. */
+        /**
+         * The token that the other program is about to write, and how many there were
+         * when it had written it.
+         */
         private String unwritten;
 
         private int written;
@@ -270,28 +295,32 @@ class InterleavingsIT extends RowTest {
         /** No fetch has begun since an application asked for it. */
         private boolean unanswered;
 
-        /** Who got the last token while the row was not claimed by it, and has not told the row since. */
+        /**
+         * Who got the last token while the row was not claimed by it, and has not told
+         * the row since.
+         */
         private String untold;
 
         Schedule(Choices choices, TokenRepository statements, boolean filled, Search search) {
             this.choices = choices;
-            this.runs = Stream.of("A", "B", "C").limit(search.runs).map(name -> new Run(name, this, statements)).toList();
+            this.runs = Stream.of("A", "B", "C")
+                .limit(search.runs)
+                .map(name -> new Run(name, this, statements))
+                .toList();
             this.search = search;
             String value = filled ? "token-0" : "";
             this.issued.addAll(filled ? List.of(value) : List.of());
             this.issuedBefore = issued.size();
-            database.jdbc()
-                .sql("UPDATE wx_token SET expire = " + (filled ? "UNIX_TIMESTAMP() - 3000" : "'0'") + """
-                        , `value` = :value, fingerprint = :fingerprint, expires_at = 0, claimed_by = NULL, claimed_until = 0,
-                        refresh_requested = 0, failures = 0, retry_after = 0 WHERE id = 1
-                        """)
-                .param("value", value)
-                .param("fingerprint", filled ? Fingerprint.of(value) : "")
-                .update();
+            database.jdbc().sql("UPDATE wx_token SET expire = " + (filled ? "UNIX_TIMESTAMP() - 3000" : "'0'") + """
+                    , `value` = :value, fingerprint = :fingerprint, expires_at = 0, claimed_by = NULL,
+                    claimed_until = 0, refresh_requested = 0, failures = 0, retry_after = 0 WHERE id = 1
+                    """).param("value", value).param("fingerprint", filled ? Fingerprint.of(value) : "").update();
             this.row = row();
         }
 
-        /** @return whether it ends blind */
+        /**
+         * @return whether it ends blind
+         */
         boolean play() {
             try {
                 runs.forEach(Run::start);
@@ -305,8 +334,8 @@ class InterleavingsIT extends RowTest {
                 return end();
             }
             catch (AssertionError e) {
-                throw new AssertionError(e.getMessage() + "\nafter " + events + ", which is new Schedule(new Choices(" + choices
-                        + "), rows, " + (issuedBefore == 1) + ", " + search + ").play()", e);
+                throw new AssertionError(e.getMessage() + "\nafter " + events + ", which is new Schedule(new Choices("
+                        + choices + "), rows, " + (issuedBefore == 1) + ", " + search + ").play()", e);
             }
             finally {
                 runs.forEach(run -> run.go(Run.DIES));
@@ -316,7 +345,8 @@ class InterleavingsIT extends RowTest {
         /** What can happen next, by name. */
         private Map<String, Runnable> possible() {
             Map<String, Runnable> possible = new LinkedHashMap<>();
-            // The runs are alike: B does not begin before A. Orders that differ in the names alone are one.
+            // The runs are alike: B does not begin before A. Orders that differ in the
+            // names alone are one.
             runs.stream().filter(run -> run.begun).forEach(run -> addSteps(run, possible));
             runs.stream().filter(run -> !run.begun).findFirst().ifPresent(run -> addSteps(run, possible));
             if (unserved != null) {
@@ -337,7 +367,8 @@ class InterleavingsIT extends RowTest {
                 possible.put("the end", () -> over = true);
             }
             if (row.claim().by() != null) {
-                add(Trouble.LAPSE, "the lease of " + row.claim().by() + " lapses", InterleavingsIT.this::lapse, possible);
+                add(Trouble.LAPSE, "the lease of " + row.claim().by() + " lapses", InterleavingsIT.this::lapse,
+                        possible);
             }
             add(Trouble.REQUEST, "an application asks", () -> {
                 database.jdbc().sql("UPDATE wx_token SET refresh_requested = 1 WHERE id = 1").update();
@@ -353,7 +384,8 @@ class InterleavingsIT extends RowTest {
             }
             String step = run + " " + run.at;
             possible.put(step, () -> step(run, Supplier::get));
-            if (run == last) { // nobody misses a dead run before its next step: it may as well die right after its last
+            if (run == last) { // nobody misses a dead run before its next step: it may as
+                               // well die right after its last
                 add(Trouble.DEATH, run + " dies", () -> step(run, Run.DIES), possible);
             }
             switch (run.at) {
@@ -429,7 +461,8 @@ class InterleavingsIT extends RowTest {
             boolean clean = judge(row) == Verdict.FRESH;
             boolean blind = clean && untold != null;
             if (clean) {
-                assertThat(row.value().equals(lastIssued())).as("P1: a clean row holds the last token").isEqualTo(!blind);
+                assertThat(row.value().equals(lastIssued())).as("P1: a clean row holds the last token")
+                    .isEqualTo(!blind);
                 assertThat(unanswered).as("request without a fetch that began after it").isFalse();
             }
             if (happened.isEmpty()) {
@@ -437,7 +470,8 @@ class InterleavingsIT extends RowTest {
             }
             Run next = new Run("next", this, rows);
             Outcome outcome = next.refresh(Trigger.SCHEDULE);
-            assertThat(outcome).as("P4, P5: the next run's outcome").isEqualTo(clean ? Outcome.FRESH : Outcome.REFRESHED);
+            assertThat(outcome).as("P4, P5: the next run's outcome")
+                .isEqualTo(clean ? Outcome.FRESH : Outcome.REFRESHED);
             if (blind) {
                 assertThat(happened).contains(Trouble.LAPSE).containsAnyOf(Trouble.DEATH, Trouble.TIMEOUT);
                 assertThat(rows.requestFor(1, row.value())).isTrue(); // the probe's word
@@ -448,9 +482,13 @@ class InterleavingsIT extends RowTest {
             assertThat(judge(row)).as("P4: the row").isEqualTo(Verdict.FRESH);
             return blind;
         }
+
     }
 
-    /** A run in a thread of its own, which stands still before each step. As its source, it asks the schedule's WeChat. */
+    /**
+     * A run in a thread of its own, which stands still before each step. As its source,
+     * it asks the schedule's WeChat.
+     */
     private final class Run extends TokenRepository implements TokenFetcher {
 
         static final Function<Supplier<?>, Object> DIES = step -> {
@@ -467,7 +505,10 @@ class InterleavingsIT extends RowTest {
 
         private final Semaphore goes = new Semaphore(0);
 
-        /** Its next step; null when it does not stand still: before its start, and after its end. */
+        /**
+         * Its next step; null when it does not stand still: before its start, and after
+         * its end.
+         */
         private String at;
 
         private Function<Supplier<?>, Object> how;
@@ -507,8 +548,10 @@ class InterleavingsIT extends RowTest {
         }
 
         Outcome refresh(Trigger trigger) {
-            // Its clock stands still: a run is never so slow as when it is paused right after it looked at the clock.
-            return new Refresher(this, POLICY, SETTINGS, api().requestTimeout(), new RunId(name, name), () -> nanos, () -> false, listener())
+            // Its clock stands still: a run is never so slow as when it is paused right
+            // after it looked at the clock.
+            return new Refresher(this, POLICY, SETTINGS, api().requestTimeout(), new RunId(name, name), () -> nanos,
+                    () -> false, listener())
                 .refresh(read(1).orElseThrow(), this, trigger)
                 .outcome();
         }
@@ -558,7 +601,8 @@ class InterleavingsIT extends RowTest {
                 boolean published = statements.publish(claim, appId, fetched, notAgainFor);
                 if (published) {
                     schedule.told(name);
-                    assertThat(schedule.issued.indexOf(fetched.value())).as("P5: the token was issued after another program wrote")
+                    assertThat(schedule.issued.indexOf(fetched.value()))
+                        .as("P5: the token was issued after another program wrote")
                         .isGreaterThanOrEqualTo(schedule.written);
                 }
                 return published;
@@ -603,9 +647,12 @@ class InterleavingsIT extends RowTest {
         public String toString() {
             return name;
         }
+
     }
 
     /** The process ends here. */
     private static final class Died extends Error {
+
     }
+
 }

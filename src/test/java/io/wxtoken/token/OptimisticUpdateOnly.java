@@ -7,7 +7,10 @@ import javax.sql.DataSource;
 
 import org.springframework.jdbc.core.simple.JdbcClient;
 
-/** The job with its claim left out, as most programs do it: fetch, then write if the row is still what was read. */
+/**
+ * The job with its claim left out, as most programs do it: fetch, then write if the row
+ * is still what was read.
+ */
 public final class OptimisticUpdateOnly extends TokenRepository {
 
     private final JdbcClient jdbc;
@@ -25,11 +28,12 @@ public final class OptimisticUpdateOnly extends TokenRepository {
     @Override
     public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
         return jdbc.sql("""
-                UPDATE wx_token SET `value` = ?, expire = UNIX_TIMESTAMP(), expires_at = UNIX_TIMESTAMP() + ?, app_id = ?, fingerprint = ?,
-                       version = version + 1
+                UPDATE wx_token SET `value` = ?, expire = UNIX_TIMESTAMP(), expires_at = UNIX_TIMESTAMP() + ?,
+                       app_id = ?, fingerprint = ?, version = version + 1
                  WHERE id = ? AND version = ? AND `value` = ?
                 """)
-            .params(fetched.value(), fetched.timeLeft(), appId, Fingerprint.of(fetched.value()), claim.seen().id(), claim.version(), claim.seen().value())
+            .params(fetched.value(), fetched.timeLeft(), appId, Fingerprint.of(fetched.value()), claim.seen().id(),
+                    claim.version(), claim.seen().value())
             .update() == 1;
     }
 
@@ -37,4 +41,5 @@ public final class OptimisticUpdateOnly extends TokenRepository {
     public void requestAfterFence(int id) {
         // a program without the claim does not know that there is anything to report
     }
+
 }

@@ -16,7 +16,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** 32 nodes on one due row, again and again, on a server. (On H2 a race proves nothing.) */
+/**
+ * 32 nodes on one due row, again and again, on a server. (On H2 a race proves nothing.)
+ */
 @ParameterizedClass
 @MethodSource("servers")
 class RaceIT extends RowTest {
@@ -28,7 +30,10 @@ class RaceIT extends RowTest {
         assertThat(race(200, TokenRepository::new)).isEqualTo(new Tally(200, 0, 0));
     }
 
-    /** The harness bites: without the claim, an optimistic update alone leaves dead tokens in the row. */
+    /**
+     * The harness bites: without the claim, an optimistic update alone leaves dead tokens
+     * in the row.
+     */
     @Test
     void withTheClaimLeftOutDeadTokensAreFound() throws Exception {
         Tally tally = race(50, OptimisticUpdateOnly::new);
@@ -53,7 +58,9 @@ class RaceIT extends RowTest {
         int failures = 0;
         try {
             for (int round = 0; round < rounds; round++) {
-                database.jdbc().sql("UPDATE wx_token SET expire = '1', expires_at = 1, retry_after = 0 WHERE id = 1").update();
+                database.jdbc()
+                    .sql("UPDATE wx_token SET expire = '1', expires_at = 1, retry_after = 0 WHERE id = 1")
+                    .update();
                 List<Future<Result>> results = new ArrayList<>();
                 for (int worker = 0; worker < WORKERS; worker++) {
                     String run = "round-" + round + "-worker-" + worker;
@@ -73,4 +80,5 @@ class RaceIT extends RowTest {
         }
         return new Tally(weChat.issued().size(), deadRounds, failures);
     }
+
 }

@@ -16,7 +16,8 @@ class RefreshPolicyTest {
     private static final long NOW = 1_800_000_000;
 
     private final RefreshPolicy policy = new RefreshPolicy(new WxProperties.Refresh(Duration.ofMinutes(50),
-            Duration.ofMinutes(5), Duration.ofSeconds(60), Duration.ofSeconds(60), 16), new WxProperties.Probe(Duration.ofMinutes(5)));
+            Duration.ofMinutes(5), Duration.ofSeconds(60), Duration.ofSeconds(60), 16),
+            new WxProperties.Probe(Duration.ofMinutes(5)));
 
     private static final Account ACCOUNT = new Account("wx1", "s3cret", Endpoint.TOKEN, List.of(), true);
 
@@ -55,8 +56,10 @@ class RefreshPolicyTest {
         TokenRow row() {
             return new TokenRow(1, "wx1", "access_token", new TokenRow.Stored(expire, value, expiresAt, fingerprint), 7,
                     new TokenRow.ClaimMark(claimedBy, claimedUntil), requested, NOW,
-                    new TokenRow.LastRefresh(failures, retryAfter, refusedCaller, "", null), new TokenRow.Forced(0, 0), NOW);
+                    new TokenRow.LastRefresh(failures, retryAfter, refusedCaller, "", null), new TokenRow.Forced(0, 0),
+                    NOW);
         }
+
     }
 
     private Verdict judge(Row row) {
@@ -76,8 +79,8 @@ class RefreshPolicyTest {
 
     @Test
     void anEmptyValueOrAnExpireThatIsNoPastTimeIsDue() {
-        for (String expire : new String[] { "", "0", "soon", "-5", "1.5", " 1700000000", "1700000000\n", "１７００００００００", "9999999999999999",
-                String.valueOf(NOW + 301) }) {
+        for (String expire : new String[] { "", "0", "soon", "-5", "1.5", " 1700000000", "1700000000\n", "１７００００００００",
+                "9999999999999999", String.valueOf(NOW + 301) }) {
             Row row = new Row(10);
             row.expire = expire;
             assertThat(judge(row)).as("expire '%s'", expire).isEqualTo(Verdict.NONSENSE_EXPIRE);
@@ -253,4 +256,5 @@ class RefreshPolicyTest {
         row.claimedUntil = NOW + 5;
         assertThat(judge(row, Trigger.FORCED)).isEqualTo(Verdict.HELD);
     }
+
 }

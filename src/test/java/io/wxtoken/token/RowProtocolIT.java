@@ -36,7 +36,10 @@ import io.wxtoken.wechat.Answer.Reach;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 
-/** The contract of the row: the protocol's properties, and the source's own statements, on every database. */
+/**
+ * The contract of the row: the protocol's properties, and the source's own statements, on
+ * every database.
+ */
 @ParameterizedClass
 @MethodSource("databases")
 class RowProtocolIT extends RowTest {
@@ -100,7 +103,8 @@ class RowProtocolIT extends RowTest {
         Account another = new Account("wx-new", "s", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false);
         together(8, () -> rows.findOrAdd(rows.readAll(), List.of(ACCOUNT, another)));
         assertThat(rows.readAll()).extracting(row -> row.id() + " " + row.appId() + " " + row.type())
-            .containsExactly("2  jsapi_ticket", "3 " + StandIn.APP_ID + " access_token", "4 wx-new access_token", "5 wx-new wx_card_ticket");
+            .containsExactly("2  jsapi_ticket", "3 " + StandIn.APP_ID + " access_token", "4 wx-new access_token",
+                    "5 wx-new wx_card_ticket");
     }
 
     @Test
@@ -116,8 +120,10 @@ class RowProtocolIT extends RowTest {
     @Test
     void anAccountsOwnRowGoesBeforeOneThatIsNobodys() {
         rows.findOrAdd(rows.readAll(), List.of(new Account(StandIn.APP_ID, "s", Endpoint.TOKEN, List.of(), false)));
-        assertThat(rows.findOrAdd(rows.readAll(), List.of(ACCOUNT)).configured().get(new RowKey(StandIn.APP_ID, "access_token")).id())
-            .isEqualTo(3);
+        assertThat(rows.findOrAdd(rows.readAll(), List.of(ACCOUNT))
+            .configured()
+            .get(new RowKey(StandIn.APP_ID, "access_token"))
+            .id()).isEqualTo(3);
     }
 
     @Test
@@ -135,7 +141,8 @@ class RowProtocolIT extends RowTest {
                 return super.publish(claim, appId, fetched, notAgainFor);
             }
         };
-        assertThat(node("a", taken).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).detail()).contains("another account");
+        assertThat(node("a", taken).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).detail())
+            .contains("another account");
         assertThat(row().value()).isEqualTo("theirs");
     }
 
@@ -176,7 +183,9 @@ class RowProtocolIT extends RowTest {
         assertThat(row.claim().by()).isNull();
         assertThat(row.lastRefresh().failures()).isEqualTo(1);
         assertThat(row.lastRefresh().retryAfter() - row.now()).isBetween(590L, 600L);
-        assertThat(row.lastRefresh().error()).startsWith("errcode 40164, invalid ip 1.2.3.4").contains("rid: ").contains("whitelist at");
+        assertThat(row.lastRefresh().error()).startsWith("errcode 40164, invalid ip 1.2.3.4")
+            .contains("rid: ")
+            .contains("whitelist at");
 
         Result onHold = run("a");
         assertThat(onHold.exitCode()).isEqualTo(ExitCode.ACT);
@@ -237,7 +246,9 @@ class RowProtocolIT extends RowTest {
         assertThat(weChat.tokenCalls()).isEqualTo(7);
         run("b");
         assertThat(weChat.tokenCalls()).isEqualTo(8);
-        assertTold(RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.FAILED); // which goes on
+        assertTold(RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.FAILED); // which
+                                                                                                        // goes
+                                                                                                        // on
     }
 
     @Test
@@ -285,16 +296,19 @@ class RowProtocolIT extends RowTest {
 
     @Test
     void aRunThatIsToldToStopClaimsNothing() {
-        Refresher stopped = new Refresher(rows, POLICY, SETTINGS, api().requestTimeout(), new RunId("a", "a"), System::nanoTime, () -> true, listener());
+        Refresher stopped = new Refresher(rows, POLICY, SETTINGS, api().requestTimeout(), new RunId("a", "a"),
+                System::nanoTime, () -> true, listener());
         assertThat(stopped.refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).exitCode()).isEqualTo(ExitCode.STOPPED);
         assertThat(row().claim().by()).isNull();
     }
 
-    // ---- P1: when nobody is in flight and the row looks clean, it holds the token issued last
+    // ---- P1: when nobody is in flight and the row looks clean, it holds the token
+    // issued last
 
     @Test
     void p1ANodeWhoseLeaseLapsedWhileItFetchedIsFencedAndRefreshesAgain() throws Exception {
-        weChat.next(new Fault.IssueLate(Duration.ofSeconds(1))); // node a's fetch is served after node b's
+        weChat.next(new Fault.IssueLate(Duration.ofSeconds(1))); // node a's fetch is
+                                                                 // served after node b's
         Refresher a = node("a", rows);
         ExecutorService thread = Executors.newSingleThreadExecutor();
         Future<Result> late = thread.submit(() -> a.refresh(row(), token(ACCOUNT), Trigger.SCHEDULE));
@@ -338,13 +352,18 @@ class RowProtocolIT extends RowTest {
         assertThat(row().refreshRequested()).isEqualTo(TokenRow.REQUESTED_BY_FENCED_RUN);
     }
 
-    /** A lock that is waited for in vain (1205) is such a conflict on one server, as a certification that fails is in a cluster. */
+    /**
+     * A lock that is waited for in vain (1205) is such a conflict on one server, as a
+     * certification that fails is in a cluster.
+     */
     @Test
     void p1APublishThatLosesAConflictIsMadeAgainAndP2AClaimThatLosesEachIsLost() throws Exception {
         assumeThat(database.isH2()).isFalse();
         HikariConfig impatient = new HikariConfig();
         impatient.setJdbcUrl(database.url() + "&sessionVariables=innodb_lock_wait_timeout=1");
-        try (HikariDataSource pool = new HikariDataSource(impatient); Connection other = database.dataSource().getConnection(); Statement statement = other.createStatement()) {
+        try (HikariDataSource pool = new HikariDataSource(impatient);
+                Connection other = database.dataSource().getConnection();
+                Statement statement = other.createStatement()) {
             TokenRepository those = new TokenRepository(pool);
             Claim claim = those.claim(row(), "a", SETTINGS.lease()).orElseThrow();
             other.setAutoCommit(false);
@@ -386,8 +405,10 @@ class RowProtocolIT extends RowTest {
         assertThat(result.outcome()).isEqualTo(Outcome.FAILED);
         assertThat(weChat.requests()).isEqualTo(4);
         assertThat(row().refreshRequested()).isPositive();
-        assertTold(RefreshEvent.Kind.FENCED, RefreshEvent.Kind.FENCED, RefreshEvent.Kind.FENCED, RefreshEvent.Kind.FENCED);
-        assertThat(events.get(3).fingerprintAfter()).as("of the one that was fetched").isNotEqualTo(Fingerprint.of(row().value()));
+        assertTold(RefreshEvent.Kind.FENCED, RefreshEvent.Kind.FENCED, RefreshEvent.Kind.FENCED,
+                RefreshEvent.Kind.FENCED);
+        assertThat(events.get(3).fingerprintAfter()).as("of the one that was fetched")
+            .isNotEqualTo(Fingerprint.of(row().value()));
     }
 
     @Test
@@ -400,7 +421,8 @@ class RowProtocolIT extends RowTest {
                 lapse();
                 Claim b = rows.claim(row(), "b", SETTINGS.lease()).orElseThrow();
                 rows.publish(b, StandIn.APP_ID, new FetchedValue(weChat.issueElsewhere(), 0, 7200), 60);
-                return super.fetch(row, why); // WeChat issues a token, and its answer is lost
+                return super.fetch(row, why); // WeChat issues a token, and its answer is
+                                              // lost
             }
         };
         assertThat(node("a", rows).refresh(row(), paused, Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
@@ -428,7 +450,10 @@ class RowProtocolIT extends RowTest {
         assertTold(RefreshEvent.Kind.FENCED, RefreshEvent.Kind.REFRESHED);
     }
 
-    /** Whether WeChat refused the last attempt or its answer was lost: an attempt may have killed what b published. */
+    /**
+     * Whether WeChat refused the last attempt or its answer was lost: an attempt may have
+     * killed what b published.
+     */
     @ParameterizedTest
     @EnumSource(Reach.class)
     void p1ANodeThatLostItsLeaseAndCanNotSayHowItsFetchEndedReportsItAllTheSame(Reach reach) {
@@ -449,12 +474,14 @@ class RowProtocolIT extends RowTest {
             @Override
             public Answer fetch(TokenRow row, Verdict why) {
                 lapse();
-                rows.publish(rows.claim(row(), "b", SETTINGS.lease()).orElseThrow(), StandIn.APP_ID, new FetchedValue("doomed-" + row().version(), 0, 7200), 60);
+                rows.publish(rows.claim(row(), "b", SETTINGS.lease()).orElseThrow(), StandIn.APP_ID,
+                        new FetchedValue("doomed-" + row().version(), 0, 7200), 60);
                 weChat.issueElsewhere();
                 return new Answer.Unknown("no answer", reach);
             }
         };
-        assertThatThrownBy(() -> node("a", broken).refresh(row(), late, Trigger.SCHEDULE)).isInstanceOf(DataAccessResourceFailureException.class);
+        assertThatThrownBy(() -> node("a", broken).refresh(row(), late, Trigger.SCHEDULE))
+            .isInstanceOf(DataAccessResourceFailureException.class);
         assertThat(run("c").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
     }
@@ -465,7 +492,8 @@ class RowProtocolIT extends RowTest {
     void p2EightNodesAtTheSameInstantFetchOnce() throws Exception {
         weChat.always(new Fault.Delay(Duration.ofMillis(200)));
         TokenRow seen = row();
-        List<Result> results = together(8, () -> node("node-" + Thread.currentThread().getId(), rows).refresh(seen, token(ACCOUNT), Trigger.SCHEDULE));
+        List<Result> results = together(8, () -> node("node-" + Thread.currentThread().getId(), rows).refresh(seen,
+                token(ACCOUNT), Trigger.SCHEDULE));
         assertThat(results).filteredOn(result -> result.outcome() == Outcome.REFRESHED).hasSize(1);
         assertThat(results).filteredOn(result -> result.outcome() == Outcome.LOST).hasSize(7);
         assertThat(weChat.requests()).isEqualTo(1);
@@ -486,7 +514,8 @@ class RowProtocolIT extends RowTest {
             }
             return values;
         });
-        List<Fault> faults = List.of(new Fault.Refuse(-1, "system error"), new Fault.CutInside(), new Fault.Body(""), new Fault.NullToken());
+        List<Fault> faults = List.of(new Fault.Refuse(-1, "system error"), new Fault.CutInside(), new Fault.Body(""),
+                new Fault.NullToken());
         for (int i = 0; i < 40; i++) {
             age(3000);
             if (i % 2 == 1) {
@@ -500,10 +529,13 @@ class RowProtocolIT extends RowTest {
         reader.shutdown();
     }
 
-    // ---- P4: a crash at any statement: the row is due again at the latest when the lease lapses
+    // ---- P4: a crash at any statement: the row is due again at the latest when the
+    // lease lapses
 
     enum Crash {
+
         BEFORE_CLAIM, AFTER_CLAIM, BEFORE_PUBLISH, AFTER_PUBLISH, BEFORE_REPORT, AFTER_REPORT
+
     }
 
     private static Fault busy() {
@@ -512,6 +544,7 @@ class RowProtocolIT extends RowTest {
 
     /** The process dies here: nothing after it happens. */
     private static final class Died extends Error {
+
     }
 
     @ParameterizedTest
@@ -539,7 +572,8 @@ class RowProtocolIT extends RowTest {
             public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
                 at(Crash.BEFORE_PUBLISH);
                 if (crash.name().endsWith("REPORT")) {
-                    class2015Writes(weChat.issueElsewhere()); // so that the publish is fenced
+                    class2015Writes(weChat.issueElsewhere()); // so that the publish is
+                                                              // fenced
                 }
                 boolean published = super.publish(claim, appId, fetched, notAgainFor);
                 at(Crash.AFTER_PUBLISH);
@@ -553,7 +587,8 @@ class RowProtocolIT extends RowTest {
                 at(Crash.AFTER_REPORT);
             }
         };
-        assertThatThrownBy(() -> node("dies", dying).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE)).isInstanceOf(Died.class);
+        assertThatThrownBy(() -> node("dies", dying).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE))
+            .isInstanceOf(Died.class);
         assertThat(row().value()).isNotEmpty();
 
         lapse();
@@ -595,7 +630,8 @@ class RowProtocolIT extends RowTest {
                 return super.publish(claim, appId, fetched, notAgainFor);
             }
         };
-        assertThat(node("a", interrupted).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(node("a", interrupted).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).outcome())
+            .isEqualTo(Outcome.REFRESHED);
         assertThat(weChat.issued()).hasSize(3);
         assertThat(seenByReaders).containsExactly(weChat.issued().get(1));
         assertHoldsTheLastIssued();
@@ -624,7 +660,8 @@ class RowProtocolIT extends RowTest {
     void theSourcesInsertNeedsNoneOfTheNewColumnsAndIsOneMoreForeignValue() {
         database.jdbc().sql("DELETE FROM wx_token").update();
         database.jdbc()
-            .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + System.currentTimeMillis() / 1000 + "', 'theirs'), (2, 'jsapi_ticket', '', '')")
+            .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"
+                    + System.currentTimeMillis() / 1000 + "', 'theirs'), (2, 'jsapi_ticket', '', '')")
             .update();
         assertThat(class2015Reads()).containsEntry("value", "theirs");
         assertThat(run("a").detail()).isEqualTo(Verdict.FOREIGN_VALUE.reason());
@@ -643,14 +680,15 @@ class RowProtocolIT extends RowTest {
                     once = true;
                     database.jdbc().sql("DELETE FROM wx_token WHERE id = 1").update();
                     database.jdbc()
-                        .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '" + claim.seen().now() + "', '"
-                                + weChat.issueElsewhere() + "')")
+                        .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"
+                                + claim.seen().now() + "', '" + weChat.issueElsewhere() + "')")
                         .update();
                 }
                 return super.publish(claim, appId, fetched, notAgainFor);
             }
         };
-        assertThat(node("a", replaced).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(node("a", replaced).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).outcome())
+            .isEqualTo(Outcome.REFRESHED);
         assertThat(weChat.issued()).hasSize(3);
         assertHoldsTheLastIssued();
     }
@@ -659,7 +697,8 @@ class RowProtocolIT extends RowTest {
     void anApplicationsRequestIsAnsweredAndOneThatComesDuringTheFetchSurvivesThePublish() {
         run("a");
         age(100);
-        String request = "UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '" + row().value() + "'";
+        String request = "UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '"
+                + row().value() + "'";
         assertThat(database.jdbc().sql(request).update()).isEqualTo(1);
         Claim claim = rows.claim(row(), "a", SETTINGS.lease()).orElseThrow();
         assertThat(row().refreshRequested()).isZero();
@@ -667,4 +706,5 @@ class RowProtocolIT extends RowTest {
         assertThat(rows.publish(claim, StandIn.APP_ID, new FetchedValue("new", 0, 7200), 60)).isTrue();
         assertThat(row().refreshRequested()).isPositive();
     }
+
 }

@@ -25,7 +25,10 @@ import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
-/** What tests of the row need: a migrated schema, the stand-in, nodes, and a hand on the clock. */
+/**
+ * What tests of the row need: a migrated schema, the stand-in, nodes, and a hand on the
+ * clock.
+ */
 abstract class RowTest {
 
     static final WxProperties.Refresh SETTINGS = new WxProperties.Refresh(Duration.ofMinutes(50), Duration.ofMinutes(5),
@@ -33,7 +36,8 @@ abstract class RowTest {
 
     static final RefreshPolicy POLICY = new RefreshPolicy(SETTINGS, new WxProperties.Probe(Duration.ofMinutes(5)));
 
-    static final Account ACCOUNT = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN, List.of(Ticket.JSAPI), true);
+    static final Account ACCOUNT = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN, List.of(Ticket.JSAPI),
+            true);
 
     static final Account STABLE = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.STABLE_TOKEN, List.of(), true);
 
@@ -79,7 +83,8 @@ abstract class RowTest {
     }
 
     Refresher node(String name, TokenRepository rows) {
-        return new Refresher(rows, POLICY, SETTINGS, api().requestTimeout(), new RunId(name, name), System::nanoTime, () -> false, listener());
+        return new Refresher(rows, POLICY, SETTINGS, api().requestTimeout(), new RunId(name, name), System::nanoTime,
+                () -> false, listener());
     }
 
     /** Collects {@link #events}. */
@@ -119,11 +124,14 @@ abstract class RowTest {
         for (TokenRow row : rows.readAll()) {
             database.jdbc()
                 .sql("""
-                        UPDATE wx_token SET expire = :expire, expires_at = expires_at - :s, retry_after = retry_after - :s,
-                               claimed_until = claimed_until - :s, probed_at = probed_at - :s, forced_at = forced_at - :s
+                        UPDATE wx_token SET expire = :expire, expires_at = expires_at - :s,
+                               retry_after = retry_after - :s, claimed_until = claimed_until - :s,
+                               probed_at = probed_at - :s,
+                               forced_at = forced_at - :s
                          WHERE id = :id
                         """)
-                .param("expire", row.obtainedAt() == 0 ? row.stored().expire() : String.valueOf(row.obtainedAt() - seconds))
+                .param("expire",
+                        row.obtainedAt() == 0 ? row.stored().expire() : String.valueOf(row.obtainedAt() - seconds))
                 .param("s", seconds)
                 .param("id", row.id())
                 .update();
@@ -132,13 +140,17 @@ abstract class RowTest {
 
     /** The claim runs out, and nothing else. */
     void lapse() {
-        database.jdbc().sql("UPDATE wx_token SET claimed_until = claimed_until - 1000, retry_after = retry_after - 1000 WHERE id = 1").update();
+        database.jdbc()
+            .sql("UPDATE wx_token SET claimed_until = claimed_until - 1000, retry_after = retry_after - 1000 WHERE"
+                    + " id = 1")
+            .update();
     }
 
     /** The 2015 class, which knows four columns. */
     void class2015Writes(String token) {
         database.jdbc()
-            .sql("UPDATE wx_token SET expire = '" + row().now() + "', value = '" + token + "' WHERE type = 'access_token'")
+            .sql("UPDATE wx_token SET expire = '" + row().now() + "', value = '" + token
+                    + "' WHERE type = 'access_token'")
             .update();
     }
 
@@ -172,4 +184,5 @@ abstract class RowTest {
             threads.shutdownNow();
         }
     }
+
 }

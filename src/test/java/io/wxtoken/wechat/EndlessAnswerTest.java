@@ -22,7 +22,8 @@ class EndlessAnswerTest {
 
     private final RawServer server = new RawServer();
 
-    private final WeChatClient client = new WeChatClient(server.baseUrl(), Duration.ofSeconds(1), Duration.ofSeconds(2));
+    private final WeChatClient client = new WeChatClient(server.baseUrl(), Duration.ofSeconds(1),
+            Duration.ofSeconds(2));
 
     @AfterEach
     void stop() {
@@ -38,25 +39,26 @@ class EndlessAnswerTest {
 
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', textBlock = """
-            body until close  | HTTP/1.1 200 OK~~                                            | x
-            body with length  | HTTP/1.1 200 OK~Content-Length: 9000000000000~~              | x
-            JSON of blanks    | HTTP/1.1 200 OK~~{                                           | {}
-            body of an error  | HTTP/1.1 500 Oops~~                                          | x
-            one chunk         | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~7fffffff~        | x
-            many chunks       | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~                 | 1~x~
-            chunk extension   | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~1;               | x
-            trailers          | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~1~x~0~           | X: y~
-            status line       | HTTP/1.1 200                                                 | x
-            one header        | HTTP/1.1 200 OK~X:                                           | x
-            many headers      | HTTP/1.1 200 OK~                                             | X: y~
-            interim answers   | HTTP/1.1 103 Early Hints~~                                   | HTTP/1.1 103 Early Hints~~
+            body until close | HTTP/1.1 200 OK~~ | x
+            body with length | HTTP/1.1 200 OK~Content-Length: 9000000000000~~ | x
+            JSON of blanks | HTTP/1.1 200 OK~~{ | {}
+            body of an error | HTTP/1.1 500 Oops~~ | x
+            one chunk | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~7fffffff~ | x
+            many chunks | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~ | 1~x~
+            chunk extension | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~1; | x
+            trailers | HTTP/1.1 200 OK~Transfer-Encoding: chunked~~1~x~0~ | X: y~
+            status line | HTTP/1.1 200 | x
+            one header | HTTP/1.1 200 OK~X: | x
+            many headers | HTTP/1.1 200 OK~ | X: y~
+            interim answers | HTTP/1.1 103 Early Hints~~ | HTTP/1.1 103 Early Hints~~
             """)
     void anAnswerWithoutEndIsCutOff(String name, String begin, String forEver) throws Exception {
         byte[] repeated = RawServer.bytes(forEver.replace("~", "\r\n").repeat(10_000));
         AtomicLong written = new AtomicLong();
         server.reply(out -> {
             out.write(RawServer.bytes(begin.replace("~", "\r\n")));
-            while (written.get() < 4 * BOUND) { // or until the client closes, or reads no more
+            while (written.get() < 4 * BOUND) { // or until the client closes, or reads no
+                                                // more
                 out.write(repeated);
                 written.addAndGet(repeated.length);
             }
@@ -68,7 +70,8 @@ class EndlessAnswerTest {
     }
 
     @ParameterizedTest
-    @CsvSource({ "HTTP/1.1 200 OK~~", "HTTP/1.1 200 OK~X: ", "HTTP/1.1 200 OK~Transfer-Encoding: chunked~~", "HTTP/1.1 " })
+    @CsvSource({ "HTTP/1.1 200 OK~~", "HTTP/1.1 200 OK~X: ", "HTTP/1.1 200 OK~Transfer-Encoding: chunked~~",
+            "HTTP/1.1 " })
     void anAnswerThatDripsIsGivenUp(String begin) {
         server.reply(out -> {
             out.write(RawServer.bytes(begin.replace("~", "\r\n")));
@@ -82,7 +85,8 @@ class EndlessAnswerTest {
 
     @Test
     void aRefusalIsOneLineWhateverItsLetters() {
-        byte[] body = RawServer.bytes("{\"errcode\":40013,\"errmsg\":\"a\\r\\nb\\u0085c\\u2028d\\u001b[31me\\u009bf\\u202eg\"}");
+        byte[] body = RawServer
+            .bytes("{\"errcode\":40013,\"errmsg\":\"a\\r\\nb\\u0085c\\u2028d\\u001b[31me\\u009bf\\u202eg\"}");
         server.reply(out -> {
             out.write(RawServer.bytes("HTTP/1.1 200 OK\r\nContent-Length: " + body.length + "\r\n\r\n"));
             out.write(body);
@@ -100,4 +104,5 @@ class EndlessAnswerTest {
             throw new IOException(e);
         }
     }
+
 }

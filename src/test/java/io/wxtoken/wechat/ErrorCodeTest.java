@@ -41,7 +41,8 @@ class ErrorCodeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = { 40001, 40002, 40013, 40125, 41002, 41004, 43002, 40164, 61004, 40243, 50004, 50007, 61024, 48001 })
+    @ValueSource(
+            ints = { 40001, 40002, 40013, 40125, 41002, 41004, 43002, 40164, 61004, 40243, 50004, 50007, 61024, 48001 })
     void aPersonMustActAndItIsAskedAgainAfterTenMinutes(int code) {
         assertThat(ErrorCode.of(code).kind().exitCode()).isEqualTo(ExitCode.ACT);
         assertThat(ErrorCode.of(code).holdFor(NOW, 0)).isEqualTo(600);
@@ -58,6 +59,8 @@ class ErrorCodeTest {
     @EnumSource
     void theTextOfARefusalFitsTheColumnLastError(ErrorCode error) {
         Answer.Refused refused = new Answer.Refused(-99999999, "x".repeat(110));
-        assertThat(refused.text().length() - ErrorCode.UNLISTED.advice().length() + error.advice().length()).isLessThanOrEqualTo(255);
+        assertThat(refused.text().length() - ErrorCode.UNLISTED.advice().length() + error.advice().length())
+            .isLessThanOrEqualTo(255);
     }
+
 }

@@ -69,15 +69,17 @@ class WeChatClientTest {
                 assertThat(refused.errcode()).isEqualTo(40125);
                 assertThat(refused.errmsg()).contains("invalid appsecret rid: ");
             });
-        assertThat(client.fetchToken(new Account("wx1", "a&b=c d%", endpoint, List.of(), true), false)).isInstanceOfSatisfying(Answer.Refused.class,
-                refused -> assertThat(refused.errcode()).isEqualTo(40013));
+        assertThat(client.fetchToken(new Account("wx1", "a&b=c d%", endpoint, List.of(), true), false))
+            .isInstanceOfSatisfying(Answer.Refused.class, refused -> assertThat(refused.errcode()).isEqualTo(40013));
     }
 
     @Test
     void aRefusalIsOneLineWithoutTheSecretAndKeepsItsRequestId() {
         Answer.Refused refused = (Answer.Refused) fetch(
                 new Fault.Refuse(40164, "secret " + StandIn.SECRET + " from\\n" + "1.2.3.4 ".repeat(30)));
-        assertThat(refused.errmsg()).startsWith("secret *** from 1.2.3.4").matches(".*… rid: [0-9a-f-]{26}").hasSizeLessThanOrEqualTo(112);
+        assertThat(refused.errmsg()).startsWith("secret *** from 1.2.3.4")
+            .matches(".*… rid: [0-9a-f-]{26}")
+            .hasSizeLessThanOrEqualTo(112);
     }
 
     @Test
@@ -92,12 +94,15 @@ class WeChatClientTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "<html>busy</html>", "null", "[]", "{}", "{\"access_token\":\"T\"", "{\"access_token\":\"T\"}",
-            "{\"access_token\":\"\",\"expires_in\":7200}", "{\"access_token\":17,\"expires_in\":7200}",
-            "{\"access_token\":\"two words\",\"expires_in\":7200}", "{\"access_token\":\"T\",\"expires_in\":\"7200\"}",
-            "{\"access_token\":\"T\",\"expires_in\":0}", "{\"access_token\":\"T\",\"expires_in\":-1}",
-            "{\"access_token\":\"T\",\"expires_in\":99999999999999999999}", "{\"access_token\":\"T\",\"expires_in\":7200.5}",
-            "{\"access_token\":\"T\",\"access_token\":\"U\",\"expires_in\":7200}", "{\"access_token\":\"T\",\"expires_in\":7200} x",
+    @ValueSource(strings = { "<html>busy</html>", "null", "[]", "{}", "{\"access_token\":\"T\"",
+            "{\"access_token\":\"T\"}", "{\"access_token\":\"\",\"expires_in\":7200}",
+            "{\"access_token\":17,\"expires_in\":7200}", "{\"access_token\":\"two words\",\"expires_in\":7200}",
+            "{\"access_token\":\"T\",\"expires_in\":\"7200\"}", "{\"access_token\":\"T\",\"expires_in\":0}",
+            "{\"access_token\":\"T\",\"expires_in\":-1}",
+            "{\"access_token\":\"T\",\"expires_in\":99999999999999999999}",
+            "{\"access_token\":\"T\",\"expires_in\":7200.5}",
+            "{\"access_token\":\"T\",\"access_token\":\"U\",\"expires_in\":7200}",
+            "{\"access_token\":\"T\",\"expires_in\":7200} x",
             "{\"access_token\":\"T\",\"expires_in\":7200,\"errcode\":\"busy\"}" })
     void anAnswerThatIsNotADocumentedOneIsUnknown(String body) {
         assertUnknown(fetch(new Fault.Body(body)), "answer");
@@ -105,9 +110,11 @@ class WeChatClientTest {
 
     @Test
     void aTokenFitsTheColumnOrIsNotUsed() {
-        assertThat(fetch(new Fault.Body("{\"access_token\":\"" + "x".repeat(600) + "\",\"expires_in\":7200,\"errcode\":0}")))
+        assertThat(fetch(
+                new Fault.Body("{\"access_token\":\"" + "x".repeat(600) + "\",\"expires_in\":7200,\"errcode\":0}")))
             .isInstanceOf(Answer.Issued.class);
-        assertUnknown(fetch(new Fault.Body("{\"access_token\":\"" + "x".repeat(601) + "\",\"expires_in\":7200}")), "usable access_token");
+        assertUnknown(fetch(new Fault.Body("{\"access_token\":\"" + "x".repeat(601) + "\",\"expires_in\":7200}")),
+                "usable access_token");
     }
 
     @ParameterizedTest
@@ -120,14 +127,18 @@ class WeChatClientTest {
     @ValueSource(ints = { 300, 301, 302, 303, 305, 307, 308 })
     void noRedirectIsFollowedWithTheSecretInHand(int status) {
         try (RawServer from = new RawServer()) {
-            for (String target : new String[] { weChat.baseUrl() + "/cgi-bin/token", from.baseUrl() + "/cgi-bin/token", "/cgi-bin/token" }) {
+            for (String target : new String[] { weChat.baseUrl() + "/cgi-bin/token", from.baseUrl() + "/cgi-bin/token",
+                    "/cgi-bin/token" }) {
                 from.reply(out -> {
-                    out.write(RawServer.bytes("HTTP/1.1 " + status + " Elsewhere\r\nLocation: " + target + "\r\nContent-Length: 0\r\n\r\n"));
+                    out.write(RawServer.bytes("HTTP/1.1 " + status + " Elsewhere\r\nLocation: " + target
+                            + "\r\nContent-Length: 0\r\n\r\n"));
                     return true;
                 });
                 int asked = from.requests();
                 for (Endpoint endpoint : Endpoint.values()) {
-                    assertUnknown(client(from.baseUrl()).fetchToken(new Account(StandIn.APP_ID, StandIn.SECRET, endpoint, List.of(), true), false),
+                    assertUnknown(
+                            client(from.baseUrl()).fetchToken(
+                                    new Account(StandIn.APP_ID, StandIn.SECRET, endpoint, List.of(), true), false),
                             "HTTP status " + status);
                 }
                 assertUnknown(client(from.baseUrl()).fetchTicket(Ticket.JSAPI, "T"), "HTTP status " + status);
@@ -149,7 +160,8 @@ class WeChatClientTest {
 
     @Test
     void aCallEndsWithinItsTimeoutsWhateverTheOtherSideDoes() {
-        for (Fault fault : new Fault[] { new Fault.Hang(), new Fault.Trickle(), new Fault.Delay(Duration.ofSeconds(5)) }) {
+        for (Fault fault : new Fault[] { new Fault.Hang(), new Fault.Trickle(),
+                new Fault.Delay(Duration.ofSeconds(5)) }) {
             assertUnknown(fetch(fault), "no answer");
         }
         assertThat(weChat.requests()).isEqualTo(3);
@@ -198,8 +210,9 @@ class WeChatClientTest {
         String token = ((Answer.Issued) fetch()).value();
         assertThat(client.probe(token)).isEqualTo(ProbeResult.ALIVE);
         assertThat(client.probe("never issued")).isEqualTo(ProbeResult.DEAD);
-        for (Fault fault : new Fault[] { new Fault.Refuse(-1, "system error"), new Fault.Refuse(45009, "quota"), new Fault.Body(""),
-                new Fault.Body("{}"), new Fault.Body("[40001]"), new Fault.Status(500), new Fault.CutBefore(), new Fault.Hang() }) {
+        for (Fault fault : new Fault[] { new Fault.Refuse(-1, "system error"), new Fault.Refuse(45009, "quota"),
+                new Fault.Body(""), new Fault.Body("{}"), new Fault.Body("[40001]"), new Fault.Status(500),
+                new Fault.CutBefore(), new Fault.Hang() }) {
             weChat.next(fault);
             assertThat(client.probe(token)).as(fault.toString()).isEqualTo(ProbeResult.UNKNOWN);
         }
@@ -207,7 +220,8 @@ class WeChatClientTest {
 
     @Test
     void whatMayStillBeUnderWayIsToldFromWhatIsOver() {
-        for (Fault fault : new Fault[] { new Fault.Hang(), new Fault.CutAfter(), new Fault.CutInside(), new Fault.Status(504) }) {
+        for (Fault fault : new Fault[] { new Fault.Hang(), new Fault.CutAfter(), new Fault.CutInside(),
+                new Fault.Status(504) }) {
             assertThat(fetch(fault)).isInstanceOfSatisfying(Answer.Unknown.class,
                     unknown -> assertThat(unknown.reach()).isEqualTo(Answer.Reach.IN_FLIGHT));
         }
@@ -222,4 +236,5 @@ class WeChatClientTest {
         Answer.Issued token = (Answer.Issued) fetch();
         assertThat(token.toString()).doesNotContain(token.value());
     }
+
 }
