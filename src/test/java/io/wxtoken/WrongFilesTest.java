@@ -68,24 +68,23 @@ class WrongFilesTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @CsvSource(delimiter = '|', quoteCharacter = '`',
-            textBlock = """
-                    a tab | ~\trun:~\t\ttimeout: 2m | NO YAML: found character '\\t
-                    a bad indent | ~  run:~    timeout: 2m~   probe:~    interval: 5m | NO YAML: expected <block end>
-                    a key twice | ~  run:~    timeout: 2m~    timeout: 3m | NO YAML: found duplicate key timeout, line 7
-                    an open quote | ~  tickets: "jsapi | NO YAML:
-                    a missing colon | ~  run~    timeout: 2m | NO YAML:
-                    a list for a scalar | ~  run:~    timeout: [2m] | wx.run.timeout[0] is no setting of wx-token
-                    a scalar for a group | ~  run: 2m | wx.run is a group of settings
-                    a scalar for a list | ~  accounts: wx1 | wx.accounts is a group of settings
-                    a group | ~  run:~    timeout:~     seconds: 2 | wx.run.timeout.seconds is no setting of wx-token
-                    a misspelt name | ~  run:~    timout: 2m | wx.run.timout is no setting of wx-token
-                    a misspelt group | ~  rum:~    timeout: 2m | wx.rum.timeout is no setting of wx-token
-                    no value | ~  run:~    timeout: | wx.run.timeout
-                    null | ~  run:~    timeout: null | wx.run.timeout
-                    a placeholder | ~  run:~    timeout: ${NOWHERE} | wx.run.timeout = '${NOWHERE}' is no duration
-                    a circle | ~  run:~    timeout: ${wx.run.timeout} | wx.run.timeout
-                    """)
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            a tab | ~\trun:~\t\ttimeout: 2m | NO YAML: found character '\\t
+            a bad indent | ~  run:~    timeout: 2m~   probe:~    interval: 5m | NO YAML: expected <block end>
+            a key twice | ~  run:~    timeout: 2m~    timeout: 3m | NO YAML: found duplicate key timeout, line 7
+            an open quote | ~  tickets: "jsapi | NO YAML:
+            a missing colon | ~  run~    timeout: 2m | NO YAML:
+            a list for a scalar | ~  run:~    timeout: [2m] | wx.run.timeout[0] is no setting of wx-token
+            a scalar for a group | ~  run: 2m | wx.run is a group of settings
+            a scalar for a list | ~  accounts: wx1 | wx.accounts is a group of settings
+            a group | ~  run:~    timeout:~     seconds: 2 | wx.run.timeout.seconds is no setting of wx-token
+            a misspelt name | ~  run:~    timout: 2m | wx.run.timout is no setting of wx-token
+            a misspelt group | ~  rum:~    timeout: 2m | wx.rum.timeout is no setting of wx-token
+            no value | ~  run:~    timeout: | wx.run.timeout
+            null | ~  run:~    timeout: null | wx.run.timeout
+            a placeholder | ~  run:~    timeout: ${NOWHERE} | wx.run.timeout = '${NOWHERE}' is no duration
+            a circle | ~  run:~    timeout: ${wx.run.timeout} | wx.run.timeout
+            """)
     void aFileThatIsWrongIsToldInOneLine(String name, String more, String says) throws IOException {
         Files.writeString(config, COMPLETE + more.replace("~", "\n"));
         run().ended(ExitCode.ACT)
