@@ -15,7 +15,6 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.json.JsonMapper;
 
-import io.wxtoken.cli.Main;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 
