@@ -186,12 +186,9 @@ class PrintingIT extends OnEachDatabase {
         String token = run("token").ended(ExitCode.OK).out();
         sql("UPDATE wx_token SET probed_at = 0 WHERE id = 1");
         weChat.kill(weChat.lastIssued());
+        // no claim can be written
         weChat.next(new Fault.Body("{}")); // no clear answer to a probe
-        database.jdbc().sql("ALTER TABLE wx_token MODIFY claimed_by varchar(1)").update(); // no
-                                                                                           // claim
-                                                                                           // can
-                                                                                           // be
-                                                                                           // written
+        database.jdbc().sql("ALTER TABLE wx_token MODIFY claimed_by varchar(1)").update();
         sql("UPDATE wx_token SET refresh_requested = 1, retry_after = 0 WHERE id = 1");
         Printed failing = run("token");
         assertThat(failing.out()).isEqualTo(token);
@@ -225,14 +222,8 @@ class PrintingIT extends OnEachDatabase {
             weChat.next(fault);
             Printed lost = run("fetch", "--endpoint=token").ended(ExitCode.RETRY);
             assertThat(lost.out()).isEmpty();
-            sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1"); // as
-                                                                                                          // a
-                                                                                                          // process
-                                                                                                          // that
-                                                                                                          // is
-                                                                                                          // killed
-                                                                                                          // leaves
-                                                                                                          // it
+            // as a process that is killed leaves it
+            sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1");
             run().ended(ExitCode.OK);
             assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
         }

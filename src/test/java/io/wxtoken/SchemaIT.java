@@ -125,9 +125,8 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void aTableMadeCarelesslyIsAdoptedToo() throws SQLException {
         assumeFalse(database.isH2(), "nobody made a table by hand there");
-        boolean mariaDb = server.toString().equals("MariaDB"); // there a key is forced on
-                                                               // InnoDB's tables, and on
-                                                               // no others
+        // there a key is forced on InnoDB's tables, and on no others
+        boolean mariaDb = server.toString().equals("MariaDB");
         try (var connection = database.dataSource().getConnection(); var statement = connection.createStatement()) {
             statement.execute(mariaDb ? "DO 0" : "SET SESSION sql_require_primary_key = 0");
             statement.execute("CREATE TABLE wx_token (id int NOT NULL, type varchar(20), expire varchar(16), value"

@@ -562,9 +562,8 @@ public final class StandIn implements AutoCloseable {
     }
 
     private static void json(HttpExchange exchange, String body) throws IOException {
-        send(exchange, "text/plain", body.getBytes(StandardCharsets.UTF_8)); // WeChat's
-                                                                             // Content-Type
-                                                                             // lies
+        // WeChat's Content-Type lies
+        send(exchange, "text/plain", body.getBytes(StandardCharsets.UTF_8));
     }
 
     private static void send(HttpExchange exchange, String contentType, byte[] body) throws IOException {

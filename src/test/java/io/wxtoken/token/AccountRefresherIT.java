@@ -228,13 +228,8 @@ class AccountRefresherIT extends RowTest {
     void onTheStableEndpointForceIsWeChatsOwnWithItsThirtySecondsAndItsTwentyADay() {
         run("a", STABLE, false);
         String leaked = row().value();
-        assertThat(run("a", STABLE, true).get(0).detail()).contains("not forced"); // the
-                                                                                   // stand-in's
-                                                                                   // token
-                                                                                   // is
-                                                                                   // younger
-                                                                                   // than
-                                                                                   // 30 s
+        // the stand-in's token is younger than 30 s
+        assertThat(run("a", STABLE, true).get(0).detail()).contains("not forced");
         Result tooSoon = run("a", STABLE, true).get(0);
         assertThat(tooSoon.outcome()).isEqualTo(Outcome.FAILED);
         assertThat(tooSoon.detail()).contains("less than 30 s ago").contains("again in ");
@@ -256,10 +251,10 @@ class AccountRefresherIT extends RowTest {
         age(300);
         weChat.next(new Fault.Refuse(40001, "invalid credential")); // to the probe
         Result result = run("a", STABLE, false).get(0);
-        assertThat(weChat.tokenCalls()).isEqualTo(3); // the first, the plain one that
-                                                      // brought it back, the forced one
-        assertThat(result.row().value()).isEqualTo(ours); // younger than 30 s to the
-                                                          // stand-in, so that it stays
+        // the first, the plain one that brought it back, the forced one
+        assertThat(weChat.tokenCalls()).isEqualTo(3);
+        // younger than 30 s to the stand-in, so that it stays
+        assertThat(result.row().value()).isEqualTo(ours);
         assertThat(result.outcome()).isEqualTo(Outcome.FAILED);
         assertThat(row().forced().count()).isEqualTo(1);
     }

@@ -29,8 +29,8 @@ class DueIT extends RowTest {
     private static final int ROWS = 4_000;
 
     static Stream<TestDatabase> h2() {
-        return databases().filter(TestDatabase::isH2); // what is due is the policy's, not
-                                                       // the database's
+        // what is due is the policy's, not the database's
+        return databases().filter(TestDatabase::isH2);
     }
 
     private static <T> T one(Random random, List<T> of) {

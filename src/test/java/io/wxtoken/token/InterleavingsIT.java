@@ -384,8 +384,9 @@ class InterleavingsIT extends RowTest {
             }
             String step = run + " " + run.at;
             possible.put(step, () -> step(run, Supplier::get));
-            if (run == last) { // nobody misses a dead run before its next step: it may as
-                               // well die right after its last
+            // nobody misses a dead run before its next step: it may as well die right
+            // after its last
+            if (run == last) {
                 add(Trouble.DEATH, run + " dies", () -> step(run, Run.DIES), possible);
             }
             switch (run.at) {

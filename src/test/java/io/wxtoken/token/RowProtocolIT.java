@@ -246,9 +246,8 @@ class RowProtocolIT extends RowTest {
         assertThat(weChat.tokenCalls()).isEqualTo(7);
         run("b");
         assertThat(weChat.tokenCalls()).isEqualTo(8);
-        assertTold(RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.FAILED); // which
-                                                                                                        // goes
-                                                                                                        // on
+        // which goes on
+        assertTold(RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.REFRESHED, RefreshEvent.Kind.FAILED);
     }
 
     @Test
@@ -307,8 +306,8 @@ class RowProtocolIT extends RowTest {
 
     @Test
     void p1ANodeWhoseLeaseLapsedWhileItFetchedIsFencedAndRefreshesAgain() throws Exception {
-        weChat.next(new Fault.IssueLate(Duration.ofSeconds(1))); // node a's fetch is
-                                                                 // served after node b's
+        // node a's fetch is served after node b's
+        weChat.next(new Fault.IssueLate(Duration.ofSeconds(1)));
         Refresher a = node("a", rows);
         ExecutorService thread = Executors.newSingleThreadExecutor();
         Future<Result> late = thread.submit(() -> a.refresh(row(), token(ACCOUNT), Trigger.SCHEDULE));
@@ -421,8 +420,8 @@ class RowProtocolIT extends RowTest {
                 lapse();
                 Claim b = rows.claim(row(), "b", SETTINGS.lease()).orElseThrow();
                 rows.publish(b, StandIn.APP_ID, new FetchedValue(weChat.issueElsewhere(), 0, 7200), 60);
-                return super.fetch(row, why); // WeChat issues a token, and its answer is
-                                              // lost
+                // WeChat issues a token, and its answer is lost
+                return super.fetch(row, why);
             }
         };
         assertThat(node("a", rows).refresh(row(), paused, Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);
@@ -572,8 +571,8 @@ class RowProtocolIT extends RowTest {
             public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
                 at(Crash.BEFORE_PUBLISH);
                 if (crash.name().endsWith("REPORT")) {
-                    class2015Writes(weChat.issueElsewhere()); // so that the publish is
-                                                              // fenced
+                    // so that the publish is fenced
+                    class2015Writes(weChat.issueElsewhere());
                 }
                 boolean published = super.publish(claim, appId, fetched, notAgainFor);
                 at(Crash.AFTER_PUBLISH);
