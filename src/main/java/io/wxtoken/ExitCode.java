@@ -3,8 +3,8 @@ package io.wxtoken;
 import java.util.Arrays;
 
 /**
- * What the process tells its scheduler. The one table of exit codes; the README quotes
- * it.
+ * The exit codes, which tell the scheduler how the run ended. The README quotes this
+ * table.
  */
 public enum ExitCode {
 
@@ -46,7 +46,9 @@ public enum ExitCode {
         return Arrays.stream(values()).filter(exitCode -> exitCode.code == code).findFirst().orElseThrow();
     }
 
-    /** The graver of two outcomes of one run. */
+    /**
+     * Returns the graver of two outcomes of one run.
+     */
     public ExitCode and(ExitCode other) {
         return compareTo(other) >= 0 ? this : other;
     }

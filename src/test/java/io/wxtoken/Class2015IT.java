@@ -143,8 +143,8 @@ class Class2015IT extends OnEachDatabase {
         for (int minute = 1; minute <= 125; minute++) {
             pass(MINUTE);
             String before = row();
-            assertAllUseTheRows(); // a minute after the last run, and just before the
-                                   // next
+            // a minute after the last run, and just before the next
+            assertAllUseTheRows();
             runJob();
             refreshes += row().equals(before) ? 0 : 1;
             assertThat(weChat.tokenCalls()).as("minute %d", minute).isEqualTo(1 + refreshes);

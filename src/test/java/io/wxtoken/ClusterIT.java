@@ -165,10 +165,8 @@ class ClusterIT extends OnEachDatabase {
         String table = "CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT"
                 + " NULL, value varchar(600) NOT NULL, PRIMARY KEY (id))" + " ENGINE=MyISAM DEFAULT CHARSET=utf8";
         String row = "INSERT INTO wx_token VALUES (1, 'access_token', UNIX_TIMESTAMP() - 600, '" + token + "')";
-        boolean withRows = !server.toString().startsWith("group"); // there they could be
-                                                                   // written before the
-                                                                   // server joined the
-                                                                   // group alone
+        // there they could be written before the server joined the group alone
+        boolean withRows = !server.toString().startsWith("group");
         try (var connection = DriverManager.getConnection(first.url()); var statement = connection.createStatement()) {
             statement.execute(table);
             if (withRows) {
@@ -216,8 +214,8 @@ class ClusterIT extends OnEachDatabase {
         change("GRANT SELECT ON *.* TO " + application + "@'%'");
         Cluster.script("cut", "1");
         try {
-            Thread.sleep(Duration.ofSeconds(25).toMillis()); // the others have gone on
-                                                             // without it
+            // By then the others have gone on without it.
+            Thread.sleep(Duration.ofSeconds(25).toMillis());
             runAt(urlFrom(1), "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
             assertThat(weChat.lastIssued()).isEqualTo(valueAt(1));
             System.out.printf("%s: a reader on the cut-off member gets %s%n", server, whatAReaderGets(application));

@@ -235,9 +235,8 @@ class GuestIT extends OnEachDatabase {
         for (String command : List.of("refresh", "migrate", "token")) {
             run(command).ended(ExitCode.ACT).saying(says).inOneLine();
         }
-        for (String command : List.of("status", "history")) { // a view of the source's
-                                                              // columns is a table that
-                                                              // is too old
+        // a view of the source's columns is a table that is too old
+        for (String command : List.of("status", "history")) {
             assertThat(run(command).ended(ExitCode.ACT).text()).contains(says);
         }
         run("fetch", "--endpoint=token").ended(ExitCode.ACT).saying(says).inOneLine();

@@ -38,8 +38,8 @@ class HistoryCommandIT extends OnEachDatabase {
         makeDue();
         weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist rid: 1-2-3"));
         run().ended(ExitCode.ACT);
-        run().ended(ExitCode.ACT).saying("WeChat is asked again in"); // on hold, WeChat
-                                                                      // is not asked
+        // on hold, WeChat is not asked
+        run().ended(ExitCode.ACT).saying("WeChat is asked again in");
         sql("UPDATE wx_token SET retry_after = 0");
         weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.5, not in whitelist rid: 4-5-6"));
         run().ended(ExitCode.ACT);

@@ -105,11 +105,8 @@ class LauncherIT {
         ends(launcher("--version"), 0);
         assertThat(Files.getLastModifiedTime(archive))
             .isEqualTo(Files.getLastModifiedTime(home.resolve("wx-token.jar")));
-        Files.setLastModifiedTime(home.resolve("wx-token.jar"), FileTime.fromMillis(1_000_000_000_000L)); // another
-                                                                                                          // version,
-                                                                                                          // built
-                                                                                                          // long
-                                                                                                          // ago
+        // another version, built long ago
+        Files.setLastModifiedTime(home.resolve("wx-token.jar"), FileTime.fromMillis(1_000_000_000_000L));
         ends(launcher("--version"), 0);
         assertThat(Files.getLastModifiedTime(archive).toMillis()).isEqualTo(1_000_000_000_000L);
         ProcessBuilder elsewhere = launcher("--version");

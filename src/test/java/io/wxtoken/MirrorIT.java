@@ -180,8 +180,8 @@ class MirrorIT extends OnEachDatabase {
         int nobody = Memcached.freePort();
         String[] mirrors = { "--wx.mirror.file=" + folder.resolve("missing/access_token.json"),
                 "--wx.mirror.memcached.servers=127.0.0.1:" + nobody + ",no-such-host.invalid" };
-        for (int run = 0; run < 2; run++) { // one that refreshes, and one with nothing to
-                                            // do
+        // one that refreshes, and one with nothing to do
+        for (int run = 0; run < 2; run++) {
             run(mirrors).ended(ExitCode.RETRY)
                 .saying("wx-token: warning: the token's file " + folder.resolve("missing/access_token.json")
                         + " can't be written: its folder is missing.",

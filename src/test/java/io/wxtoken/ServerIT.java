@@ -109,9 +109,8 @@ class ServerIT extends OnEachDatabase {
         run("migrate").ended(ExitCode.OK);
         List<Started> started = Stream.generate(() -> program().start()).limit(NODES).toList();
         for (Ended node : started.stream().map(Started::end).toList()) {
-            assertThat(node.exitCode()).as(node.text()).isIn(0, 1); // 1: the row is held,
-                                                                    // and there never was
-                                                                    // a token
+            // 1: the row is held, and there never was a token
+            assertThat(node.exitCode()).as(node.text()).isIn(0, 1);
             assertThat(node.text()).doesNotContain("\tat ");
         }
         assertThat(weChat.tokenCalls()).isEqualTo(1);

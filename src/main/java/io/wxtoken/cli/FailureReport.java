@@ -47,9 +47,8 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
                 return act("config/application.yml is no valid YAML: " + yaml.getProblem()
                         + (yaml.getProblemMark() == null ? "" : ", line " + (yaml.getProblemMark().getLine() + 1)));
             }
-            if (cause instanceof PlaceholderResolutionException) { // the text quotes the
-                                                                   // value, which may be
-                                                                   // a secret
+            // the text quotes the value, which may be a secret
+            if (cause instanceof PlaceholderResolutionException) {
                 return act("a setting names a placeholder that nothing fills: look for ${ in config/application.yml"
                         + " and in the environment");
             }
@@ -69,15 +68,8 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
                 return act("WX_SECRETS (or ./secrets) is no folder: it takes one with a file for each secret,"
                         + " such as wx.app-secret");
             }
-            if (DRIVER_PROBLEM.matcher(String.valueOf(cause.getMessage())).find()) { // the
-                                                                                     // text
-                                                                                     // quotes
-                                                                                     // the
-                                                                                     // URL,
-                                                                                     // and
-                                                                                     // so
-                                                                                     // the
-                                                                                     // password
+            // the text quotes the URL, and so the password
+            if (DRIVER_PROBLEM.matcher(String.valueOf(cause.getMessage())).find()) {
                 return act(
                         "spring.datasource.url does not fit its driver: write it like jdbc:mysql://host:3306/wx, and no"
                                 + " spring.datasource.driver-class-name");

@@ -14,6 +14,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.database.Database;
+import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.database.Schema;
 import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.Settings;
@@ -45,8 +46,9 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
         WxProperties wx = Settings.read(environment);
         Account account = wx.account(appId).at(endpoint);
-        console.setUpLogging(); // otherwise the JDK's client could be told to write the
-                                // secret to a log of its own
+        // otherwise the JDK's client could be told to write the secret to a log of its
+        // own
+        console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
         boolean killsTheRowsToken = endpoint == Endpoint.TOKEN && wx.account(appId).endpoint() == Endpoint.TOKEN;
         return killsTheRowsToken ? fetchAndRequestRefresh(environment, wx, account, weChat, console)
@@ -96,7 +98,7 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
                 .get(RowKey.accessToken(account));
         }
         catch (SQLException e) {
-            if (Database.lacksSchema(e)) {
+            if (DatabaseErrors.lacksSchema(e)) {
                 Schema.check(environment);
                 return null;
             }

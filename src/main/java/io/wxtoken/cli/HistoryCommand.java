@@ -12,6 +12,7 @@ import org.springframework.core.env.ConfigurableEnvironment;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.database.Database;
+import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.status.StatusText;
@@ -40,7 +41,7 @@ record HistoryCommand(String appId, int last, boolean json) implements Execution
             return ExitCode.OK;
         }
         catch (SQLException e) {
-            if (!Database.lacksSchema(e)) {
+            if (!DatabaseErrors.lacksSchema(e)) {
                 throw e;
             }
             return MissingTable.report(environment, console, "wx_token_history",

@@ -135,8 +135,8 @@ final class RefreshCommand implements Execution.Body {
             ExitCode migrated = ExitCode.OK;
             if (check.schema() == Schema.State.UNREADY) {
                 migrated = migrate(check);
-                check = DueCheck.of(database, wx, options); // a migration may have
-                                                            // changed the rows
+                // a migration may have changed the rows
+                check = DueCheck.of(database, wx, options);
             }
             rows = check.rows().configured();
             if (check.nothingDue()) {
@@ -192,34 +192,32 @@ final class RefreshCommand implements Execution.Body {
                 try {
                     return context.getBean(RefreshRun.class).run();
                 }
-                finally { // even if the run failed, it may have published; over the pool,
-                          // as this user may be allowed one connection
+                finally {
+                    // even if the run failed, it may have published; over the pool, as
+                    // this user may be allowed one connection
                     DataSource pool = context.getBean(DataSource.class);
                     if (textfile != null || wx.mirror().wanted() || rowsWanted) {
                         readAgain(wx, pool);
                     }
                     mirrored = mirror(wx, pool);
-                    context.getBean(RefreshHistory.class).finish(); // last, as nobody
-                                                                    // waits for it
+                    // last, as nobody waits for it
+                    context.getBean(RefreshHistory.class).finish();
                 }
             }
         }
 
         private ConfigurableApplicationContext context(WxProperties wx, DueCheck check) {
-            int connections = Math.min(wx.refresh().concurrency(), wx.allAccounts().size()); // one
-                                                                                             // for
-                                                                                             // each
-                                                                                             // worker
+            // one for each worker
+            int connections = Math.min(wx.refresh().concurrency(), wx.allAccounts().size());
             environment.getPropertySources()
                 .addLast(new MapPropertySource("wx-token",
                         Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
             SpringApplication application = new SpringApplication(DatabaseConfiguration.class,
                     RefreshJobConfiguration.class);
-            application.setRegisterShutdownHook(false); // it would close the pool under a
-                                                        // run that is told to stop: see
-                                                        // RunGuard
-            application.setEnvironment(environment); // complete: Spring Boot must not
-                                                     // read it again
+            // it would close the pool under a run that is told to stop: see RunGuard
+            application.setRegisterShutdownHook(false);
+            // complete: Spring Boot must not read it again
+            application.setEnvironment(environment);
             application.setListeners(application.getListeners()
                 .stream()
                 .filter(listener -> !(listener instanceof EnvironmentPostProcessorApplicationListener))

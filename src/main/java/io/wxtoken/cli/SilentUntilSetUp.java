@@ -19,9 +19,8 @@ public final class SilentUntilSetUp extends ContextAwareBase implements Configur
     @Override
     public ExecutionStatus configure(LoggerContext context) {
         context.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.OFF);
-        context.getStatusManager().add(new NopStatusListener()); // otherwise Logback
-                                                                 // prints its own
-                                                                 // messages
+        // otherwise Logback prints its own messages
+        context.getStatusManager().add(new NopStatusListener());
         return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
     }
 

@@ -8,6 +8,7 @@ import picocli.CommandLine.Help.Ansi;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.database.Database;
+import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.status.Status;
@@ -37,7 +38,7 @@ record StatusCommand(boolean json) implements Execution.Body {
             return status.usable() ? ExitCode.OK : ExitCode.RETRY;
         }
         catch (SQLException e) {
-            if (!Database.lacksSchema(e)) {
+            if (!DatabaseErrors.lacksSchema(e)) {
                 throw e;
             }
             return MissingTable.report(environment, console, "wx_token",

@@ -46,8 +46,8 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
             rows = run.rows();
             ended = true;
         }
-        catch (SQLException | UnusableSchemaException e) { // the rows can't be read, so
-                                                           // there is nothing to print
+        catch (SQLException | UnusableSchemaException e) {
+            // the rows can't be read, so there is nothing to print
             throw e;
         }
         catch (Exception e) { // the row may hold a live token all the same
@@ -75,8 +75,8 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
      * A token whose refresh failed may already be dead: asks WeChat before it is printed.
      */
     private static boolean isDead(WxProperties wx, TokenRow row, Console console) {
-        console.setUpLogging(); // otherwise the JDK's client could be told to write the
-                                // token to a log of its own
+        // otherwise the JDK's client could be told to write the token to a log of its own
+        console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
         return weChat.probe(row.value()) == ProbeResult.DEAD;
     }

@@ -18,20 +18,26 @@ import javax.sql.DataSource;
 import org.springframework.dao.CannotAcquireLockException;
 
 /**
- * Lets one run at a time migrate a cluster whose members all take writes. Flyway's own
- * lock, {@code GET_LOCK}, is one server's, and two members that change the schema at once
- * break a group (in a multi-primary Group Replication each member's applier then fails,
- * and all leave it). So the lock is a row of Flyway's table: whoever changes it is
- * certified by the whole cluster, and a member that has seen the lock given back has seen
- * all that was done under it, as members apply in one order. It lapses, as its holder may
- * die; migrations take seconds.
+ * A lock under which one run at a time migrates a cluster whose members all take writes.
+ * <p>
+ * Flyway's own lock, {@code GET_LOCK}, holds on one server only, and two members that
+ * change the schema at the same time break a group: in a multi-primary Group Replication
+ * each member's applier fails, and all members leave. So this lock is a row of Flyway's
+ * table. The whole cluster certifies a change of that row, and members apply changes in
+ * one order, so a member that has seen the release of the lock has also seen everything
+ * that was done under it. The lock lapses after {@value #LEASE_MINUTES} minutes, because
+ * its holder may die; migrations take seconds.
  */
 final class ClusterLock implements AutoCloseable {
 
-    /** Its {@code installed_rank}. Flyway reads those above -1. */
+    /**
+     * The {@code installed_rank} of the lock's row. Flyway reads only rows above -1.
+     */
     private static final int ROW = -100;
 
-    private static final Duration LEASE = Duration.ofMinutes(5);
+    private static final int LEASE_MINUTES = 5;
+
+    private static final Duration LEASE = Duration.ofMinutes(LEASE_MINUTES);
 
     private static final Duration LONGEST_WAIT = Duration.ofMinutes(1);
 
@@ -44,8 +50,8 @@ final class ClusterLock implements AutoCloseable {
     }
 
     /**
-     * Galera, or Group Replication. On a server alone the variables are missing, empty or
-     * OFF.
+     * The server is a member of Galera or of Group Replication. On a server alone these
+     * variables are missing, empty or OFF.
      */
     static boolean isNeeded(Connection connection) {
         try (Statement statement = connection.createStatement();
@@ -58,15 +64,16 @@ final class ClusterLock implements AutoCloseable {
             return variables.getOrDefault("wsrep_on", "OFF").equals("ON")
                     || !variables.getOrDefault("group_replication_group_name", "").isEmpty();
         }
-        catch (SQLException e) { // MySQL 5.7 whose system tables were not upgraded: that
-                                 // is no member
+        catch (SQLException e) {
+            // MySQL 5.7 refuses this when its system tables were not upgraded; such a
+            // server is no member
             return false;
         }
     }
 
     /**
-     * Waits for it for a minute at most.
-     * @throws CannotAcquireLockException when another run has it for longer
+     * Waits for the lock, for a minute at most.
+     * @throws CannotAcquireLockException when another run holds it for longer
      */
     static ClusterLock take(DataSource database) throws SQLException {
         ClusterLock lock = new ClusterLock(database);
@@ -95,14 +102,17 @@ final class ClusterLock implements AutoCloseable {
             makeRow(connection);
         }
         catch (SQLException e) {
-            if (!Database.lostAConflict(e)) {
+            if (!DatabaseErrors.lostAConflict(e)) {
                 throw e;
             }
         }
         return false;
     }
 
-    /** Of the members that do this at once, the cluster takes one's row. */
+    /**
+     * When several members insert the row at the same time, the cluster accepts one of
+     * them.
+     */
     private static void makeRow(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.executeUpdate("INSERT INTO " + Schema.HISTORY
@@ -110,11 +120,13 @@ final class ClusterLock implements AutoCloseable {
                     + " VALUES (" + ROW + ", '<< one run at a time migrates a cluster >>', 'LOCK', '', '', 0, TRUE)");
         }
         catch (SQLIntegrityConstraintViolationException itIsThere) {
-            // as it is from the second time on
+            // the row exists already
         }
     }
 
-    /** Gives it back; where that fails, it lapses. */
+    /**
+     * Releases the lock. If that fails, the lock lapses.
+     */
     @Override
     public void close() {
         try (Connection connection = database.getConnection();
@@ -124,7 +136,7 @@ final class ClusterLock implements AutoCloseable {
             release.executeUpdate();
         }
         catch (SQLException e) {
-            // then others wait for as long, and what was done under it is done
+            // others wait until it lapses; the migration itself is done
         }
     }
 

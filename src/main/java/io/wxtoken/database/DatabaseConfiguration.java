@@ -12,13 +12,16 @@ import org.springframework.context.annotation.Primary;
 import org.springframework.core.env.Environment;
 
 /**
- * A pool of the run's connections. By hand, since Spring Boot's auto-configuration looks
- * at much that nobody has here, in each run.
+ * The pool over the run's connections. It is wired here and not by Spring Boot's
+ * auto-configuration, which would look for many things that this program does not have,
+ * in each run.
  */
 @Configuration(proxyBeanMethods = false)
 public class DatabaseConfiguration {
 
-    /** Milliseconds. */
+    /**
+     * The time to reach another server, in milliseconds.
+     */
     private static final long TO_REACH_ANOTHER = 20_000;
 
     @Bean
@@ -29,25 +32,25 @@ public class DatabaseConfiguration {
         pool.setDataSource(database);
         pool.setAutoCommit(true); // the row protocol: each statement is committed at once
         pool.setExceptionOverride(new AnotherServer(database));
-        if (database.severalServers()) { // one that hangs must not keep a worker from the
-                                         // next
+        // a server that hangs must not keep a worker from the next one
+        if (database.severalServers()) {
             pool.setConnectionTimeout(Math.max(pool.getConnectionTimeout(), TO_REACH_ANOTHER));
         }
         return pool;
     }
 
     /**
-     * A connection whose server takes no writes any more is closed, and one that is made
-     * after it, or after one that broke, is to another server.
+     * Closes a connection whose server no longer takes writes, and makes later
+     * connections go to another server, also after a connection broke.
      */
     private record AnotherServer(RunDatabase database) implements SQLExceptionOverride {
 
         @java.lang.Override
         public Override adjudicate(SQLException e) {
-            if (Database.isForAnotherServer(e)) {
-                database.moveOn();
+            if (DatabaseErrors.isForAnotherServer(e)) {
+                database.useNextServer();
             }
-            return Database.takesNoWrites(e) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+            return DatabaseErrors.takesNoWrites(e) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
         }
     }
 

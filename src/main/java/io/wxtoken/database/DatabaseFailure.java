@@ -1,10 +1,14 @@
 package io.wxtoken.database;
 
+import java.security.GeneralSecurityException;
 import java.sql.SQLException;
 import java.util.Optional;
 import java.util.stream.Stream;
 
+import javax.net.ssl.SSLException;
+
 import org.flywaydb.core.api.FlywayException;
+import org.springframework.core.NestedExceptionUtils;
 import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
@@ -31,7 +35,7 @@ public record DatabaseFailure(ExitCode exitCode, String text) {
         return causes(failure).filter(SQLException.class::isInstance)
             .map(SQLException.class::cast)
             .reduce((outer, inner) -> inner)
-            .map(e -> new DatabaseFailure(Database.lostAConflict(e) ? ExitCode.RETRY : ExitCode.DATABASE,
+            .map(e -> new DatabaseFailure(DatabaseErrors.lostAConflict(e) ? ExitCode.RETRY : ExitCode.DATABASE,
                     text(e, withoutSecrets(url))))
             .or(() -> causes(failure).filter(e -> e instanceof DataAccessException || e instanceof FlywayException)
                 .findFirst()
@@ -43,8 +47,8 @@ public record DatabaseFailure(ExitCode exitCode, String text) {
         String database = "the database at " + url;
         String state = String.valueOf(e.getSQLState());
         String said = " (" + firstLine(e) + ")";
-        Optional<String> known = Database.meaning(e)
-            .or(() -> Database.tlsProblem(e).map(problem -> "can't reach " + database + ": " + problem));
+        Optional<String> known = replicationProblem(e)
+            .or(() -> tlsProblem(e).map(problem -> "can't reach " + database + ": " + problem));
         if (known.isPresent()) {
             return known.get();
         }
@@ -56,7 +60,7 @@ public record DatabaseFailure(ExitCode exitCode, String text) {
             return "can't reach " + database
                     + ", or it does not answer: check spring.datasource.url, the server and the network" + said;
         }
-        if (state.startsWith("28") || Database.denies(e)) {
+        if (state.startsWith("28") || DatabaseErrors.denies(e)) {
             return database + " refuses: check spring.datasource.username, .password and the user's grants" + said
                     + (state.startsWith("28") ? "; a user made with REQUIRE SSL needs TLS, too" : "");
         }
@@ -69,6 +73,47 @@ public record DatabaseFailure(ExitCode exitCode, String text) {
             return database + " does not exist: create it, or correct spring.datasource.url" + said;
         }
         return database + " failed: " + firstLine(e) + " (SQLState " + state + ", code " + e.getErrorCode() + ")";
+    }
+
+    /** What is wrong with a replicated server, and what to do; empty for other errors. */
+    private static Optional<String> replicationProblem(Throwable e) {
+        String said = " ("
+                + String.valueOf(DatabaseErrors.innermostSqlException(e).getMessage()).lines().findFirst().orElse("")
+                + ")";
+        if (DatabaseErrors.innermostSqlException(e) instanceof UnusableServerException) {
+            return Optional.of("no server of spring.datasource.url takes writes" + said + ": "
+                    + (said.contains("can't be reached") ? "check the servers and the network, or " : "")
+                    + "name the one that does, or all of them, as in jdbc:mysql://db1,db2,db3/wx");
+        }
+        if (DatabaseErrors.lostAConflict(e)) {
+            return Optional.of("other statements on this row won each time" + said + ": the next run goes on");
+        }
+        if (DatabaseErrors.hasCode(e, DatabaseErrors.NOT_IN_THE_MAJORITY)) {
+            return Optional.of("this server is not part of the majority of its cluster" + said
+                    + ": bring it back, or name all members, as in jdbc:mysql://db1,db2,db3/wx");
+        }
+        return DatabaseErrors.takesNoWrites(e) ? Optional.of("this server is read-only" + said
+                + ": name the one that takes writes in spring.datasource.url, or all of them, as in"
+                + " jdbc:mysql://db1,db2,db3/wx") : Optional.empty();
+    }
+
+    /**
+     * Why TLS with the server failed, and what to do. The driver says so only in the
+     * causes of its exception. Empty when TLS did not fail.
+     */
+    static Optional<String> tlsProblem(Throwable e) {
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof SSLException) {
+                String said = String.valueOf(cause.getMessage()).replaceAll("([a-z]\\w*\\.)+\\w+Exception: ", "");
+                return Optional.of("TLS failed (" + said + "): " + (NestedExceptionUtils
+                    .getMostSpecificCause(cause) instanceof GeneralSecurityException
+                            ? "name the store of the certificate's authority, as the README's TLS to the database says"
+                            : "a server with no TLS newer than 1.1, as MySQL 5.7's and MariaDB 10.2's were, is"
+                                    + " refused by Java; upgrade it, or set sslMode=DISABLED on a network"
+                                    + " that you trust"));
+            }
+        }
+        return Optional.empty();
     }
 
     /**

@@ -8,9 +8,9 @@ import org.springframework.jdbc.datasource.AbstractDataSource;
 import org.springframework.jdbc.support.JdbcUtils;
 
 /**
- * A run's connections. The one that the run looked at the rows with becomes the pool's
- * first: to connect costs a handshake and more statements than a refresh does, and a user
- * may be allowed one connection only.
+ * The connections of a run. The connection of the due check becomes the first one of the
+ * pool, because connecting costs a handshake and more statements than a refresh does, and
+ * because a user may be allowed only one connection.
  */
 public final class RunDatabase extends AbstractDataSource implements AutoCloseable {
 
@@ -27,14 +27,16 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
         this.servers = new Servers(environment);
     }
 
-    /** The connection that was kept; without one, a new one to the server in use. */
+    /**
+     * Returns the connection that was kept, if there is one, or else a new one to the
+     * server in use.
+     */
     @Override
     public synchronized Connection getConnection() throws SQLException {
         Connection connection = kept;
         kept = null;
-        if (connection != null && !connection.isValid(VALID_WITHIN)) { // it broke, or the
-                                                                       // server or a
-                                                                       // proxy closed it
+        // the connection broke, or the server or a proxy closed it
+        if (connection != null && !connection.isValid(VALID_WITHIN)) {
             JdbcUtils.closeConnection(connection);
             connection = null;
         }
@@ -42,7 +44,8 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
     }
 
     /**
-     * @throws UnsupportedOperationException always: the settings say who connects
+     * @throws UnsupportedOperationException always, because the settings say which user
+     * connects
      */
     @Override
     public Connection getConnection(String username, String password) {
@@ -50,8 +53,8 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
     }
 
     /**
-     * In seconds. A pool that closes waits this long for a connection that is still being
-     * opened; otherwise nobody would close that one.
+     * In seconds. A pool that is closed waits this long for a connection that is still
+     * being opened; otherwise nobody would close that connection.
      */
     @Override
     public int getLoginTimeout() {
@@ -63,25 +66,31 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
         loginTimeout = seconds;
     }
 
-    /** The URL names another server that could be used. */
+    /**
+     * The URL names several servers.
+     */
     public boolean severalServers() {
-        return servers.several();
+        return servers.severalServers();
     }
 
     /**
-     * A connection broke, or its server takes no writes any more: later ones are to
-     * another server, if the URL names several.
+     * Makes later connections go to another server, if the URL names several: the one in
+     * use broke, or no longer takes writes.
      */
-    public void moveOn() {
-        servers.moveOn();
+    public void useNextServer() {
+        servers.useNextServer();
     }
 
-    /** The next who asks for a connection gets this one. */
-    public synchronized void keep(Connection connection) {
+    /**
+     * Keeps a connection for the next call of {@link #getConnection}.
+     */
+    public synchronized void keepForNextCall(Connection connection) {
         kept = connection;
     }
 
-    /** Closes the connection that is kept, if there is one. */
+    /**
+     * Closes the connection that was kept, if there is one.
+     */
     @Override
     public synchronized void close() throws SQLException {
         if (kept != null) {

@@ -18,30 +18,30 @@ import org.springframework.core.env.Environment;
 import io.wxtoken.settings.Settings;
 
 /**
- * The schema and its version. It is a guest in an application's database: it makes
- * {@code wx_token}, {@code wx_token_history} and Flyway's own {@value #HISTORY}, under
- * these names whatever is configured, and looks at no other table. Flyway is loaded by
- * the runs alone that find the schema incomplete.
+ * The schema and its version. The program is a guest in an application's database: it
+ * makes {@code wx_token}, {@code wx_token_history} and Flyway's table {@value #HISTORY},
+ * under these names whatever is configured, and looks at no other table. Only runs that
+ * find the schema incomplete load Flyway.
  */
 public final class Schema {
 
     /**
-     * The newest migration in db/migration. A newer one must raise it, or is never run:
-     * SchemaTest holds the two together.
+     * The newest migration in db/migration. A newer migration must raise it, or it is
+     * never run; SchemaTest checks that.
      */
     static final String VERSION = "7";
 
     /**
-     * Flyway's table. Its default name is an application's, whose migrations
-     * {@code repair} would take for ours.
+     * Flyway's table. Under Flyway's default name it would be an application's, whose
+     * migrations {@code repair} would take for these.
      */
     static final String HISTORY = "wx_token_schema_history";
 
     /**
-     * On MySQL. As Flyway makes it, but so that several nodes may, at once. Flyway's own
-     * statement has no engine, so that it gets a default that MySQL can't write with
-     * GTIDs on, and on MySQL 5.6 with GTIDs on it copies a row into the table, which is
-     * refused there.
+     * Makes Flyway's table on MySQL, in Flyway's shape, but so that several nodes may do
+     * it at the same time. Flyway's own statement names no engine, so it may get one that
+     * MySQL can't write with GTIDs, and on MySQL 5.6 with GTIDs it copies a row into the
+     * table, which the server refuses.
      */
     private static final String MAKE_HISTORY = "CREATE TABLE IF NOT EXISTS " + HISTORY
             + " (installed_rank int NOT NULL PRIMARY KEY, version varchar(50),"
@@ -51,8 +51,7 @@ public final class Schema {
             + " boolean NOT NULL) ENGINE = InnoDB";
 
     /**
-     * The version of a schema that is complete and was made before {@value #HISTORY}
-     * existed.
+     * The version of a complete schema that was made before {@value #HISTORY} existed.
      */
     static final String VERSION_WITHOUT_HISTORY = "5";
 
@@ -61,26 +60,31 @@ public final class Schema {
     private Schema() {
     }
 
-    /** How far the schema is. */
+    /**
+     * How complete the schema is.
+     */
     public enum State {
 
-        /** The rows are not as a run needs them. */
+        /**
+         * The rows lack something that a run needs.
+         */
         UNREADY,
 
-        /** The rows are, and migrations are missing that came later. */
+        /**
+         * The rows have all that a run needs, but later migrations are missing.
+         */
         BEHIND,
 
         /**
-         * All migrations were applied, and none failed: there is nothing for Flyway to
-         * do.
+         * All migrations were applied successfully: Flyway has nothing to do.
          */
         COMPLETE
 
     }
 
     /**
-     * The state of a schema whose {@code wx_token} has all columns. Whatever keeps this
-     * user from reading {@value #HISTORY} keeps no row from being refreshed.
+     * The state of a schema whose {@code wx_token} has all columns that a run needs. If
+     * this user can't read {@value #HISTORY}, the rows can be refreshed all the same.
      */
     public static State state(Connection connection) {
         try {
@@ -98,7 +102,9 @@ public final class Schema {
         }
     }
 
-    /** V3 has run, and V5 has not: no value has a fingerprint yet. */
+    /**
+     * No value has a fingerprint: V3 was applied, and V5 was not.
+     */
     static boolean valuesAreStillToBeAdopted(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery(
@@ -110,8 +116,8 @@ public final class Schema {
     }
 
     /**
-     * Versions, and whether they were applied with success. Rows without a version are
-     * Flyway's own marks.
+     * The versions in Flyway's table, and whether they were applied successfully. Rows
+     * without a version are Flyway's own marks.
      */
     static Map<String, Boolean> applied(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
@@ -126,18 +132,19 @@ public final class Schema {
     }
 
     /**
-     * Makes the schema, or brings it up to date. Nodes may start it together, and it may
-     * be killed anywhere: each migration can be run again.
-     * @return the version that the schema is then at
+     * Makes the schema, or brings it up to date. Several nodes may do so at the same
+     * time, and a process may be killed anywhere, because each migration can be run
+     * again.
+     * @return the version that the schema then has
      * @throws UnusableSchemaException when a table of that name is something else, which
      * is left as it is, or when this user may not change tables
      * @throws SQLException when the database can't be reached
      * @throws FlywayException when a migration fails
      */
     public static String migrate(Environment environment) throws SQLException {
-        RunDatabase database = new RunDatabase(environment); // one for all, as later
-                                                             // connections are then to
-                                                             // the server of the first
+        // all connections come from here, so that later ones go to the server of the
+        // first
+        RunDatabase database = new RunDatabase(environment);
         boolean mySql = Database.isMySql(Settings.databaseUrl(environment));
         SchemaInspection before = inspect(database);
         try {
@@ -159,7 +166,8 @@ public final class Schema {
             }
         }
         catch (SQLException | FlywayException e) {
-            if (NestedExceptionUtils.getMostSpecificCause(e) instanceof SQLException cause && Database.denies(cause)) {
+            if (NestedExceptionUtils.getMostSpecificCause(e) instanceof SQLException cause
+                    && DatabaseErrors.denies(cause)) {
                 throw new UnusableSchemaException("the schema is "
                         + (before.version().equals("0") ? "not there" : "at version " + before.version())
                         + (before.seen() ? "" : ", as far as this user may see") + ", this program needs version "
@@ -179,7 +187,9 @@ public final class Schema {
     }
 
     private static String migrate(RunDatabase database, boolean mySql) throws SQLException {
-        SchemaInspection before = inspect(database); // under the lock
+        SchemaInspection before = inspect(database); // again, as another run may have
+                                                     // migrated before this one got the
+                                                     // lock
         if (mySql && !before.begun() && !before.version().equals("0")) {
             try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
                 statement.executeUpdate("INSERT INTO " + HISTORY
@@ -188,14 +198,14 @@ public final class Schema {
                         + "', '<< Flyway Baseline >>', 'BASELINE', '<< Flyway Baseline >>', '', 0, TRUE)");
             }
             catch (SQLIntegrityConstraintViolationException anotherNodeDidIt) {
-                // with the same row
+                // the row of the other node is the same
             }
         }
         Flyway flyway = Flyway.configure()
             .dataSource(database)
             .table(HISTORY)
             .locations("classpath:db/migration/" + (mySql ? "mysql" : "h2"))
-            .baselineOnMigrate(!mySql) // H2's schema may have other tables, too
+            .baselineOnMigrate(!mySql) // needed when H2's schema has other tables
             .baselineVersion(before.version())
             .load();
         migrate(flyway);
@@ -203,8 +213,9 @@ public final class Schema {
     }
 
     /**
-     * Its rows are not replicated: converted there, the table would be another one on
-     * each member, and members that differ leave.
+     * A cluster does not replicate a MyISAM table's rows. Converting the table there
+     * would make a different one on each member, and members that differ leave the
+     * cluster.
      */
     private static void refuseToAdoptOnACluster(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
@@ -223,8 +234,8 @@ public final class Schema {
     }
 
     /**
-     * Looks whether the tables that have our names are ours.
-     * @throws UnusableSchemaException when one is something else
+     * Checks that the tables with the program's names are its own.
+     * @throws UnusableSchemaException when one of them is something else
      * @throws SQLException when the database can't be reached
      */
     public static void check(Environment environment) throws SQLException {
@@ -232,21 +243,24 @@ public final class Schema {
             SchemaInspection.of(connection);
         }
         catch (SQLException e) {
-            if (!Database.lacksSchema(e)) { // a file of H2's that is not there yet
+            if (!DatabaseErrors.lacksSchema(e)) { // H2's file does not exist yet
                 throw e;
             }
         }
     }
 
     /**
-     * Another node may migrate or repair at the same moment, and Flyway looks at much
-     * before it locks: what it complains of may no longer be so, and a second look tells.
+     * Migrates what is not complete.
      * <p>
-     * A migration that failed, on a full disk, say, is run again: every migration can be.
-     * Flyway alone would refuse all later runs until somebody calls "repair".
+     * Another node may migrate or repair at the same time, and Flyway reads much before
+     * it locks: its complaint may be out of date, so it is tried again.
      * <p>
-     * A complete schema is only checked: to migrate is to take Flyway's lock, even with
-     * nothing to do, and a node that is frozen while it holds the lock would keep all
+     * A migration that failed, for example on a full disk, is run again, as every
+     * migration can be. Flyway alone would refuse all later runs until somebody calls
+     * "repair".
+     * <p>
+     * A complete schema is only validated. Migrating takes Flyway's lock even when there
+     * is nothing to do, and a node that is frozen while it holds the lock would keep all
      * others from their tokens.
      */
     private static void migrate(Flyway flyway) {

@@ -41,11 +41,8 @@ record SchemaInspection(String version, boolean history, boolean begun) {
      * @throws UnusableSchemaException when one of them is something else
      */
     static SchemaInspection of(Connection connection) throws SQLException {
-        Map<String, Integer> columns = columns(connection, "wx_token"); // read before the
-                                                                        // history, which
-                                                                        // a node that
-                                                                        // migrates makes
-                                                                        // first
+        // read before the history table, which a migrating node makes first
+        Map<String, Integer> columns = columns(connection, "wx_token");
         Map<String, Integer> history = columns(connection, Schema.HISTORY);
         if (!history.isEmpty()) {
             if (!history.keySet().containsAll(Set.of("installed_rank", "version", "script", "checksum", "success"))) {
@@ -88,7 +85,9 @@ record SchemaInspection(String version, boolean history, boolean begun) {
                 : new SchemaInspection("0", there, false);
     }
 
-    /** The version was read, and not concluded from the columns of {@code wx_token}. */
+    /**
+     * The version was read, not concluded from the columns of {@code wx_token}.
+     */
     boolean seen() {
         return begun || version.equals("0");
     }
@@ -99,8 +98,8 @@ record SchemaInspection(String version, boolean history, boolean begun) {
     }
 
     /**
-     * The columns' names, in lower case, and their {@link Types}; none when there is no
-     * such table, or none for this user.
+     * The columns' names in lower case and their {@link Types}; empty when the table is
+     * missing, or this user may not read it.
      */
     private static Map<String, Integer> columns(Connection connection, String table) throws SQLException {
         try (Statement statement = connection.createStatement();
@@ -113,7 +112,7 @@ record SchemaInspection(String version, boolean history, boolean begun) {
             return columns;
         }
         catch (SQLException e) {
-            if (Database.lacksSchema(e) || Database.denies(e)) {
+            if (DatabaseErrors.lacksSchema(e) || DatabaseErrors.denies(e)) {
                 return Map.of();
             }
             throw e;

@@ -23,24 +23,31 @@ import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 
 /**
- * The servers that the URL names, and the one of them that is in use. Connector/J's own
- * failover takes the first server that answers, be it read-only, and may answer a later
- * statement from another one; so each connection is made to one server, and to one that
- * takes writes. The order is the URL's; of {@code jdbc:mysql:loadbalance:} it is random,
- * and of {@code jdbc:mysql:replication:} only the source is used.
+ * The servers that the URL names, and which of them is in use. Connector/J's own failover
+ * takes the first server that answers, even a read-only one, and may answer a later
+ * statement from another server. So each connection here goes to exactly one server, and
+ * to one that takes writes. The servers are tried in the URL's order; in random order for
+ * {@code jdbc:mysql:loadbalance:}; and for {@code jdbc:mysql:replication:} only the
+ * primary is used.
  */
 final class Servers {
 
     /**
-     * MySQL's codes for a user who has as many connections as are allowed: to this user,
-     * or to each.
+     * MySQL's codes for a user who already has as many connections as this user, or every
+     * user, is allowed.
      */
     private static final Set<Integer> USER_CONNECTIONS = Set.of(1226, 1203);
 
-    /** 3 s in all. */
+    /**
+     * With {@value #PAUSE_MILLIS} ms between them, 3 s in all.
+     */
     private static final int ATTEMPTS = 15;
 
-    /** A user who may write to a read-only server, as its replication does. */
+    private static final int PAUSE_MILLIS = 200;
+
+    /**
+     * Grants of a user who may write to a read-only server.
+     */
     private static final Pattern MAY_WRITE_ANYWHERE = Pattern
         .compile("GRANT (ALL PRIVILEGES|[^`]*\\b(SUPER|CONNECTION_ADMIN|READ_ONLY ADMIN)\\b.*) ON \\*\\.\\*.*");
 
@@ -49,8 +56,7 @@ final class Servers {
     private final Properties properties;
 
     /**
-     * Without a host for H2, and for the kinds of URLs that only the driver itself can
-     * resolve.
+     * Empty for H2, and for kinds of URLs that only the driver itself can resolve.
      */
     private final List<HostInfo> hosts;
 
@@ -64,7 +70,9 @@ final class Servers {
         this.hosts = Database.isMySql(url) ? hosts(url, properties) : List.of();
     }
 
-    /** H2 does not make a file that is not there. */
+    /**
+     * Keeps H2 from creating a file.
+     */
     Servers toRead() {
         if (!Database.isMySql(url)) {
             properties.put("IFEXISTS", "TRUE");
@@ -86,17 +94,18 @@ final class Servers {
             return hosts;
         }
         catch (CJException | IllegalArgumentException e) {
-            return List.of(); // the driver says what is wrong with it
+            return List.of(); // connecting will fail, and the driver will say what is
+                              // wrong
         }
     }
 
-    boolean several() {
+    boolean severalServers() {
         return hosts.size() > 1;
     }
 
     /**
-     * A connection in autocommit to the first server, from the one in use on, that takes
-     * writes.
+     * Opens a connection in autocommit to the first server, beginning with the one in
+     * use, that takes writes.
      * @throws UnusableServerException when each server is read-only, can't be reached or
      * is not part of its cluster
      * @throws SQLException when the only server can't be reached, or a server refuses
@@ -126,21 +135,22 @@ final class Servers {
                 problems.add(host.getHostPortPair() + " " + problem);
             }
             catch (SQLException e) {
-                if (!Database.isForAnotherServer(e)) {
-                    throw e; // it is the same on all servers of a cluster: the user, the
-                             // database
+                if (!DatabaseErrors.isForAnotherServer(e)) {
+                    // all servers of a cluster have the same users and databases, so the
+                    // next one would refuse, too
+                    throw e;
                 }
                 problems.add(host.getHostPortPair()
-                        + (Database.broken(e) ? " can't be reached (" : " is not part of its cluster (")
-                        + Database.tlsProblem(e).orElse(e.getMessage().lines().findFirst().orElse("")) + ")");
+                        + (DatabaseErrors.connectionBroke(e) ? " can't be reached (" : " is not part of its cluster (")
+                        + DatabaseFailure.tlsProblem(e).orElse(e.getMessage().lines().findFirst().orElse("")) + ")");
             }
         }
         throw new UnusableServerException(String.join("; ", problems));
     }
 
     /**
-     * As {@link #connect}, but where no server takes writes, one that can be read; the
-     * connection is read-only then.
+     * Opens a connection as {@link #connect} does, or a read-only one where no server
+     * takes writes.
      */
     Connection connectToRead() throws SQLException {
         try {
@@ -162,41 +172,41 @@ final class Servers {
     }
 
     /**
-     * A connection to the server in use broke, or it takes no writes any more: the next
-     * connection is to another one.
+     * Makes the next connection go to another server: the one in use broke, or no longer
+     * takes writes.
      */
-    void moveOn() {
-        if (several() && System.nanoTime() - moved >= 1_000_000_000L) { // once, when the
-                                                                        // connections of
-                                                                        // several workers
-                                                                        // break together
+    void useNextServer() {
+        // the connections of several workers break together, and that must count once
+        if (severalServers() && System.nanoTime() - moved >= 1_000_000_000L) {
             moved = System.nanoTime();
             current = (current + 1) % hosts.size();
         }
     }
 
     /**
-     * @param host null for the driver's choice
+     * @param host null to let the driver choose
      */
     private Connection open(HostInfo host) throws SQLException {
         for (int attempt = 1;; attempt++) {
             try {
                 return host == null ? DriverManager.getConnection(url, properties) : ConnectionImpl.getInstance(host);
             }
-            catch (IllegalArgumentException e) { // Connector/J's, of a wrong %-escape;
-                                                 // its text quotes it
+            catch (IllegalArgumentException e) {
+                // Connector/J throws this for a wrong %-escape, and its text quotes the
+                // value
                 throw new InvalidSettingsException(
                         "spring.datasource.url can't be read: check what stands behind each % in it");
             }
             catch (SQLException e) {
-                // A user may be allowed so few connections (max_user_connections) that
-                // another node's, or this run's last, must end first.
+                // A user may be allowed so few connections (max_user_connections) that a
+                // connection of another node, or the last one of this run, must be closed
+                // first.
                 if (attempt == ATTEMPTS || !USER_CONNECTIONS.contains(e.getErrorCode())
                         || !String.valueOf(e.getMessage()).contains("max_user_connections")) {
                     throw e;
                 }
                 try {
-                    Thread.sleep(200);
+                    Thread.sleep(PAUSE_MILLIS);
                 }
                 catch (InterruptedException interrupted) {
                     Thread.currentThread().interrupt();
@@ -207,11 +217,12 @@ final class Servers {
     }
 
     /**
-     * For this session alone, whatever the server's defaults are: autocommit, which the
-     * driver takes for granted with {@code useLocalSessionState}; and no
-     * {@code sql_safe_updates}, as some migrations, and Flyway's repair, update without
-     * naming a key. One question, which on most servers needs no further statement.
-     * @return why the server can't be used, and then the connection is closed; else null
+     * Sets the session up, whatever the server's defaults are, with one question that on
+     * most servers needs no further statement. Autocommit is on, because the driver
+     * relies on it with {@code useLocalSessionState}. {@code sql_safe_updates} is off,
+     * because some migrations, and Flyway's repair, update without naming a key.
+     * @return why the server can't be used, in which case the connection is closed;
+     * otherwise null
      */
     private static String setUp(Connection connection) throws SQLException {
         boolean usable = false;
@@ -223,9 +234,8 @@ final class Servers {
                         + " @@global.innodb_read_only")) {
                 row.next();
                 setUp = on(row.getString(1)) && !on(row.getString(2));
-                readOnly = on(row.getString(3)) || on(row.getString(4)); // the second: a
-                                                                         // reader of
-                                                                         // Aurora's
+                // an Aurora reader sets only the second variable
+                readOnly = on(row.getString(3)) || on(row.getString(4));
             }
             if (!setUp) {
                 statement.execute("SET autocommit=1, sql_safe_updates=0");
@@ -245,8 +255,10 @@ final class Servers {
     }
 
     /**
-     * It may answer the question above from a replica. A user who may write to a replica
-     * itself can't be told from that, and must not.
+     * A proxy that splits reads and writes may have answered the question above from a
+     * replica; it would send a write to the primary. An empty UPDATE finds out. It proves
+     * nothing for a user who may write to a read-only server, and must not be tried as
+     * such a user.
      */
     private static boolean aProxyTakesWritesElsewhere(Statement statement) throws SQLException {
         try (ResultSet grants = statement.executeQuery("SHOW GRANTS")) {
@@ -261,7 +273,7 @@ final class Servers {
             return true;
         }
         catch (SQLException e) {
-            return !Database.takesNoWrites(e);
+            return !DatabaseErrors.takesNoWrites(e);
         }
     }
 

@@ -3,7 +3,8 @@ package io.wxtoken.database;
 import java.sql.SQLException;
 
 /**
- * None of the servers that the URL names takes writes. The message says why, for each.
+ * No server that the URL names takes writes. The message gives the reason for each
+ * server.
  */
 public final class UnusableServerException extends SQLException {
 

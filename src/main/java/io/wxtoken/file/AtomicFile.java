@@ -25,12 +25,14 @@ import java.util.UUID;
 import java.util.stream.Stream;
 
 /**
- * Replaces a file so that whoever reads it, at any moment and after any crash, finds the
- * old content or the new one whole.
+ * Replaces a file in one step: a reader finds the old content or the new content,
+ * complete, at any moment and after any crash.
  */
 public final class AtomicFile {
 
-    /** The file systems here know owners, groups and permissions. */
+    /**
+     * File systems on this machine have owners, groups and permissions.
+     */
     public static final boolean POSIX = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
 
     private static final String SUFFIX = ".wx-token";
@@ -41,20 +43,18 @@ public final class AtomicFile {
     }
 
     /**
-     * What a link points to is replaced, not the link.
-     * @param permissions such as {@code rw-r-----}, and then the file keeps its group, or
-     * has its folder's; null for what the umask says
-     * @throws IOException the file is then as it was
+     * Replaces the file; if it is a link, the file that the link points to.
+     * @param permissions such as {@code rw-r-----}; the file then keeps its group, or
+     * gets its folder's. Null leaves the permissions to the umask.
+     * @throws IOException when it fails; the file is then as it was
      */
     public static void replace(Path path, String content, String permissions) throws IOException {
         Path file = target(path.toAbsolutePath());
         if (Files.exists(file) && !Files.isRegularFile(file)) {
             throw new FileSystemException(file.toString(), null, "it is no regular file");
         }
-        Path written = file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID() + SUFFIX); // pods
-                                                                                                         // share
-                                                                                                         // process
-                                                                                                         // ids
+        // a process id would not do, as several pods may have the same
+        Path written = file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID() + SUFFIX);
         boolean permitted = permissions != null && POSIX;
         FileAttribute<?>[] attributes = permitted
                 ? new FileAttribute<?>[] {
@@ -70,7 +70,8 @@ public final class AtomicFile {
                 while (bytes.hasRemaining()) {
                     channel.write(bytes);
                 }
-                channel.force(true); // or the name may reach the disk before the content
+                channel.force(true); // otherwise the new name may reach the disk before
+                                     // the content
             }
             Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
         }
@@ -79,7 +80,9 @@ public final class AtomicFile {
         }
     }
 
-    /** What a link points to may be missing. */
+    /**
+     * Follows links; the file at the end may be missing.
+     */
     private static Path target(Path path) throws IOException {
         Path target = path;
         for (int links = 0; Files.isSymbolicLink(target); links++) {
@@ -100,20 +103,14 @@ public final class AtomicFile {
                 Files.getFileAttributeView(written, PosixFileAttributeView.class).setGroup(group);
             }
             catch (IOException e) {
-                if (there || !example.permissions().contains(PosixFilePermission.OTHERS_EXECUTE)) { // its
-                                                                                                    // readers,
-                                                                                                    // who
-                                                                                                    // else,
-                                                                                                    // would
-                                                                                                    // not
-                                                                                                    // get
-                                                                                                    // it
+                // its readers would lose access
+                if (there || !example.permissions().contains(PosixFilePermission.OTHERS_EXECUTE)) {
                     throw new FileSystemException(file.toString(), null, "this user can't give it its group, "
                             + group.getName() + " (chgrp it, and chmod g+s its folder)");
                 }
             }
         }
-        Files.setPosixFilePermissions(written, wanted); // the umask may have taken some
+        Files.setPosixFilePermissions(written, wanted); // the umask may have removed some
         if (!Files.getPosixFilePermissions(written).equals(wanted)) {
             throw new FileSystemException(file.toString(), null, "its file system keeps no permissions");
         }
@@ -123,7 +120,9 @@ public final class AtomicFile {
         return Files.readAttributes(file, PosixFileAttributes.class);
     }
 
-    /** Deletes what writers that were killed have left in a folder. */
+    /**
+     * Deletes temporary files of writers that were killed.
+     */
     public static void deleteLeftBehind(Path folder) throws IOException {
         FileTime longAgo = FileTime.from(Instant.now().minus(LONGEST_WRITE));
         try (Stream<Path> files = Files.list(folder)) {
@@ -136,7 +135,7 @@ public final class AtomicFile {
                     }
                 }
                 catch (NoSuchFileException e) {
-                    // its writer was alive, and is ready
+                    // its writer is alive and has just finished
                 }
             }
         }

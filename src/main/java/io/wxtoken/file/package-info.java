@@ -1,5 +1,4 @@
 /**
- * Files that other programs read: they are replaced as a whole. What is in them is not
- * known here.
+ * Replaces files that other programs read. This package does not know what is in them.
  */
 package io.wxtoken.file;

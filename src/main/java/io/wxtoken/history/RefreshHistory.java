@@ -21,19 +21,19 @@ import org.springframework.dao.DataAccessException;
 import org.springframework.jdbc.core.SqlParameterValue;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
-import io.wxtoken.database.Database;
+import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.token.RefreshEvent;
 import io.wxtoken.token.RefreshListener;
 
 /**
- * Every statement on {@code wx_token_history}. Events are written when {@value #BATCH}
- * have come, or when one has waited for a while, and at the end of the run, many in one
- * statement. What can't be written is a warning, once in a run, and the run goes on.
+ * Every statement on {@code wx_token_history}. Events are written together, in one
+ * statement: when there are {@value #BATCH}, when the first of them has waited for a
+ * while, and at the end of the run. If that fails, the run warns once and goes on.
  * <p>
- * The table is bounded by what is written to it: a run that wrote n rows deletes, with a
- * probability of n in {@value #EVERY}, up to 2 n of the oldest, or twice {@value #EVERY},
- * if they are older than {@code wx.history.keep}. So a backlog melts, whatever the number
- * of accounts, and most runs have nothing to delete.
+ * Writing keeps the table bounded: a run that wrote n rows deletes, with a probability of
+ * n in {@value #EVERY}, up to 2 n (or 2 times {@value #EVERY}) of the oldest rows that
+ * are older than {@code wx.history.keep}. So a backlog shrinks, whatever the number of
+ * accounts, and most runs delete nothing.
  */
 public final class RefreshHistory implements RefreshListener {
 
@@ -41,12 +41,14 @@ public final class RefreshHistory implements RefreshListener {
 
     private static final int BATCH = 100;
 
-    /** A run that is killed tells no more than this of what it did. */
+    /**
+     * The longest time that an event waits: a run that is killed loses no more than that.
+     */
     private static final Duration LONGEST_WAIT = Duration.ofSeconds(2);
 
     /**
-     * Rows that one statement deletes at most: a cluster has to agree on each statement
-     * as a whole.
+     * The most rows that one statement deletes, because a cluster must agree on each
+     * statement as a whole.
      */
     private static final int BITE = 1000;
 
@@ -79,7 +81,7 @@ public final class RefreshHistory implements RefreshListener {
 
     /**
      * @param run the run that writes, as in {@code claimed_by}
-     * @param there false when the table is still to be made: then nothing is written
+     * @param there whether the table exists; otherwise nothing is written
      */
     public RefreshHistory(DataSource dataSource, String run, Duration keep, boolean there) {
         this.jdbc = JdbcClient.create(dataSource);
@@ -101,8 +103,8 @@ public final class RefreshHistory implements RefreshListener {
     }
 
     /**
-     * At the end of the run: writes what is left, and deletes what is too old, now and
-     * then. Never throws.
+     * Ends the run's record: writes the events that are left, and now and then deletes
+     * old rows. It never throws.
      */
     public void finish() {
         List<Pending> rest;
@@ -130,7 +132,8 @@ public final class RefreshHistory implements RefreshListener {
             RefreshEvent event = one.event();
             Collections.addAll(values, run, event.appId(), event.type(), event.kind().toString(), event.reason(),
                     event.fingerprintBefore(), event.fingerprintAfter(),
-                    new SqlParameterValue(Types.INTEGER, event.errcode()), fit(event.detail()), one.age().toSeconds());
+                    new SqlParameterValue(Types.INTEGER, event.errcode()), cutToColumn(event.detail()),
+                    one.age().toSeconds());
         }
         try {
             jdbc.sql("INSERT INTO wx_token_history (" + COLUMNS + ") VALUES "
@@ -161,25 +164,25 @@ public final class RefreshHistory implements RefreshListener {
         if (!(why instanceof SQLException cause)) {
             return said;
         }
-        return said + (Database.denies(cause) ? ". Run config/mysql/grants.sql"
-                : Database.lacksSchema(cause) ? ". If another program has a table of this"
+        return said + (DatabaseErrors.denies(cause) ? ". Run config/mysql/grants.sql"
+                : DatabaseErrors.lacksSchema(cause) ? ". If another program has a table of this"
                         + " name, rename that; then drop wx_token_schema_history, and the next run, or wx-token"
                         + " migrate, makes what is missing" : "");
     }
 
-    private static String fit(String detail) {
+    private static String cutToColumn(String detail) {
         return detail.length() <= 255 ? detail : detail.substring(0, 254) + "…";
     }
 
     /**
-     * @param most rows
+     * Deletes up to so many rows that are too old.
      */
     void clean(int most) {
         try {
             for (int left = most; left > 0; left -= BITE) {
                 int bite = Math.min(left, BITE);
-                // The oldest by id, as there is no index on the time: so no more rows are
-                // read than deleted.
+                // The oldest rows are found by id, as the time has no index: so no more
+                // rows are read than deleted.
                 Long last = jdbc.sql("""
                         SELECT MAX(id)
                           FROM (SELECT id, recorded_at FROM wx_token_history ORDER BY id LIMIT :bite) oldest
@@ -199,22 +202,24 @@ public final class RefreshHistory implements RefreshListener {
                     .update();
             }
         }
-        catch (DataAccessException e) { // another node deletes at this moment, or the
-                                        // database has other trouble, which is told
-                                        // elsewhere
+        catch (DataAccessException e) {
+            // another node is deleting, or the database has a problem that is reported
+            // elsewhere
             log.debug("old history is left to a later run", e);
         }
     }
 
-    /** One row of {@code wx_token_history}; the columns' names. */
+    /**
+     * One row of {@code wx_token_history}, with the names of its columns.
+     */
     public record Entry(long id, Instant recordedAt, String run, String appId, String type, String outcome,
             String reason, String fingerprintBefore, String fingerprintAfter, Integer errcode, String detail) {
     }
 
     /**
-     * The newest entries, the oldest of them first.
+     * Reads the newest entries, and returns the oldest of them first.
      * @param appId only of this account; null for all
-     * @throws SQLException when there is no such table, this user may not read it, or the
+     * @throws SQLException when the table is missing, this user may not read it, or the
      * database can't be reached
      */
     public static List<Entry> read(Connection connection, String appId, int last) throws SQLException {

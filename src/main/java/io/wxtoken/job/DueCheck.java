@@ -3,7 +3,7 @@ package io.wxtoken.job;
 import java.sql.Connection;
 import java.sql.SQLException;
 
-import io.wxtoken.database.Database;
+import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.database.RunDatabase;
 import io.wxtoken.database.Schema;
 import io.wxtoken.settings.WxProperties;
@@ -35,17 +35,17 @@ public record DueCheck(boolean nothingDue, Schema.State schema, boolean readable
             return once(database, wx, options);
         }
         catch (SQLException e) {
-            if (!database.severalServers() || !Database.isForAnotherServer(e)) {
+            if (!database.severalServers() || !DatabaseErrors.isForAnotherServer(e)) {
                 throw e;
             }
-            database.moveOn();
+            database.useNextServer();
             return once(database, wx, options);
         }
     }
 
     private static DueCheck once(RunDatabase database, WxProperties wx, RefreshOptions options) throws SQLException {
         Connection connection = database.getConnection();
-        database.keep(connection);
+        database.keepForNextCall(connection);
         try {
             long readAt = System.nanoTime();
             RowSet rows = RowSet.of(TokenRepository.readAll(connection), wx.allAccounts());
@@ -57,9 +57,8 @@ public record DueCheck(boolean nothingDue, Schema.State schema, boolean readable
         }
         catch (SQLException e) {
             database.close();
-            if (Database.lacksSchema(e) || Database.denies(e)) { // Flyway has not made
-                                                                 // the table, or not in
-                                                                 // this version
+            // Flyway has not made the table, or not in this version
+            if (DatabaseErrors.lacksSchema(e) || DatabaseErrors.denies(e)) {
                 return new DueCheck(false, Schema.State.UNREADY, false, RowSet.EMPTY, System.nanoTime());
             }
             throw e;

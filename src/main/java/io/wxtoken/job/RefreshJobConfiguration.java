@@ -32,10 +32,10 @@ import io.wxtoken.token.TokenRepository;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * The job's wiring: one job, one step, over the rows. Spring Batch keeps its executions
- * in memory (its {@code ResourcelessJobRepository}, made for one job in a JVM of its own
- * that is never restarted): what a run did is in the rows and in
- * {@code wx_token_history}, and nothing that others own is needed for it.
+ * Wires the job: one step over the rows. Spring Batch keeps its executions in memory,
+ * with the {@code ResourcelessJobRepository} that is made for one job in a JVM of its
+ * own. What a run did is in the rows and in {@code wx_token_history}, so it needs no
+ * table of Spring Batch's.
  */
 @Configuration(proxyBeanMethods = false)
 public class RefreshJobConfiguration {

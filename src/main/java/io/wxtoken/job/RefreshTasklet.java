@@ -23,7 +23,7 @@ import org.springframework.core.NestedExceptionUtils;
 import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
-import io.wxtoken.database.Database;
+import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.database.DatabaseFailure;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
@@ -184,16 +184,16 @@ final class RefreshTasklet implements Tasklet {
     }
 
     /**
-     * When the server breaks, or no longer takes writes: does the work once more, as
-     * another run would, on the next server that the URL names. The first attempt leaves
-     * a claim, or a finished row.
+     * When the server's connection breaks, or it no longer takes writes: does the work
+     * once more, as another run would, on the next server that the URL names. The first
+     * attempt left either a claim or a finished row.
      */
     private <T> T onAnotherServer(Supplier<T> work, Supplier<T> again) {
         try {
             return work.get();
         }
         catch (DataAccessException e) {
-            if (!severalServers || !Database.isForAnotherServer(e)) {
+            if (!severalServers || !DatabaseErrors.isForAnotherServer(e)) {
                 throw e;
             }
             log.warn("going on with another server: {}", DatabaseFailure.of(e, databaseUrl).orElseThrow().text());

@@ -7,14 +7,14 @@ import java.util.concurrent.TimeUnit;
 import io.wxtoken.ExitCode;
 
 /**
- * How a run ends from outside: SIGTERM, and the bound on its length.
+ * Ends a run from outside: on SIGTERM, and when it takes too long.
  * <p>
- * SIGTERM sets a flag: nothing new is claimed, what is under way is finished, and the JVM
- * waits for that up to 9 s. (JobOperator.stop from a shutdown hook races with the step's
- * own updates in Spring Batch 6.0.4.) The JVM then ends with 143 by itself.
+ * SIGTERM sets a flag: the run claims nothing new and finishes what it has begun, and the
+ * JVM waits up to 9 s for that. The JVM then ends with 143. (JobOperator.stop in a
+ * shutdown hook would race with the step's own updates in Spring Batch 6.0.4.)
  * <p>
- * A run that takes too long, whatever it waits for, is halted: the row protocol is made
- * for processes that die anywhere.
+ * A run that takes too long is halted, whatever it waits for; the row protocol allows a
+ * process to die anywhere.
  */
 public final class RunGuard implements AutoCloseable {
 
@@ -63,7 +63,9 @@ public final class RunGuard implements AutoCloseable {
         }
     }
 
-    /** The run is over. */
+    /**
+     * Marks the run as over.
+     */
     @Override
     public void close() {
         finished.countDown();

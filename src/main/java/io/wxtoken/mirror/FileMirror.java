@@ -68,11 +68,8 @@ final class FileMirror implements Mirror {
 
     private static String content(TokenRow row) {
         StringBuilder content = new StringBuilder("{\"access_token\": \"");
-        JsonStringEncoder.getInstance().quoteAsString(row.value(), content); // another
-                                                                             // program
-                                                                             // may have
-                                                                             // written
-                                                                             // anything
+        // another program may have written anything
+        JsonStringEncoder.getInstance().quoteAsString(row.value(), content);
         return content.append("\", \"expires_time\": ").append(row.obtainedAt()).append("}").toString();
     }
 

@@ -90,8 +90,8 @@ final class MemcachedMirror implements Mirror {
         catch (TimeoutException e) {
             failures.add(failed("no answer within " + TIMEOUT.toSeconds() + " s"));
         }
-        catch (MemcachedException | IOException e) { // their texts may quote what was
-                                                     // sent
+        catch (MemcachedException | IOException e) {
+            // their texts may quote what was sent
             failures.add(failed("it can't be reached, or refuses"));
         }
         finally {

@@ -18,14 +18,16 @@ final class EnvironmentSpelling {
 
     private static final Pattern OUR_GROUP = Pattern.compile("WX_(API|REFRESH|PROBE|RUN|METRICS|HISTORY|MIRROR)_");
 
-    /** Kubernetes sets such variables for a service named wx-api, say. */
+    /**
+     * Kubernetes sets such variables for a service that is named wx-api, for example.
+     */
     private static final Pattern OF_KUBERNETES = Pattern.compile(".*_(PORT|SERVICE_HOST|SERVICE_PORT|PORT_\\d+_.*)");
 
     private EnvironmentSpelling() {
     }
 
     /**
-     * What is wrong with the environment's variables, a line for each.
+     * Returns a line for each variable that is wrong.
      */
     static List<String> problems() {
         Set<String> known = new HashSet<>(Set.of("WX_SECRETS", "WX_CACHE"));

@@ -12,13 +12,8 @@ public final class InvalidSettingsException extends RuntimeException {
 
     InvalidSettingsException(List<String> problems) {
         super(String.join("; ", problems));
-        this.problems = problems.stream().map(problem -> problem.replaceAll("[\\p{C}\\p{Z}]+", " ")).toList(); // a
-                                                                                                               // value
-                                                                                                               // may
-                                                                                                               // hold
-                                                                                                               // a
-                                                                                                               // line
-                                                                                                               // break
+        // a value may hold a line break
+        this.problems = problems.stream().map(problem -> problem.replaceAll("[\\p{C}\\p{Z}]+", " ")).toList();
     }
 
     public InvalidSettingsException(String problem) {

@@ -33,16 +33,16 @@ import org.springframework.core.env.SimpleCommandLinePropertySource;
 import org.springframework.core.env.StandardEnvironment;
 
 /**
- * Reads and checks the settings. It needs an {@link Environment} only, no application
- * context, so that a wrong setting is told before the database is touched.
+ * Reads and checks the settings. This needs an {@link Environment} and no application
+ * context, so a wrong setting is reported before the database is touched.
  */
 public final class Settings {
 
     private static final ConfigurationPropertyName ACCOUNTS = ConfigurationPropertyName.of("wx.accounts");
 
     /**
-     * Boot's own list has places in the jars, for which it would search each jar in each
-     * run.
+     * The places of configuration files. Boot's own list would make it search each jar in
+     * each run.
      */
     private static final PropertySource<?> PLACES = new MapPropertySource("places of configuration",
             Map.of("spring.config.location", "classpath:/application.yml,optional:file:./;optional:file:./config/"));
@@ -56,8 +56,8 @@ public final class Settings {
     }
 
     /**
-     * The configuration, as Spring Boot finds it: the jar's, the files in ./config, files
-     * of secrets, the environment, and these.
+     * Reads the configuration as Spring Boot does: the jar's file, files in ./config,
+     * files with secrets, the environment, and these arguments.
      * @param arguments {@code --name.of.it=value}
      */
     public static ConfigurableEnvironment environment(String... arguments) {
@@ -76,6 +76,7 @@ public final class Settings {
     }
 
     /**
+     * Reads the settings.
      * @throws InvalidSettingsException when a setting is missing, wrong or unknown
      */
     public static WxProperties read(Environment environment) {
@@ -83,8 +84,8 @@ public final class Settings {
     }
 
     /**
-     * As {@link #read}, but accounts and their secrets may be missing: for who needs the
-     * database only.
+     * Reads the settings for a command that needs only the database: accounts and their
+     * secrets may be missing.
      */
     public static WxProperties readWithoutSecrets(Environment environment) {
         return read(environment, false);
@@ -99,8 +100,8 @@ public final class Settings {
         }
         WxProperties properties;
         try {
-            // A misspelt name would leave its default in force, unseen. (This leaves
-            // environment variables out: see below.)
+            // Without this handler a misspelt name would be ignored silently. It does not
+            // check environment variables; EnvironmentSpelling does.
             BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT,
                     new UnboundElementsSourceFilter());
             properties = binder(environment).bindOrCreate("wx", Bindable.of(WxProperties.class), handler);
@@ -122,8 +123,8 @@ public final class Settings {
     }
 
     /**
-     * A setting as it is, empty without one; a placeholder in it that nothing fills
-     * stays, and never throws.
+     * Returns a setting's text, empty when it is not set. A placeholder that nothing
+     * fills stays in it. It never throws.
      */
     public static String text(Environment environment, String name) {
         try {
@@ -134,7 +135,9 @@ public final class Settings {
         }
     }
 
-    /** {@code logging.structured.format.console} is set, and right. */
+    /**
+     * {@code logging.structured.format.console} has one of its values.
+     */
     public static boolean logsAreForMachines(Environment environment) {
         return environment.containsProperty(LOG_FORMAT)
                 && Set.of("ecs", "gelf", "logstash").contains(text(environment, LOG_FORMAT));
@@ -150,7 +153,7 @@ public final class Settings {
 
     /**
      * A group whose settings are all commented out ("refresh:" alone on its line) is an
-     * empty text to Boot, and a group of defaults here.
+     * empty text to Boot. This binder treats it as a group with default values.
      */
     private static Binder binder(Environment environment) {
         List<ConfigurationPropertySource> sources = new ArrayList<>();

@@ -17,8 +17,8 @@ import java.util.regex.Pattern;
 import org.springframework.core.env.Environment;
 
 /**
- * Every rule that settings must keep, and what an operator is told when one is broken:
- * the property, its bounds, and what to do.
+ * The rules that settings must keep. Each message names the property, its bounds, and
+ * what to do.
  */
 final class SettingsRules {
 
@@ -45,8 +45,9 @@ final class SettingsRules {
     }
 
     /**
-     * What is wrong, a line for each problem; empty when all is well.
+     * Checks the settings under {@code wx}.
      * @param toRefresh whether accounts and their secrets are needed
+     * @return a line for each problem
      */
     List<String> problems(boolean toRefresh) {
         List<String> problems = new ArrayList<>();
@@ -96,8 +97,9 @@ final class SettingsRules {
             mirrorProblems(problems);
         }
         if (!problems.isEmpty()) {
-            return problems; // one that is out of bounds does not fit the others either,
-                             // which would be more lines and no news
+            // a value that is out of bounds breaks the rules below as well, which would
+            // only add lines
+            return problems;
         }
         if (wx.refresh().lease().compareTo(wx.api().requestTimeout()) <= 0) {
             problems
@@ -188,8 +190,8 @@ final class SettingsRules {
     }
 
     /**
-     * A folder that is missing, or a server that is down, is none: they must not keep the
-     * rows from being refreshed.
+     * Checks the mirrors' settings. A missing folder or a server that is down is no
+     * problem here, because it must not stop the refresh.
      */
     private void mirrorProblems(List<String> problems) {
         if (wx.mirror().toFile()) {
@@ -225,7 +227,7 @@ final class SettingsRules {
     }
 
     /**
-     * What is wrong with the settings outside {@code wx}: the database's and the logs'.
+     * Checks the settings outside {@code wx}: the database's and the logs'.
      */
     static List<String> problems(Environment environment) {
         List<String> problems = new ArrayList<>();
@@ -260,7 +262,9 @@ final class SettingsRules {
         return problems;
     }
 
-    /** A duration as an operator writes it: 50m, 90s, 1500ms. */
+    /**
+     * Writes a duration as an operator does: 50m, 90s, 1500ms.
+     */
     static String text(Duration value) {
         if (value.getNano() != 0) {
             return value.toMillis() + "ms";

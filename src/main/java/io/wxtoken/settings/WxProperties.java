@@ -14,12 +14,12 @@ import io.wxtoken.wechat.Ticket;
 
 /**
  * The settings under {@code wx}. A duration without a unit is in seconds.
- * {@link SettingsRules} has every rule.
+ * {@link SettingsRules} has the rules.
  *
- * @param appId the first account's app id: the short form for the only or the first of
- * several
+ * @param appId the app id of the first account; this short form serves a single account,
+ * or the first of several
  * @param appSecret its secret
- * @param tickets which tickets an account wants that does not say so itself
+ * @param tickets the tickets of accounts that do not set their own
  * @param accounts further accounts, or all of them
  */
 public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi") List<Ticket> tickets,
@@ -71,7 +71,8 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
-     * Whether a token lives is asked now and then, as somebody else may have killed it.
+     * How often WeChat is asked whether a token lives, because another program may have
+     * killed it.
      *
      * @param interval between two probes of a token: 1 s to 1 h, or 0 for none
      */
@@ -79,17 +80,17 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
-     * The run as a whole.
+     * Bounds of a run.
      *
-     * @param timeout after this long the process ends itself: 10 s to 10 min
+     * @param timeout the process ends itself after this time: 10 s to 10 min
      */
     public record Run(@DefaultValue("2m") @DurationUnit(ChronoUnit.SECONDS) Duration timeout) {
     }
 
     /**
-     * What a run leaves for Prometheus.
+     * Metrics for Prometheus.
      *
-     * @param textfile where each run writes its metrics, for node_exporter's textfile
+     * @param textfile where each run writes its metrics for node_exporter's textfile
      * collector; null or empty for nowhere
      */
     public record Metrics(String textfile) {
@@ -106,20 +107,21 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
-     * What {@code wx_token_history} remembers.
+     * The record of refreshes.
      *
-     * @param keep how long an entry is kept, at the least: 1 d to 60 d
+     * @param keep the least time that {@code wx_token_history} keeps an entry: 1 d to 60
+     * d
      */
     public record History(@DefaultValue("7d") @DurationUnit(ChronoUnit.SECONDS) Duration keep) {
     }
 
     /**
-     * Copies of the rows, for applications that keep the token elsewhere than in the
+     * Copies of the rows, for applications that read the token elsewhere than in the
      * table.
      *
-     * @param file where the access_token is, in the 2015 class's JSON; null or empty for
-     * nowhere. Of several accounts each has its own: {@code {app_id}} in it stands for
-     * the account's
+     * @param file where the access_token is written in the 2015 class's JSON; null or
+     * empty for nowhere. With several accounts each has its own file, and
+     * {@code {app_id}} stands for the account's app id.
      */
     public record Mirror(String file, @DefaultValue Memcached memcached) {
 
@@ -135,8 +137,8 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         }
 
         /**
-         * The account's file; whether it is a path in this locale, is seen when it is
-         * written.
+         * The account's file. Only writing shows whether it is a valid path in this
+         * locale.
          */
         public String fileOf(String appId) {
             return file.replace(APP_ID, appId);
@@ -144,16 +146,19 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
-     * @param servers each gets all values: host and port, or a host alone for port 11211
+     * Memcached.
+     *
+     * @param servers host and port, or a host alone for port 11211; each server gets all
+     * values
      */
     public record Memcached(@DefaultValue List<String> servers) {
     }
 
     /**
-     * One of {@code wx.accounts}.
+     * One entry of {@code wx.accounts}.
      *
-     * @param endpoint null for that of {@code wx.api.endpoint}
-     * @param tickets null for those of {@code wx.tickets}
+     * @param endpoint null for {@code wx.api.endpoint}
+     * @param tickets null for {@code wx.tickets}
      */
     public record Entry(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets) {
 
@@ -178,9 +183,9 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
-     * One of the accounts.
-     * @param wanted its app id; null for the first
-     * @throws InvalidSettingsException when it is none of theirs
+     * Finds an account.
+     * @param wanted its app id; null for the first account
+     * @throws InvalidSettingsException when no account has this app id
      */
     public Account account(String wanted) {
         return allAccounts().stream()
@@ -199,7 +204,9 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         return entries;
     }
 
-    /** Without any account, what is missing is told of the short form. */
+    /**
+     * Without any account, messages about what is missing use the short form.
+     */
     boolean shortForm() {
         return !isBlank(appId) || !isBlank(appSecret) || accounts.isEmpty();
     }

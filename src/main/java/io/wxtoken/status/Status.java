@@ -23,15 +23,16 @@ import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Endpoint;
 
 /**
- * How the rows are, by the rules that a run goes by.
+ * The state of the rows, judged by the rules that a run uses.
  *
- * @param readAt by the database's clock
- * @param usable every row holds a value whose time is not over, and there is one for
- * whatever is configured
+ * @param readAt when the rows were read, by the database's clock
+ * @param usable every row has a value that is not over, and every configured row exists
  */
 public record Status(boolean usable, Instant readAt, List<Row> rows) {
 
-    /** What an operator wants to know of a row first. */
+    /**
+     * The state of a row, in the words that matter to an operator first.
+     */
     public enum State {
 
         /** Nothing is due. */
@@ -40,19 +41,27 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         /** The next run refreshes it; its value is usable until then. */
         DUE,
 
-        /** A run is at work on it; its value is usable. */
+        /**
+         * A run holds it; its value is usable.
+         */
         HELD,
 
         /** The last refresh failed; its value is still usable. */
         FAILING,
 
-        /** Its value is dead, or there is none. */
+        /**
+         * Its value is over, or there is none.
+         */
         DEAD,
 
-        /** It is of no configured account, and left alone. */
+        /**
+         * It belongs to no configured account, and the job leaves it alone.
+         */
         NOT_CONFIGURED;
 
-        /** As people and machines read it. */
+        /**
+         * The word that people and machines read.
+         */
         @JsonValue
         @Override
         public String toString() {
@@ -62,13 +71,16 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
     }
 
     /**
-     * @param ageSeconds since the value was obtained; null without one
-     * @param secondsLeft that the value has; 0 or less when it is dead; null without one
-     * @param nextRefresh when a run refreshes it, if nobody asks for it earlier; null
-     * when none will
-     * @param claimedBy the run that is at work on it, or null
-     * @param failures in a row
-     * @param note the last error, or why it is due; on one line
+     * One row.
+     *
+     * @param ageSeconds seconds since the value was obtained; null without a value
+     * @param secondsLeft seconds that the value still lives; 0 or less when it is over;
+     * null without a value
+     * @param nextRefresh when a run refreshes the row, if nobody asks for it earlier;
+     * null when no run will
+     * @param claimedBy the run that holds the row, or null
+     * @param failures how many refreshes in a row failed
+     * @param note the last error, or why the row is due, on one line
      * @param fingerprint of the value, as in the logs
      */
     public record Row(String appId, String type, State state, boolean usable, Long ageSeconds, Long secondsLeft,
@@ -76,7 +88,8 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
     }
 
     /**
-     * @param wx without accounts, all rows are looked at
+     * Reads the rows.
+     * @param wx without accounts, all rows are judged
      * @throws SQLException when the database can't be reached, or refuses
      */
     public static Status read(Connection connection, WxProperties wx, RunId me) throws SQLException {

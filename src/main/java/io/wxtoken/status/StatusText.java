@@ -12,7 +12,9 @@ import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/** A {@link Status} for people, and for machines. */
+/**
+ * Writes a {@link Status} for people and for machines.
+ */
 public final class StatusText {
 
     private static final List<String> TITLES = List.of("ACCOUNT", "TYPE", "STATE", "AGE", "LEFT", "NEXT REFRESH",
@@ -24,8 +26,8 @@ public final class StatusText {
     }
 
     /**
-     * A status, or the history's entries: names as in the tables, times as ISO 8601 in
-     * UTC.
+     * Writes a status or the history's entries as JSON: names as in the tables, times in
+     * ISO 8601 and UTC.
      */
     public static String json(Object value) {
         return JsonMapper.builder()
@@ -36,7 +38,8 @@ public final class StatusText {
     }
 
     /**
-     * @param ansi whether, and how, to colour
+     * Writes a status as a table.
+     * @param ansi whether to use colours
      */
     public static String table(Status status, Ansi ansi) {
         List<List<String>> lines = new ArrayList<>(List.of(TITLES));
@@ -48,7 +51,7 @@ public final class StatusText {
     }
 
     /**
-     * A table with a title line, each column as wide as its widest cell.
+     * Writes a table with a title line; each column is as wide as its widest cell.
      * @param style of a cell, by line and column
      */
     public static String table(List<List<String>> lines, BiFunction<Integer, Integer, UnaryOperator<String>> style) {

@@ -79,10 +79,8 @@ class AccessTokenFetcher implements TokenFetcher {
     }
 
     private Answer force(TokenRow row) {
-        counted = counted || rows.countForced(row, forcedToday(row) + 1); // a run that
-                                                                          // asks several
-                                                                          // times counts
-                                                                          // once
+        // a run that asks several times counts once
+        counted = counted || rows.countForced(row, forcedToday(row) + 1);
         return counted ? weChat.fetchToken(account, true)
                 : new Answer.Unknown("another run forces a refresh at this moment", Answer.Reach.NOT_SENT);
     }

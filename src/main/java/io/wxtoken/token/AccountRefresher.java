@@ -121,10 +121,8 @@ public final class AccountRefresher {
     private Result refreshDead(Account account, TokenRow dead) {
         boolean stillThere = rows.requestFor(dead.id(), dead.value());
         TokenRow now = rows.read(dead.id()).orElse(dead);
-        if (stillThere && now.lastRefresh().failures() == 0) { // otherwise another run
-                                                               // has replaced the token,
-                                                               // or lost one: no stranger
-                                                               // did
+        // otherwise another run has replaced the token, or lost one: no stranger did
+        if (stillThere && now.lastRefresh().failures() == 0) {
             warnOfStranger(account, dead);
         }
         Result result = refresher.refresh(now, new AccessTokenFetcher(account, weChat, rows), Trigger.DEAD);

@@ -49,8 +49,8 @@ final class ClaimedFetch {
      */
     static Optional<ClaimedFetch> claim(TokenRepository rows, TokenRow row, RunId me, Duration lease,
             Duration requestTimeout, LongSupplier nanoTime) {
-        long begun = nanoTime.getAsLong(); // from before the claim on: the database's
-                                           // lease begins later
+        // from before the claim on: the database's lease begins later
+        long begun = nanoTime.getAsLong();
         return rows.claim(row, me.run(), lease)
             .map(claim -> new ClaimedFetch(rows, claim, lease, requestTimeout, nanoTime, begun));
     }

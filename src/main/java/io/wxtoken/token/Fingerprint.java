@@ -5,7 +5,9 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/** What stands for a token wherever a person may see it. */
+/**
+ * Stands for a token wherever a person may see it.
+ */
 public final class Fingerprint {
 
     private Fingerprint() {
@@ -25,7 +27,9 @@ public final class Fingerprint {
         }
     }
 
-    /** Its first 12 digits, enough to tell tokens apart; "none" for an empty value. */
+    /**
+     * The first 12 digits, enough to tell tokens apart; "none" for an empty value.
+     */
     public static String shortOf(String token) {
         return token.isEmpty() ? "none" : of(token).substring(0, 12);
     }

@@ -244,8 +244,8 @@ public final class Refresher {
             next = "; a run tries again after " + (settings.lease().toSeconds() + ErrorCode.backOff(failures + 1))
                     + " s";
         }
-        else { // no call was counted, so it is no reason to wait, now or at the next
-               // failure
+        else {
+            // no call was counted, so it is no reason to wait, now or at the next failure
             claimed.release(new Failure(Math.max(1, failures), 0, "", answer.text(), answer.code()));
             next = answer instanceof Answer.Unknown ? "; the next run tries again" : "";
         }
@@ -262,7 +262,7 @@ public final class Refresher {
      */
     private static boolean isKnown(TokenRow.LastRefresh last, Answer.NoValue answer) {
         return last.failures() > 0 && Objects.equals(last.errcode(), answer.code())
-                && (answer.code() != null || last.error().equals(TokenRepository.fit(answer.text())));
+                && (answer.code() != null || last.error().equals(TokenRepository.cutToColumn(answer.text())));
     }
 
     private void tell(TokenRow row, TokenFetcher fetcher, RefreshEvent.Kind kind, Verdict verdict, String valueAfter) {

@@ -23,7 +23,7 @@ import org.springframework.jdbc.CannotGetJdbcConnectionException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.core.simple.JdbcClient.StatementSpec;
 
-import io.wxtoken.database.Database;
+import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.token.TokenRow.ClaimMark;
 import io.wxtoken.token.TokenRow.Forced;
 import io.wxtoken.token.TokenRow.LastRefresh;
@@ -92,7 +92,7 @@ public class TokenRepository {
             return readAll(connection, SELECT);
         }
         catch (SQLException e) {
-            if (!Database.lacksSchema(e)) {
+            if (!DatabaseErrors.lacksSchema(e)) {
                 throw e;
             }
             return readAll(connection, SELECT.replace(" errcode,", " NULL AS errcode,"));
@@ -144,8 +144,8 @@ public class TokenRepository {
                     break;
                 }
             }
-            if (attempt > 1) { // a cluster, or a replica that reads are sent to, may be
-                               // behind
+            // a cluster, or a replica that reads are sent to, may be behind
+            if (attempt > 1) {
                 LockSupport.parkNanos(Duration.ofMillis(ThreadLocalRandom.current().nextLong(100, 400)).toNanos());
             }
             known = readAll();
@@ -161,7 +161,7 @@ public class TokenRepository {
      */
     private boolean add(int id, RowKey key) {
         try {
-            return one(jdbc
+            return updateOne(jdbc
                 .sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (:id, :type, '0', '', :appId)")
                 .param("id", id)
                 .param("type", key.type())
@@ -180,7 +180,7 @@ public class TokenRepository {
      * @return empty when the row is no longer what was read: somebody else was faster
      */
     public Optional<Claim> claim(TokenRow seen, String run, Duration lease) {
-        boolean won = won(sql("""
+        boolean won = updateOneOrLose(sql("""
                 UPDATE wx_token
                    SET version = version + 1, claimed_by = :run, claimed_until = UNIX_TIMESTAMP() + :lease,
                        refresh_requested = 0, failures = failures + 1,
@@ -211,7 +211,7 @@ public class TokenRepository {
      * program wrote the row
      */
     public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
-        return one(sql("""
+        return updateOne(sql("""
                 UPDATE wx_token
                    SET probed_at = CASE WHEN `value` = :value THEN probed_at ELSE UNIX_TIMESTAMP() END,
                        `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo,
@@ -241,13 +241,13 @@ public class TokenRepository {
     public void requestAfterFence(int id) {
         StatementSpec request = jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id);
         try {
-            one(request);
+            updateOne(request);
         }
         catch (CannotGetJdbcConnectionException e) {
             throw e; // the pool has tried for long enough
         }
         catch (DataAccessException e) {
-            one(request);
+            updateOne(request);
         }
     }
 
@@ -255,7 +255,7 @@ public class TokenRepository {
      * The value is dead: asks for its refresh, if the row still holds that very value.
      */
     public boolean requestFor(int id, String deadValue) {
-        return one(jdbc.sql("""
+        return updateOne(jdbc.sql("""
                 UPDATE wx_token SET refresh_requested = GREATEST(refresh_requested, 1)
                  WHERE id = :id AND `value` = :value
                 """).param("id", id).param("value", deadValue));
@@ -263,7 +263,7 @@ public class TokenRepository {
 
     /** Makes this run the one that probes the value now. */
     public boolean claimProbe(TokenRow seen) {
-        return one(jdbc.sql("""
+        return updateOne(jdbc.sql("""
                 UPDATE wx_token SET probed_at = UNIX_TIMESTAMP()
                  WHERE id = :id AND `value` = :value AND probed_at = :probedAt
                 """).param("id", seen.id()).param("value", seen.value()).param("probedAt", seen.probedAt()));
@@ -271,7 +271,7 @@ public class TokenRepository {
 
     /** Counts a forced refresh, before it is asked for. */
     public boolean countForced(TokenRow seen, int count) {
-        return one(jdbc.sql("""
+        return updateOne(jdbc.sql("""
                 UPDATE wx_token SET forced_at = UNIX_TIMESTAMP(), forced_count = :count
                  WHERE id = :id AND forced_at = :forcedAt
                 """).param("count", count).param("id", seen.id()).param("forcedAt", seen.forced().at()));
@@ -284,7 +284,7 @@ public class TokenRepository {
      * @return false when fenced
      */
     public boolean release(Claim claim, Failure failure) {
-        return one(sql("""
+        return updateOne(sql("""
                 UPDATE wx_token
                    SET claimed_by = NULL, claimed_until = 0, version = version + 1, failures = :failures,
                        retry_after = UNIX_TIMESTAMP() + :notAgainFor, failed_by = :refusedCaller,
@@ -294,7 +294,7 @@ public class TokenRepository {
             .param("notAgainFor", failure.notAgainFor())
             .param("refusedCaller", failure.refusedCaller())
             .param("errcode", failure.errcode(), Types.INTEGER)
-            .param("error", fit(failure.error()))
+            .param("error", cutToColumn(failure.error()))
             .param("id", claim.seen().id())
             .param("version", claim.version())
             .param("run", claim.run()));
@@ -304,16 +304,16 @@ public class TokenRepository {
      * Protocol step 6, an unknown outcome: leaves the claim to lapse, and remembers why.
      */
     public boolean leaveToLapse(Claim claim, String error) {
-        return one(jdbc
+        return updateOne(jdbc
             .sql("UPDATE wx_token SET last_error = :error WHERE id = :id AND version = :version AND claimed_by = :run")
-            .param("error", fit(error))
+            .param("error", cutToColumn(error))
             .param("id", claim.seen().id())
             .param("version", claim.version())
             .param("run", claim.run()));
     }
 
     /** As much of it as {@code last_error} holds. */
-    static String fit(String error) {
+    static String cutToColumn(String error) {
         return error.length() <= 255 ? error : error.substring(0, 254) + "…";
     }
 
@@ -322,7 +322,7 @@ public class TokenRepository {
      * the second time. So one that lost a conflict, or met a server that takes no writes
      * any more, is, and the pool has replaced that server's connection by then.
      */
-    private static boolean one(StatementSpec statement) {
+    private static boolean updateOne(StatementSpec statement) {
         for (int attempt = 1;; attempt++) {
             try {
                 int rows = statement.update();
@@ -333,7 +333,7 @@ public class TokenRepository {
                 return rows == 1;
             }
             catch (DataAccessException e) {
-                if (attempt == ATTEMPTS || !Database.lostAConflict(e) && !Database.takesNoWrites(e)) {
+                if (attempt == ATTEMPTS || !DatabaseErrors.lostAConflict(e) && !DatabaseErrors.takesNoWrites(e)) {
                     throw e;
                 }
                 LockSupport.parkNanos(Duration.ofMillis(ThreadLocalRandom.current().nextLong(20, 200)).toNanos());
@@ -341,13 +341,13 @@ public class TokenRepository {
         }
     }
 
-    /** As {@link #one}; a conflict that goes on is lost. */
-    private static boolean won(StatementSpec claim) {
+    /** As {@link #updateOne}; a conflict that goes on is lost. */
+    private static boolean updateOneOrLose(StatementSpec claim) {
         try {
-            return one(claim);
+            return updateOne(claim);
         }
         catch (DataAccessException e) {
-            if (Database.lostAConflict(e)) {
+            if (DatabaseErrors.lostAConflict(e)) {
                 return false;
             }
             throw e;

@@ -58,8 +58,9 @@ public final class UnstoredFetch {
         if (answer instanceof Answer.Unknown unknown && unknown.reach() == Reach.IN_FLIGHT) {
             claimed.leaveToLapse("for wx-token fetch: " + unknown.text());
         }
-        else { // WeChat answers this account's calls, so an earlier refusal is no reason
-               // for the refresh to wait
+        else {
+            // WeChat answers this account's calls, so an earlier refusal is no reason for
+            // the refresh to wait
             claimed.release(Failure.NONE);
         }
         return answer;

@@ -68,9 +68,9 @@ final class AnswerJson {
     }
 
     /**
-     * The answer of a token endpoint.
+     * Reads the answer of a token endpoint.
      * @param field the name of the value's field
-     * @param secret what was sent, and must not be in a text
+     * @param secret the secret of the request, which must not stand in a text
      */
     static Answer answer(byte[] body, String field, String secret) {
         if (body.length == 0) {
@@ -81,13 +81,8 @@ final class AnswerJson {
             fields = fields(body);
         }
         catch (JacksonException e) {
-            return new Answer.Unknown("an answer that is not JSON", Reach.ANSWERED); // the
-                                                                                     // text
-                                                                                     // of
-                                                                                     // e
-                                                                                     // quotes
-                                                                                     // the
-                                                                                     // answer
+            // not with the exception's text, which quotes the answer
+            return new Answer.Unknown("an answer that is not JSON", Reach.ANSWERED);
         }
         if (!(fields.getOrDefault("errcode", 0) instanceof Integer errcode)) {
             return new Answer.Unknown("an answer whose errcode is no number", Reach.ANSWERED);
@@ -106,14 +101,18 @@ final class AnswerJson {
         return new Answer.Issued(value, expiresIn.longValue());
     }
 
-    /** The answer to a request for a ticket. */
+    /**
+     * Reads the answer to a request for a ticket.
+     */
     static Answer ticketAnswer(byte[] body, String accessToken) {
         Answer answer = answer(body, "ticket", accessToken);
         return answer instanceof Answer.Refused refused && TOKEN_DEAD.contains(refused.errcode())
                 ? new Answer.TokenDead(refused.errcode(), refused.errmsg()) : answer;
     }
 
-    /** The answer to an API call with an access_token. */
+    /**
+     * Reads the answer to an API call with an access_token.
+     */
     static ProbeResult probeResult(byte[] body) {
         try {
             Map<String, Object> fields = fields(body);
@@ -127,8 +126,8 @@ final class AnswerJson {
     }
 
     /**
-     * The fields of the object that the answer is, without what is nested in them; none
-     * when it is something else.
+     * Returns the fields of a JSON object, without nested ones; empty when the answer is
+     * something else.
      */
     private static Map<String, Object> fields(byte[] body) throws JacksonException {
         Map<String, Object> fields = new HashMap<>();
@@ -154,9 +153,9 @@ final class AnswerJson {
     }
 
     /**
-     * WeChat's message goes into logs and a varchar(255) column: on one line, without the
-     * secret should it ever quote that, and cut to 110 characters before its request id
-     * ("rid: …"), which support asks for.
+     * Shortens WeChat's message for logs and a varchar(255) column: one line of at most
+     * 110 characters, cut before the request id ("rid: …") that WeChat's support asks
+     * for, and without the secret, should it quote that.
      */
     private static String oneLine(String errmsg, String secret) {
         String line = errmsg.replace(secret, "***").replaceAll("[\\p{C}\\p{Z}]+", " ").strip();

@@ -15,7 +15,9 @@ import java.util.concurrent.Flow;
  */
 final class BoundedBody implements HttpResponse.BodySubscriber<byte[]> {
 
-    /** The body is longer than the bound. */
+    /**
+     * Is thrown when the body is longer than the bound.
+     */
     static final class TooLongException extends IOException {
 
     }

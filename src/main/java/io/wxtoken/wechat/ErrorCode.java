@@ -12,10 +12,10 @@ import java.util.stream.Collectors;
 import io.wxtoken.ExitCode;
 
 /**
- * WeChat's error codes, as its <em>token endpoints</em> use them, and what to do: the one
- * table. (40001 from any other API means a dead token; here it means a wrong secret.)
- * Sources: WeChat's return codes (WX/doc/oplatform/developers/errCode) and its pages on
- * the two endpoints.
+ * The one table of WeChat's error codes, as its <em>token endpoints</em> use them, and of
+ * what to do about each. (40001 from any other API means a dead token; here it means a
+ * wrong secret.) Sources: WeChat's return codes (WX/doc/oplatform/developers/errCode) and
+ * its pages on the two endpoints.
  */
 public enum ErrorCode {
 
@@ -52,27 +52,36 @@ public enum ErrorCode {
     API_UNAUTHORIZED(48001, Kind.ACT, "the account has no right to this API: see mp.weixin.qq.com"),
 
     /**
-     * A code that is not in the table: asked again rarely, since nobody knows what it
-     * costs.
+     * A code that is not in this table. WeChat is asked again rarely, since nobody knows
+     * what a call costs.
      */
     UNLISTED(Integer.MIN_VALUE, Kind.HOLD, "look the code up in WeChat's list of return codes");
 
-    /** What kind of trouble it is. */
+    /**
+     * The kinds of trouble, by what helps.
+     */
     public enum Kind {
 
         /**
-         * May be over in a moment: the next run asks again, later and later while it
-         * lasts.
+         * The trouble may be over in a moment: the next run asks again, and while the
+         * trouble lasts the waits grow.
          */
         TRANSIENT(ExitCode.RETRY),
 
-        /** Not before the next minute. */
+        /**
+         * WeChat must not be asked before the next minute.
+         */
         RATE_LIMIT(ExitCode.RETRY),
 
-        /** Not before a certain time. */
+        /**
+         * WeChat must not be asked before a certain time.
+         */
         HOLD(ExitCode.RETRY),
 
-        /** A person must act: told by every run, asked again every 10 minutes. */
+        /**
+         * A person must act: each run reports it, and WeChat is asked again every 10
+         * minutes.
+         */
         ACT(ExitCode.ACT);
 
         private final ExitCode exitCode;
@@ -93,7 +102,9 @@ public enum ErrorCode {
 
     private static final long MINUTE = 60;
 
-    /** Seconds. */
+    /**
+     * In seconds.
+     */
     public static final long LONGEST_WAIT = 24 * 60 * MINUTE;
 
     private static final Map<Integer, ErrorCode> BY_CODE = Arrays.stream(values())
@@ -119,7 +130,9 @@ public enum ErrorCode {
         return kind;
     }
 
-    /** It is about one node's address or settings: another node may well succeed. */
+    /**
+     * The code concerns one node's address or settings: another node may succeed.
+     */
     public boolean concernsOneNode() {
         return OF_ONE_NODE.contains(this);
     }
@@ -150,9 +163,10 @@ public enum ErrorCode {
     }
 
     /**
-     * Seconds to wait after so many failures in a row: none at first, as the live token
-     * may be doomed and has 5 minutes; then 30 s, 1 min … 10 min, which makes some 150
-     * calls a day at worst, within a test account's quota of 200.
+     * How long to wait after several failures in a row, in seconds: not at all at first,
+     * because the live token may be doomed and lasts only 5 minutes; then 30 s, 1 min and
+     * so on up to 10 min. That makes some 150 calls a day at worst, within a test
+     * account's quota of 200.
      */
     public static long backOff(int failures) {
         return failures < 3 ? 0 : Math.min(10 * MINUTE, 15L << Math.min(failures - 2, 6));

@@ -29,10 +29,15 @@ import io.wxtoken.wechat.Answer.Reach;
  */
 public final class WeChatClient {
 
-    /** WeChat's answers have some 200 bytes, 700 with the longest token. */
+    /**
+     * In bytes. WeChat's answers have some 200, and 700 with the longest token.
+     */
     private static final int LONGEST_ANSWER = 64 * 1024;
 
-    /** A gateway gave up on WeChat, which may still be at work. */
+    /**
+     * Status codes of a gateway that gave up on WeChat, which may still be working on the
+     * request.
+     */
     private static final Set<Integer> GATEWAY_ERRORS = Set.of(502, 504);
 
     static {
@@ -64,15 +69,17 @@ public final class WeChatClient {
             .build();
     }
 
-    /** The longest that a call takes. */
+    /**
+     * The longest time that a call takes.
+     */
     public Duration requestTimeout() {
         return requestTimeout;
     }
 
     /**
      * Fetches the account's access_token from its endpoint.
-     * @param force on the stable endpoint, a new token even if the current one lives: 20
-     * a day, 30 s apart
+     * @param force asks the stable endpoint for a new token even if the current one
+     * lives; WeChat allows 20 a day, 30 s apart
      */
     public Answer fetchToken(Account account, boolean force) {
         HttpRequest request = switch (account.endpoint()) {
@@ -105,7 +112,9 @@ public final class WeChatClient {
         return HttpRequest.newBuilder(URI.create(baseUrl + pathAndQuery)).build();
     }
 
-    /** Either the body, or why there is none. */
+    /**
+     * Holds the body, or the reason why there is none.
+     */
     private record Reply(byte[] body, Answer.Unknown failure) {
 
         static Reply failed(String reason, Reach reach) {
@@ -138,8 +147,8 @@ public final class WeChatClient {
     }
 
     /**
-     * Names what happened in our own words: an exception's text may hold the URI, and so
-     * the secret.
+     * Says what happened in this program's words, because an exception's text may contain
+     * the URI, and so the secret.
      */
     private Reply failure(Throwable cause) {
         for (Throwable t = cause; t != null; t = t.getCause()) {

@@ -39,12 +39,12 @@ class RunDatabaseIT {
         try (RunDatabase database = new RunDatabase(Settings.environment(server.arguments().toArray(String[]::new)))) {
             Connection first = database.getConnection();
             long id = id(first);
-            database.keep(first);
+            database.keepForNextCall(first);
             assertThat(id(database.getConnection())).isEqualTo(id);
             try (Connection second = database.getConnection()) {
                 assertThat(id(second)).isNotEqualTo(id);
             }
-            database.keep(first);
+            database.keepForNextCall(first);
             server.jdbc().sql("KILL " + id).update();
             try (Connection another = database.getConnection()) {
                 assertThat(id(another)).isNotEqualTo(id);

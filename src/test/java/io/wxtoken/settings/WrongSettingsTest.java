@@ -134,8 +134,8 @@ class WrongSettingsTest {
     @MethodSource("properties")
     void aMisspeltNameAndAGroupInItsPlaceAreToldInOneLine(Property property) {
         assertToldInOneLine(property, property.name() + "s", "1");
-        if (!property.name().startsWith("wx.accounts")) { // there Boot overlooks it, and
-                                                          // the account has its default
+        // there Boot overlooks it, and the account has its default
+        if (!property.name().startsWith("wx.accounts")) {
             assertToldInOneLine(property, property.name() + ".x", "1");
         }
     }

@@ -15,8 +15,11 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
+import io.wxtoken.testing.Await;
+
 /**
- * The stand-in is what wechat-api.md says of WeChat; its life here is 2 s, its grace 1 s.
+ * The stand-in does what WeChat documents. A token lives for 2 s here, and the grace is 1
+ * s.
  */
 class StandInTest {
 
@@ -25,6 +28,14 @@ class StandInTest {
     @AfterEach
     void stop() {
         weChat.close();
+    }
+
+    private void awaitDeath(String value, long millis) throws InterruptedException {
+        Await.until("the value dies", () -> !weChat.alive(value), Duration.ofMillis(millis));
+    }
+
+    private void awaitMillisLeft(String value, long millis) throws InterruptedException {
+        Await.until("the value nears its end", () -> weChat.millisLeft(value) <= millis, Duration.ofSeconds(2));
     }
 
     private JsonNode token() throws IOException {
@@ -61,11 +72,9 @@ class StandInTest {
         String first = value(token());
         String second = value(token());
         assertThat(weChat.alive(first)).isTrue();
-        Thread.sleep(1100);
-        assertThat(weChat.alive(first)).isFalse();
+        awaitDeath(first, 1100);
         assertThat(weChat.alive(second)).isTrue();
-        Thread.sleep(1000);
-        assertThat(weChat.alive(second)).isFalse();
+        awaitDeath(second, 1100);
         assertThat(weChat.issued()).containsExactly(first, second);
     }
 
@@ -74,11 +83,10 @@ class StandInTest {
         JsonNode first = stableToken(false);
         assertThat(first.path("expires_in").intValue()).isEqualTo(2);
         assertThat(value(stableToken(false))).isEqualTo(value(first));
-        Thread.sleep(1100);
+        awaitMillisLeft(value(first), 1000);
         assertThat(value(stableToken(false))).isNotEqualTo(value(first));
         assertThat(weChat.alive(value(first))).isTrue();
-        Thread.sleep(1100);
-        assertThat(weChat.alive(value(first))).isFalse();
+        awaitDeath(value(first), 1100);
     }
 
     @Test
@@ -86,7 +94,7 @@ class StandInTest {
         String stable = value(stableToken(false));
         token();
         token();
-        Thread.sleep(300);
+        assertThat(weChat.millisLeft(stable)).as("no grace ends it").isGreaterThan(1000);
         assertThat(value(stableToken(false))).isEqualTo(stable);
         assertThat(weChat.alive(stable)).isTrue();
     }
@@ -94,7 +102,8 @@ class StandInTest {
     @Test
     void aForcedRefreshKillsTheStableTokenAtOnce() throws Exception {
         String first = value(stableToken(false));
-        Thread.sleep(50);
+        awaitMillisLeft(first, 1990); // WeChat's 30 s between forced refreshes are 8 ms
+                                      // here
         String second = value(stableToken(true));
         assertThat(second).isNotEqualTo(first);
         assertThat(weChat.alive(first)).isFalse();
@@ -114,29 +123,28 @@ class StandInTest {
     void aForeignRefresherKillsTheTokenToo() throws Exception {
         String ours = value(token());
         String theirs = weChat.issueElsewhere();
-        Thread.sleep(1100);
-        assertThat(weChat.alive(ours)).isFalse();
+        awaitDeath(ours, 1100);
         assertThat(weChat.alive(theirs)).isTrue();
     }
 
     @Test
-    void aTicketIsTheSameThroughoutItsLifeAndNeedsALiveToken() throws Exception {
+    void aTicketIsTheSameAndGetsItsFullExpiresInThroughoutItsLifeAndNeedsALiveToken() throws Exception {
         String token = value(token());
         String path = "/cgi-bin/ticket/getticket?type=jsapi&access_token=";
         String first = read(open(path + token)).path("ticket").stringValue();
-        Thread.sleep(500);
+        awaitMillisLeft(first, 1000);
         JsonNode again = read(open(path + token));
         assertThat(again.path("ticket").stringValue()).isEqualTo(first);
         assertThat(again.path("expires_in").intValue()).isEqualTo(2);
         assertThat(read(open(path + "never-issued")).path("errcode").intValue()).isEqualTo(40001);
         weChat.kill(token);
         assertThat(read(open(path + token)).path("errcode").intValue()).isEqualTo(42001);
-        Thread.sleep(1600);
+        awaitDeath(first, 1100);
         assertThat(read(open(path + value(token()))).path("ticket").stringValue()).isNotEqualTo(first);
     }
 
     @Test
-    void aProbeTellsALiveTokenFromADeadOneAndADoomedOneIsAlive() throws Exception {
+    void aProbeTellsALiveTokenFromADeadOneAndCallsADoomedOneAlive() throws Exception {
         String doomed = value(token());
         token();
         assertThat(read(open("/cgi-bin/get_api_domain_ip?access_token=" + doomed)).path("ip_list").isArray()).isTrue();
@@ -156,7 +164,7 @@ class StandInTest {
     }
 
     @Test
-    void whatWasIssuedIsRememberedAcrossStarts(@TempDir Path folder) throws Exception {
+    void aStandInThatIsStartedAgainRemembersWhatItIssued(@TempDir Path folder) throws Exception {
         String token;
         try (StandIn first = StandIn.start(folder.resolve("memory"))) {
             token = first.issueElsewhere();

@@ -6,12 +6,13 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Primary;
 
+import io.wxtoken.token.FaultyRepository;
 import io.wxtoken.token.OptimisticUpdateOnly;
 import io.wxtoken.token.TokenRepository;
 
 /**
- * The program with a part of its protocol left out: a storm that does not notice proves
- * nothing.
+ * Configurations of the program with a part of its protocol left out: a storm that does
+ * not notice that proves nothing.
  */
 final class BrokenJobs {
 
@@ -35,13 +36,7 @@ final class BrokenJobs {
         @Bean
         @Primary
         TokenRepository withoutFencedStep(DataSource dataSource) {
-            return new TokenRepository(dataSource) {
-
-                @Override
-                public void requestAfterFence(int id) {
-                    // others' tokens are none of its business
-                }
-            };
+            return FaultyRepository.withoutReport(dataSource);
         }
 
     }

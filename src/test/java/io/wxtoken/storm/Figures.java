@@ -10,7 +10,7 @@ import java.util.Map.Entry;
 import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
-/** What a storm came to. */
+/** What came of a storm, as numbers and as what was wrong. */
 final class Figures {
 
     private final Map<String, Object> figures = new LinkedHashMap<>();
@@ -41,9 +41,9 @@ final class Figures {
     final List<String> missing;
 
     Figures(Storm storm, boolean recovered) throws IOException {
-        this.counts = storm.counts();
+        this.counts = storm.log().counts();
         this.emptyReads = sum(storm, Reader::emptyReads);
-        this.leaks = storm.leaks();
+        this.leaks = storm.leaks().found();
         this.brokenMirrorReads = storm.mirrors().broken();
         this.recovered = recovered;
         Reader.DeadTime first = null;
@@ -66,12 +66,12 @@ final class Figures {
                 longest.merge(excuse, dead.millis(), Math::max);
             }
         }
-        this.before = first == null ? "" : storm.before(first);
+        this.before = first == null ? "" : storm.log().before(first, storm.weChat());
         boolean cluster = storm.readers().size() > 1;
         this.missing = new ArrayList<>(List.of("CLAIM", "PUBLISH", "fault: row written"));
         missing.addAll(cluster ? List.of("fault: a member is killed") : List.of("takeover", "fault: SIGSTOP"));
-        if (storm.lasted().toMinutes() >= 10) { // two minutes are too short to be sure of
-                                                // each
+        if (storm.lasted().toMinutes() >= 10) { // a shorter storm may not meet each of
+                                                // these
             missing.addAll(List.of("REPORT", "PUBLISH, none matched", "fault: kill -9", "fault: connection cut",
                     "fault: WeChat", "fault: foreign refresher", "probe said dead"));
             missing

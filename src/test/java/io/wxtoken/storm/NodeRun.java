@@ -24,7 +24,7 @@ import io.wxtoken.storm.Tap.Step;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Started;
 
-/** One process of a node's, seen and struck through its connections. */
+/** One process of a node, which is watched and struck through its connections. */
 final class NodeRun implements Tap.Watch {
 
     private static final Pattern ACCOUNT = Pattern.compile("appid=(\\w+)");
@@ -33,7 +33,11 @@ final class NodeRun implements Tap.Watch {
 
     private static final Set<Step> TELLING = EnumSet.of(Step.PUBLISH, Step.REPORT, Step.GIVE_UP);
 
-    private final Storm storm;
+    private final Nodes nodes;
+
+    private final Mercy mercy;
+
+    private final StormLog log;
 
     private final int node;
 
@@ -50,11 +54,11 @@ final class NodeRun implements Tap.Watch {
     private final Set<Integer> ports = ConcurrentHashMap.newKeySet();
 
     /**
-     * When it claimed each row, and when it wrote there that it published, was fenced or
-     * gave up. Unix ms.
+     * When it claimed each row, in Unix ms.
      */
     private final Map<Integer, Long> claimed = new ConcurrentHashMap<>();
 
+    /** When it wrote into each row that it published, was fenced or gave up. */
     private final Map<Integer, Long> told = new ConcurrentHashMap<>();
 
     private final long begun = System.nanoTime();
@@ -75,9 +79,11 @@ final class NodeRun implements Tap.Watch {
 
     private volatile long endedAt = Long.MAX_VALUE;
 
-    NodeRun(Storm storm, int number, int node, StandIn weChat, List<URI> servers, List<Strike> strikes)
-            throws IOException {
-        this.storm = storm;
+    NodeRun(Nodes nodes, Mercy mercy, StormLog log, int number, int node, StandIn weChat, List<URI> servers,
+            List<Strike> strikes) throws IOException {
+        this.nodes = nodes;
+        this.mercy = mercy;
+        this.log = log;
         this.number = number;
         this.node = node;
         this.weChat = weChat;
@@ -120,7 +126,7 @@ final class NodeRun implements Tap.Watch {
             throw new IllegalStateException(e);
         }
         note("ended: " + (killed ? "killed" : "exit code " + process.process().exitValue()));
-        storm.ended(this, process, killed ? "killed" : "exit code " + process.process().exitValue(),
+        nodes.ended(this, process, killed ? "killed" : "exit code " + process.process().exitValue(),
                 struck ? null : Duration.ofNanos(System.nanoTime() - begun));
     }
 
@@ -144,7 +150,7 @@ final class NodeRun implements Tap.Watch {
     }
 
     private void note(String what) {
-        storm.note("run " + number + " " + what);
+        log.note("run " + number + " " + what);
     }
 
     private static int row(String statement) {
@@ -153,24 +159,19 @@ final class NodeRun implements Tap.Watch {
     }
 
     /**
-     * The server's OK packet: 4 bytes of header, 0, and how many rows the statement
-     * matched.
+     * In the server's OK packet 4 bytes of header are followed by 0, and by how many rows
+     * the statement matched.
      */
     @Override
     public boolean after(Step step, String message, byte[] answer) {
         note(about(step, message) + " is answered" + (step == Step.FETCH || answer.length < 6 ? "" : ": " + answer[5]));
-        if (step != Step.FETCH && answer.length > 6 && answer[4] == (byte) 0xff) { // an
-                                                                                   // error
-                                                                                   // packet:
-                                                                                   // the
-                                                                                   // code's
-                                                                                   // two
-                                                                                   // bytes
-                                                                                   // follow
-            storm.count("error " + ((answer[5] & 0xff) | (answer[6] & 0xff) << 8) + " at " + step);
+        // In an error packet 0xff comes first, and then the two bytes of the error's
+        // code.
+        if (step != Step.FETCH && answer.length > 6 && answer[4] == (byte) 0xff) {
+            log.count("error " + ((answer[5] & 0xff) | (answer[6] & 0xff) << 8) + " at " + step);
         }
         if (step != Step.FETCH && answer.length > 5 && answer[4] == 0) {
-            storm.count(step + (answer[5] == 0 ? ", none matched" : ""));
+            log.count(step + (answer[5] == 0 ? ", none matched" : ""));
             if (answer[5] != 0 && TELLING.contains(step)) {
                 told.put(row(message), System.currentTimeMillis());
             }
@@ -190,7 +191,9 @@ final class NodeRun implements Tap.Watch {
         return meet(strike);
     }
 
-    /** After so long, what has nothing to do with the protocol's steps. */
+    /**
+     * After this time the strike comes that has nothing to do with the protocol's steps.
+     */
     void meetAfter(Duration time) {
         if (!strikes.isEmpty() && strikes.peek().step() == null) {
             Strike strike = strikes.poll();
@@ -204,7 +207,7 @@ final class NodeRun implements Tap.Watch {
     }
 
     private boolean meet(Strike strike) {
-        if (!storm.affords(strike)) {
+        if (!mercy.affords(strike)) {
             synchronized (strikes) {
                 strikes.addFirst(strike); // for another time, or another run
             }
@@ -255,7 +258,7 @@ final class NodeRun implements Tap.Watch {
         }
     }
 
-    /** What was in store for the run, if it met nothing of it. */
+    /** The strikes that were dealt to the run, if it met none of them. */
     Optional<List<Strike>> unmet() {
         synchronized (strikes) {
             return inStore.isEmpty() || strikes.size() < inStore.size() ? Optional.empty() : Optional.of(inStore);
@@ -275,7 +278,7 @@ final class NodeRun implements Tap.Watch {
         lostDatabase = true;
     }
 
-    /** It takes none of the machine's time. */
+    /** It is stopped, and takes none of the machine's time. */
     boolean frozen() {
         return frozen;
     }
@@ -286,7 +289,7 @@ final class NodeRun implements Tap.Watch {
 
     /**
      * WeChat issued a token to it after its claim of the row was over, and it could not
-     * tell any more: it was killed, had given up the request, or the database was
+     * tell the row any more: it was killed, had given up the request, or the database was
      * restarted. Only the probe sees that; a connection that broke is no excuse.
      * @param issued Unix ms
      */

@@ -210,8 +210,7 @@ final class Reader implements AutoCloseable {
         copies.values().forEach(copy -> {
             copy.dead = null;
             copy.cachedDead = null;
-            copy.cachedAt = 0; // a reader that finds its server gone begins anew
-                               // elsewhere
+            copy.cachedAt = 0; // an application whose server is gone asks another one
             copy.readAt = 0;
         });
     }

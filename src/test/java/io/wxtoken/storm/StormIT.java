@@ -39,7 +39,7 @@ class StormIT {
 
     private static final Duration TIME = Duration.ofMinutes(Integer.getInteger("storm.minutes", 2));
 
-    private static final Storm.Times TIMES = new Storm.Times(Duration.ofSeconds(120), Duration.ofSeconds(45),
+    private static final Times TIMES = new Times(Duration.ofSeconds(120), Duration.ofSeconds(45),
             Duration.ofSeconds(70), Duration.ofSeconds(4), Duration.ofSeconds(5), Duration.ofSeconds(2),
             Duration.ofSeconds(5), Duration.ofSeconds(4), Duration.ofSeconds(8));
 
@@ -47,7 +47,7 @@ class StormIT {
      * Three servers on the same machine leave less of it to the runs, and a group needs
      * some 10 s to replace a member.
      */
-    private static final Storm.Times OF_A_CLUSTER = new Storm.Times(Duration.ofSeconds(150), Duration.ofSeconds(60),
+    private static final Times OF_A_CLUSTER = new Times(Duration.ofSeconds(150), Duration.ofSeconds(60),
             Duration.ofSeconds(80), Duration.ofSeconds(4), Duration.ofSeconds(7), Duration.ofSeconds(2),
             Duration.ofSeconds(5), Duration.ofSeconds(4), Duration.ofSeconds(10));
 
@@ -55,7 +55,7 @@ class StormIT {
      * A grace that a program with all its parts needs no more of, and no probe, so that
      * it shows soon.
      */
-    private static final Storm.Times BROKEN = new Storm.Times(Duration.ofSeconds(90), Duration.ofSeconds(22),
+    private static final Times BROKEN = new Times(Duration.ofSeconds(90), Duration.ofSeconds(22),
             Duration.ofSeconds(40), Duration.ofSeconds(4), Duration.ofSeconds(4), Duration.ofSeconds(2),
             Duration.ofHours(1), Duration.ofSeconds(4), Duration.ofSeconds(8));
 
@@ -104,7 +104,7 @@ class StormIT {
                 BROKEN.lease().plus(BROKEN.interval().multipliedBy(2)).plusSeconds(4), null);
         AtomicInteger started = new AtomicInteger();
         assertThat(exposed(BrokenJobs.WithoutFencedStep.class,
-                random -> started.incrementAndGet() <= Storm.NODES ? List.of(sleep) : List.of()))
+                random -> started.incrementAndGet() <= Nodes.COUNT ? List.of(sleep) : List.of()))
             .isNotEmpty();
     }
 

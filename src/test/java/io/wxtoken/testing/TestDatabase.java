@@ -94,20 +94,6 @@ public sealed class TestDatabase permits Cluster {
         return "wx_" + UUID.randomUUID().toString().substring(0, 8);
     }
 
-    // The storm's own classes still ask here for what Cluster does.
-
-    public static Stream<TestDatabase> clusters() {
-        return Cluster.each();
-    }
-
-    public static String cluster(String... command) {
-        return Cluster.script(command);
-    }
-
-    public static void comesBack(String member, boolean killed) {
-        Cluster.bringBack(member, killed);
-    }
-
     /** The members of a cluster, in their order; or this server itself. */
     public List<TestDatabase> members() {
         return List.of(this);

@@ -1,19 +1,14 @@
 package io.wxtoken.token;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-import io.wxtoken.ExitCode;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
@@ -23,29 +18,12 @@ import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * What an account wants: tickets, tokens that die early, requests, force, and a memory of
- * what WeChat said.
+ * Runs over all of an account's rows: its tickets, tokens that die early, applications'
+ * requests and an operator's force.
  */
 @ParameterizedClass
 @MethodSource("databases")
 class AccountRefresherIT extends RowTest {
-
-    private List<Result> run(String node, Account account, boolean force) {
-        return run(node, account, force, SETTINGS);
-    }
-
-    private List<Result> run(String node, Account account, boolean force, WxProperties.Refresh settings) {
-        Map<RowKey, TokenRow> known = rows.findOrAdd(rows.readAll(), List.of(account)).configured();
-        RefreshPolicy policy = new RefreshPolicy(settings, new WxProperties.Probe(Duration.ofMinutes(5)));
-        Refresher refresher = new Refresher(rows, policy, settings, api().requestTimeout(), new RunId(node, node),
-                System::nanoTime, () -> false, listener());
-        return new AccountRefresher(rows, refresher, policy, client(), settings.before(), listener()).refresh(account,
-                known, force);
-    }
-
-    private List<Result> runAccount(String node) {
-        return run(node, ACCOUNT, false);
-    }
 
     private TokenRow ticketRow() {
         return rows.read(2).orElseThrow();
@@ -69,7 +47,7 @@ class AccountRefresherIT extends RowTest {
     @Test
     void anAccountGetsTheTicketsThatItWants() {
         Account cards = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN, List.of(Ticket.WX_CARD), true);
-        run("a", cards, false);
+        runAccount("a", cards, false);
         assertThat(rows.read(3).orElseThrow().type()).isEqualTo("wx_card_ticket");
         assertThat(rows.read(3).orElseThrow().value()).isEqualTo(weChat.ticket("wx_card"));
         assertThat(ticketRow().value()).isEmpty();
@@ -97,7 +75,7 @@ class AccountRefresherIT extends RowTest {
     }
 
     @Test
-    void aTicketThatWeChatStillGivesAfterItsEndLivesOnAndIsAskedForSoon() {
+    void aTicketThatWeChatStillGivesAfterItsEndCountsAsLiveAndIsAskedForAgainSoon() {
         runAccount("a");
         age(7300);
         runAccount("a");
@@ -109,12 +87,12 @@ class AccountRefresherIT extends RowTest {
     void anUnchangedTicketIsAskedForAgainBeforeItEndsHoweverLongRequestsWait() {
         WxProperties.Refresh patient = new WxProperties.Refresh(SETTINGS.after(), SETTINGS.before(), SETTINGS.lease(),
                 Duration.ofMinutes(10), 16);
-        run("a", ACCOUNT, false, patient);
+        runAccount("a", ACCOUNT, false, patient);
         age(6900);
-        run("a", ACCOUNT, false, patient);
+        runAccount("a", ACCOUNT, false, patient);
         int calls = weChat.ticketCalls();
         age(60);
-        run("a", ACCOUNT, false, patient);
+        runAccount("a", ACCOUNT, false, patient);
         assertThat(weChat.ticketCalls()).isEqualTo(calls + 1);
     }
 
@@ -143,7 +121,7 @@ class AccountRefresherIT extends RowTest {
     }
 
     @Test
-    void aDeadTokenIsCondemnedOnlyIfTheRowStillHoldsIt() {
+    void aRefreshOfADeadTokenIsRequestedOnlyIfTheRowStillHoldsIt() {
         runAccount("a");
         assertThat(rows.requestFor(1, "another value")).isFalse();
         assertThat(row().refreshRequested()).isZero();
@@ -169,7 +147,7 @@ class AccountRefresherIT extends RowTest {
     }
 
     @Test
-    void aTokenThatAForeignRefresherKilledIsRefreshedByTheNextProbe() {
+    void aTokenThatAnotherProgramKilledIsRefreshedByTheNextProbe() {
         runAccount("a");
         String ours = row().value();
         weChat.issueElsewhere();
@@ -182,7 +160,7 @@ class AccountRefresherIT extends RowTest {
     }
 
     @Test
-    void onlyAClearWordThatATokenIsDeadLeadsToARefresh() {
+    void aProbeWithoutAClearAnswerLeadsToNoRefresh() {
         runAccount("a");
         for (Fault fault : new Fault[] { new Fault.Refuse(-1, "system error"), new Fault.Refuse(45009, "quota"),
                 new Fault.Body(""), new Fault.Status(500), new Fault.CutBefore() }) {
@@ -211,97 +189,20 @@ class AccountRefresherIT extends RowTest {
     }
 
     @Test
-    void anOperatorsForceRefreshesAFreshTokenAndLiftsAHold() {
+    void anOperatorsForceRefreshesAFreshTokenAndDoesNotWaitAfterAFailure() {
         runAccount("a");
-        assertThat(run("a", ACCOUNT, true).get(0).outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(runAccount("a", ACCOUNT, true).get(0).outcome()).isEqualTo(Outcome.REFRESHED);
         age(3000);
         weChat.next(new Fault.Refuse(40125, "invalid appsecret"));
         runAccount("a");
         assertThat(runAccount("a").get(0).outcome()).isEqualTo(Outcome.FAILED);
-        assertThat(run("a", ACCOUNT, true).get(0).outcome()).isEqualTo(Outcome.REFRESHED);
-        assertHoldsTheLastIssued();
-    }
-
-    // ---- The stable endpoint's own rules
-
-    @Test
-    void onTheStableEndpointForceIsWeChatsOwnWithItsThirtySecondsAndItsTwentyADay() {
-        run("a", STABLE, false);
-        String leaked = row().value();
-        assertThat(run("a", STABLE, true).get(0).detail()).contains("not forced"); // the
-                                                                                   // stand-in's
-                                                                                   // token
-                                                                                   // is
-                                                                                   // younger
-                                                                                   // than
-                                                                                   // 30 s
-        Result tooSoon = run("a", STABLE, true).get(0);
-        assertThat(tooSoon.outcome()).isEqualTo(Outcome.FAILED);
-        assertThat(tooSoon.detail()).contains("less than 30 s ago").contains("again in ");
-
-        database.jdbc().sql("UPDATE wx_token SET forced_at = forced_at - 30, forced_count = 20 WHERE id = 1").update();
-        assertThat(run("a", STABLE, true).get(0).detail()).contains("20 forced refreshes a day");
-        database.jdbc().sql("UPDATE wx_token SET forced_at = forced_at - 86400 WHERE id = 1").update();
-        int calls = weChat.tokenCalls();
-        run("a", STABLE, true);
-        assertThat(weChat.tokenCalls()).isEqualTo(calls + 1);
-        assertThat(row().forced().count()).isEqualTo(1);
-        assertThat(row().value()).isEqualTo(leaked);
-    }
-
-    @Test
-    void onTheStableEndpointADeadTokenIsForcedOnlyIfThePlainCallBringsItBack() {
-        run("a", STABLE, false);
-        String ours = row().value();
-        age(300);
-        weChat.next(new Fault.Refuse(40001, "invalid credential")); // to the probe
-        Result result = run("a", STABLE, false).get(0);
-        assertThat(weChat.tokenCalls()).isEqualTo(3); // the first, the plain one that
-                                                      // brought it back, the forced one
-        assertThat(result.row().value()).isEqualTo(ours); // younger than 30 s to the
-                                                          // stand-in, so that it stays
-        assertThat(result.outcome()).isEqualTo(Outcome.FAILED);
-        assertThat(row().forced().count()).isEqualTo(1);
-    }
-
-    @Test
-    void onTheStableEndpointARequestThatBringsTheSameTokenBackIsNotForced() {
-        run("a", STABLE, false);
-        age(60);
-        database.jdbc().sql("UPDATE wx_token SET refresh_requested = 1 WHERE id = 1").update();
-        assertThat(run("a", STABLE, false).get(0).outcome()).isEqualTo(Outcome.FRESH);
-        assertThat(row().forced().count()).isZero();
-        assertThat(row().refreshRequested()).isZero();
-    }
-
-    @Test
-    void onTheStableEndpointATokenThatApplicationsCallDeadIsProbedAndForcedThoughWeChatGoesOnWithIt() {
-        run("a", STABLE, false);
-        age(60);
-        database.jdbc().sql("UPDATE wx_token SET refresh_requested = 1 WHERE id = 1").update();
-        weChat.kill(row().value());
-        weChat.next(new Fault.Body("{\"access_token\":\"" + row().value() + "\",\"expires_in\":7000}"));
-        Result result = run("a", STABLE, false).get(0);
-        assertThat(result.outcome()).isEqualTo(Outcome.REFRESHED);
-        assertThat(weChat.probes()).isEqualTo(1);
+        assertThat(runAccount("a", ACCOUNT, true).get(0).outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
     }
 
     @Test
-    void aForcedRefreshThatWeChatIsTooBusyForIsAskedAgainInTheSameRunAndCountedOnce() {
-        run("a", STABLE, false);
-        weChat.next(new Fault.Refuse(-1, "system error"));
-        Result result = run("a", STABLE, true).get(0);
-        assertThat(weChat.tokenCalls()).isEqualTo(3);
-        assertThat(row().forced().count()).isEqualTo(1);
-        assertThat(result.exitCode()).as("the stand-in's token is younger than 30 s, and stays")
-            .isEqualTo(ExitCode.RETRY);
-        assertThat(result.detail()).contains("not forced");
-    }
-
-    @Test
-    void anOutageThatCostNoCallDoesNotSlowDownWhatComesAfter() {
-        run("a", STABLE, false);
+    void runsThatNeverReachedWeChatDoNotLengthenTheWaitAfterALaterFailure() {
+        runAccount("a", STABLE, false);
         WxProperties.Api nowhere = new WxProperties.Api("http://127.0.0.1:1", Endpoint.TOKEN, Duration.ofSeconds(1),
                 Duration.ofSeconds(1));
         TokenFetcher unreachable = new AccessTokenFetcher(ACCOUNT,
@@ -314,66 +215,6 @@ class AccountRefresherIT extends RowTest {
         rows.claim(row(), "dies", SETTINGS.lease());
         age(61);
         assertThat(judge(row())).isEqualTo(Verdict.LAPSED_CLAIM);
-    }
-
-    // ---- A day's quota can't be burned by any failure: one run a minute on 3 nodes
-
-    enum Trouble {
-
-        TRANSIENT, RATE_LIMIT, DAY_QUOTA, REFUSED_FOR_AN_HOUR, REFUSED_FOR_A_DAY, WAITS_FOR_ADMINISTRATOR,
-        A_PERSON_MUST_ACT, NOT_IN_THE_WHITELIST, UNLISTED, NO_USABLE_ANSWER, ANSWER_LOST, APPLICATIONS_ASK_ALL_THE_TIME,
-        APPLICATIONS_ASK_AND_WECHAT_REFUSES, EVERY_TOKEN_IS_DEAD_TO_THE_PROBE, AN_APPLICATION_WRITES_EVERY_MINUTE,
-        AN_APPLICATION_SETS_EXPIRE_BACK
-
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void theDaysQuotaIsNotBurned(Trouble trouble) {
-        assumeTrue(database.isH2(), "what is due is the policy's, and H2 is the fastest: a day is 4320 runs");
-        runAccount("a");
-        String request = "UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token'";
-        Fault fault = switch (trouble) {
-            case TRANSIENT -> new Fault.Refuse(-1, "system error");
-            case RATE_LIMIT -> new Fault.Refuse(45011, "api minute-quota reached");
-            case DAY_QUOTA -> new Fault.Refuse(45009, "reach max api daily quota limit");
-            case REFUSED_FOR_AN_HOUR -> new Fault.Refuse(89507, "refused");
-            case REFUSED_FOR_A_DAY -> new Fault.Refuse(89506, "refused twice");
-            case WAITS_FOR_ADMINISTRATOR -> new Fault.Refuse(89503, "wait");
-            case A_PERSON_MUST_ACT, APPLICATIONS_ASK_AND_WECHAT_REFUSES -> new Fault.Refuse(40125, "invalid appsecret");
-            case NOT_IN_THE_WHITELIST -> new Fault.Refuse(40164, "invalid ip");
-            case UNLISTED -> new Fault.Refuse(12345, "what is this?");
-            case NO_USABLE_ANSWER -> new Fault.Body("");
-            case ANSWER_LOST -> new Fault.CutAfter();
-            default -> null;
-        };
-        age(3000);
-        weChat.always(fault);
-        int before = weChat.tokenCalls();
-        List<String> nodes = List.of("a", "b", "c");
-        Account account = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.TOKEN, List.of(), true);
-        for (int minute = 0; minute < 1440; minute++) {
-            for (String node : nodes) {
-                switch (trouble) {
-                    case APPLICATIONS_ASK_ALL_THE_TIME, APPLICATIONS_ASK_AND_WECHAT_REFUSES ->
-                        database.jdbc().sql(request).update();
-                    case EVERY_TOKEN_IS_DEAD_TO_THE_PROBE -> weChat.kill(row().value());
-                    case AN_APPLICATION_WRITES_EVERY_MINUTE -> class2015Writes("token-of-minute-" + minute);
-                    case AN_APPLICATION_SETS_EXPIRE_BACK ->
-                        database.jdbc().sql("UPDATE wx_token SET expire = '0' WHERE type = 'access_token'").update();
-                    default -> {
-                    }
-                }
-                run(node, account, false);
-            }
-            age(60);
-        }
-        int calls = weChat.tokenCalls() - before;
-        System.out.printf("%s, %s: %d calls in a day%n", database, trouble, calls);
-        // Refused by WeChat: within a test account's 200. When every fetch succeeds,
-        // request-interval (60 s) bounds it.
-        boolean succeeds = fault == null;
-        assertThat(calls).isLessThanOrEqualTo(succeeds ? 1441 : 200);
     }
 
 }

@@ -19,8 +19,9 @@ import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.wechat.Account;
 
 /**
- * When the look says that nothing is due, a whole run over the same rows asks nobody,
- * writes nothing and ends well.
+ * When the due check finds nothing due, a whole run over the same rows would ask nobody,
+ * write nothing and end well. What is due is the policy's decision and not the
+ * database's, so one database is enough.
  */
 @ParameterizedClass
 @MethodSource("h2")
@@ -29,8 +30,7 @@ class DueIT extends RowTest {
     private static final int ROWS = 4_000;
 
     static Stream<TestDatabase> h2() {
-        return databases().filter(TestDatabase::isH2); // what is due is the policy's, not
-                                                       // the database's
+        return databases().filter(TestDatabase::isH2);
     }
 
     private static <T> T one(Random random, List<T> of) {
@@ -38,7 +38,7 @@ class DueIT extends RowTest {
     }
 
     @Test
-    void whatTheLookLeavesAloneAWholeRunWouldLeaveAloneToo() {
+    void aRunAfterADueCheckThatFoundNothingDueWritesNothingAndAsksNobody() {
         long seed = System.nanoTime();
         Random random = new Random(seed);
         int nothing = 0;

@@ -24,9 +24,9 @@ import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * 100,000 generated answers ({@code -Danswers.count}), over real sockets and into a real
- * row: whatever WeChat, or whatever stands between, answers, the row is never worse than
- * before. {@code -Danswers.seed} repeats a run.
+ * Sends 100,000 generated answers ({@code -Danswers.count}) over real sockets and into a
+ * real row: whatever WeChat answers, or whatever stands between, the row is never worse
+ * than before. {@code -Danswers.seed} repeats a run.
  */
 @ParameterizedClass
 @MethodSource("databases")
@@ -123,10 +123,10 @@ class GeneratedAnswersIT extends RowTest {
             });
             answers++;
             int arrived = server.requests();
-            TokenFetcher source = ticket ? new TicketFetcher(account, Ticket.JSAPI, liveToken, client, 300)
+            TokenFetcher fetcher = ticket ? new TicketFetcher(account, Ticket.JSAPI, liveToken, client, 300)
                     : new AccessTokenFetcher(n % 4 == 1 ? stable : account, client, rows);
             try {
-                Result result = node(account.appId(), rows).refresh(before, source, Trigger.SCHEDULE);
+                Result result = node(account.appId(), rows).refresh(before, fetcher, Trigger.SCHEDULE);
                 // A connection that was kept for the next request, and that the server
                 // closes in that moment, loses it.
                 boolean lost = server.requests() == arrived;
@@ -140,8 +140,8 @@ class GeneratedAnswersIT extends RowTest {
         }
 
         /**
-         * As after a failure: a refusal is then not asked again within the run, which
-         * would take seconds.
+         * Makes the row due as after a failure, since then a refusal is not asked again
+         * within the run, which would take seconds.
          */
         private void makeDue(int id) {
             database.jdbc()

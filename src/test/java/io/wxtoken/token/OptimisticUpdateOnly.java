@@ -8,8 +8,8 @@ import javax.sql.DataSource;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 /**
- * The job with its claim left out, as most programs do it: fetch, then write if the row
- * is still what was read.
+ * The protocol without its claim, as most programs do it: they fetch, and then write if
+ * the row is still what was read.
  */
 public final class OptimisticUpdateOnly extends TokenRepository {
 
@@ -39,7 +39,7 @@ public final class OptimisticUpdateOnly extends TokenRepository {
 
     @Override
     public void requestAfterFence(int id) {
-        // a program without the claim does not know that there is anything to report
+        // a program without a claim does not know that there is anything to report
     }
 
 }

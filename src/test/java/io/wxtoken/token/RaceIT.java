@@ -17,7 +17,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * 32 nodes on one due row, again and again, on a server. (On H2 a race proves nothing.)
+ * Lets 32 nodes loose on one due row, again and again, on a server. (On H2 a race proves
+ * nothing.)
  */
 @ParameterizedClass
 @MethodSource("servers")
@@ -31,8 +32,8 @@ class RaceIT extends RowTest {
     }
 
     /**
-     * The harness bites: without the claim, an optimistic update alone leaves dead tokens
-     * in the row.
+     * Shows that the race finds a fault: an optimistic update without a claim leaves dead
+     * tokens in the row.
      */
     @Test
     void withTheClaimLeftOutDeadTokensAreFound() throws Exception {
@@ -51,7 +52,7 @@ class RaceIT extends RowTest {
 
     private Tally race(int rounds, Function<DataSource, TokenRepository> statements) throws Exception {
         TokenRepository rows = statements.apply(database.dataSource());
-        TokenFetcher source = token(ACCOUNT);
+        TokenFetcher fetcher = token(ACCOUNT);
         ExecutorService threads = Executors.newFixedThreadPool(WORKERS);
         CyclicBarrier start = new CyclicBarrier(WORKERS);
         int deadRounds = 0;
@@ -66,7 +67,7 @@ class RaceIT extends RowTest {
                     String run = "round-" + round + "-worker-" + worker;
                     results.add(threads.submit(() -> {
                         start.await();
-                        return node(run, rows).refresh(rows.read(1).orElseThrow(), source, Trigger.SCHEDULE);
+                        return node(run, rows).refresh(rows.read(1).orElseThrow(), fetcher, Trigger.SCHEDULE);
                     }));
                 }
                 for (Future<Result> result : results) {

@@ -26,8 +26,8 @@ import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * What tests of the row need: a migrated schema, the stand-in, nodes, and a hand on the
- * clock.
+ * Gives a test of the row what it needs: a migrated schema, the stand-in for WeChat,
+ * nodes that run, and ways to let time pass for the row.
  */
 abstract class RowTest {
 
@@ -44,7 +44,7 @@ abstract class RowTest {
     @Parameter
     TestDatabase database;
 
-    /** What the nodes told. */
+    /** What the nodes told their listener. */
     final List<RefreshEvent> events = Collections.synchronizedList(new ArrayList<>());
 
     TokenRepository rows;
@@ -102,13 +102,48 @@ abstract class RowTest {
         return new AccessTokenFetcher(account, client(), rows);
     }
 
-    /** One run over the access_token's row alone. */
+    /** Makes one run over the access_token's row alone. */
     Result run(String node) {
         return run(node, ACCOUNT);
     }
 
     Result run(String node, Account account) {
         return node(node, rows).refresh(row(), token(account), Trigger.SCHEDULE);
+    }
+
+    /** The same, with these statements. */
+    Result run(String node, TokenRepository statements) {
+        return node(node, statements).refresh(row(), token(ACCOUNT), Trigger.SCHEDULE);
+    }
+
+    /** Makes one run over all rows of the stand-in's account. */
+    List<Result> runAccount(String node) {
+        return runAccount(node, ACCOUNT, false);
+    }
+
+    List<Result> runAccount(String node, Account account, boolean force) {
+        return runAccount(node, account, force, SETTINGS);
+    }
+
+    List<Result> runAccount(String node, Account account, boolean force, WxProperties.Refresh settings) {
+        Map<RowKey, TokenRow> known = rows.findOrAdd(rows.readAll(), List.of(account)).configured();
+        RefreshPolicy policy = new RefreshPolicy(settings, new WxProperties.Probe(Duration.ofMinutes(5)));
+        Refresher refresher = new Refresher(rows, policy, settings, api().requestTimeout(), new RunId(node, node),
+                System::nanoTime, () -> false, listener());
+        return new AccountRefresher(rows, refresher, policy, client(), settings.before(), listener()).refresh(account,
+                known, force);
+    }
+
+    /** A repository that nothing disturbs yet. */
+    FaultyRepository faulty() {
+        return new FaultyRepository(database.dataSource());
+    }
+
+    /** The lease of whoever holds the row lapses, and run b takes over and publishes. */
+    void anotherRunTakesOver(String appId, String value) {
+        lapse();
+        Claim b = rows.claim(row(), "b", SETTINGS.lease()).orElseThrow();
+        assertThat(rows.publish(b, appId, new FetchedValue(value, 0, 7200), 60)).isTrue();
     }
 
     TokenRow row() {
@@ -119,7 +154,7 @@ abstract class RowTest {
         return POLICY.judge(row, ACCOUNT, Trigger.SCHEDULE, new RunId("reader", "reader"));
     }
 
-    /** As so many seconds would. */
+    /** Changes the rows as if so many seconds had passed. */
     void age(long seconds) {
         for (TokenRow row : rows.readAll()) {
             database.jdbc()
@@ -138,7 +173,7 @@ abstract class RowTest {
         }
     }
 
-    /** The claim runs out, and nothing else. */
+    /** Lets the claim run out, and the wait after it, and changes nothing else. */
     void lapse() {
         database.jdbc()
             .sql("UPDATE wx_token SET claimed_until = claimed_until - 1000, retry_after = retry_after - 1000 WHERE"
@@ -146,7 +181,7 @@ abstract class RowTest {
             .update();
     }
 
-    /** The 2015 class, which knows four columns. */
+    /** Writes a token as the 2015 class does, which knows four columns. */
     void class2015Writes(String token) {
         database.jdbc()
             .sql("UPDATE wx_token SET expire = '" + row().now() + "', value = '" + token

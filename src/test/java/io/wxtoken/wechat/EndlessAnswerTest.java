@@ -57,8 +57,8 @@ class EndlessAnswerTest {
         AtomicLong written = new AtomicLong();
         server.reply(out -> {
             out.write(RawServer.bytes(begin.replace("~", "\r\n")));
-            while (written.get() < 4 * BOUND) { // or until the client closes, or reads no
-                                                // more
+            // or until the client closes, or reads no more
+            while (written.get() < 4 * BOUND) {
                 out.write(repeated);
                 written.addAndGet(repeated.length);
             }

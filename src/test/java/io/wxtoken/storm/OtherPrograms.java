@@ -1,0 +1,67 @@
+package io.wxtoken.storm;
+
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.TestDatabase;
+
+/**
+ * What other programs do to the rows and to WeChat: they ask for refreshes, write a row
+ * as the 2015 class does, or fetch tokens that they write nowhere.
+ */
+final class OtherPrograms {
+
+    private final TestDatabase database;
+
+    private final StandIn weChat;
+
+    private final Set<String> unwritten = ConcurrentHashMap.newKeySet();
+
+    OtherPrograms(TestDatabase database, StandIn weChat) {
+        this.database = database;
+        this.weChat = weChat;
+    }
+
+    /**
+     * Asks for the refresh of each of the accounts in turn, so that each is left in peace
+     * for longer than the grace.
+     * @param lasted how long the storm has lasted
+     */
+    void requestRefresh(List<String> appIds, Duration grace, Duration lasted) throws SQLException {
+        long turn = lasted.toMillis() / grace.dividedBy(appIds.size() - 1).plusSeconds(2).toMillis();
+        sql("UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND app_id = '"
+                + appIds.get((int) (turn % appIds.size())) + "'");
+    }
+
+    void writeAsThe2015Class(String appId) throws SQLException {
+        String token = weChat.issueElsewhere(appId);
+        try {
+            sql("UPDATE wx_token SET expire = UNIX_TIMESTAMP(), value = '" + token + "' WHERE id = 1");
+        }
+        catch (SQLException e) {
+            unwritten.add(token);
+            throw e;
+        }
+    }
+
+    /** Fetches a token and does not write the row, so that only the probe can tell. */
+    void refreshElsewhere(String appId) {
+        unwritten.add(weChat.issueElsewhere(appId));
+    }
+
+    /** Another program fetched this token, and did not write it into its row. */
+    boolean leftUnwritten(String token) {
+        return unwritten.contains(token);
+    }
+
+    private void sql(String statement) throws SQLException {
+        try (var connection = database.connect(); var sql = connection.createStatement()) {
+            sql.executeUpdate(statement);
+        }
+    }
+
+}

@@ -1,0 +1,15 @@
+package io.wxtoken.token;
+
+import java.util.Locale;
+
+/** A step of the protocol: a statement on the row, or the request to WeChat. */
+enum Step {
+
+    READ, CLAIM, FETCH, PUBLISH, REPORT, RELEASE, LEAVE_TO_LAPSE;
+
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+    }
+
+}
