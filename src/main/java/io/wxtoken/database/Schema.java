@@ -187,9 +187,8 @@ public final class Schema {
     }
 
     private static String migrate(RunDatabase database, boolean mySql) throws SQLException {
-        SchemaInspection before = inspect(database); // again, as another run may have
-                                                     // migrated before this one got the
-                                                     // lock
+        // again, as another run may have migrated before this one got the lock
+        SchemaInspection before = inspect(database);
         if (mySql && !before.begun() && !before.version().equals("0")) {
             try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
                 statement.executeUpdate("INSERT INTO " + HISTORY

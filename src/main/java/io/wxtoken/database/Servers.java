@@ -94,8 +94,8 @@ final class Servers {
             return hosts;
         }
         catch (CJException | IllegalArgumentException e) {
-            return List.of(); // connecting will fail, and the driver will say what is
-                              // wrong
+            // connecting will fail, and the driver will say what is wrong
+            return List.of();
         }
     }
 

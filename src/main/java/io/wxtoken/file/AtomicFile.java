@@ -70,8 +70,8 @@ public final class AtomicFile {
                 while (bytes.hasRemaining()) {
                     channel.write(bytes);
                 }
-                channel.force(true); // otherwise the new name may reach the disk before
-                                     // the content
+                // otherwise the new name may reach the disk before the content
+                channel.force(true);
             }
             Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
         }

@@ -102,8 +102,8 @@ class StandInTest {
     @Test
     void aForcedRefreshKillsTheStableTokenAtOnce() throws Exception {
         String first = value(stableToken(false));
-        awaitMillisLeft(first, 1990); // WeChat's 30 s between forced refreshes are 8 ms
-                                      // here
+        // WeChat's 30 s between forced refreshes are 8 ms here
+        awaitMillisLeft(first, 1990);
         String second = value(stableToken(true));
         assertThat(second).isNotEqualTo(first);
         assertThat(weChat.alive(first)).isFalse();

@@ -70,8 +70,8 @@ final class Figures {
         boolean cluster = storm.readers().size() > 1;
         this.missing = new ArrayList<>(List.of("CLAIM", "PUBLISH", "fault: row written"));
         missing.addAll(cluster ? List.of("fault: a member is killed") : List.of("takeover", "fault: SIGSTOP"));
-        if (storm.lasted().toMinutes() >= 10) { // a shorter storm may not meet each of
-                                                // these
+        // a shorter storm may not meet each of these
+        if (storm.lasted().toMinutes() >= 10) {
             missing.addAll(List.of("REPORT", "PUBLISH, none matched", "fault: kill -9", "fault: connection cut",
                     "fault: WeChat", "fault: foreign refresher", "probe said dead"));
             missing

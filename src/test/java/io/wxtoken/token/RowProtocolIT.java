@@ -76,8 +76,8 @@ class RowProtocolIT extends RowTest {
 
     @Test
     void p1ARunThatLostItsLeaseBeforeItsFetchAndGetsNoAnswerRequestsARefresh() {
-        weChat.next(new Fault.CutAfter()); // WeChat issues a token, and its answer is
-                                           // lost
+        // WeChat issues a token, and its answer is lost
+        weChat.next(new Fault.CutAfter());
         TokenFetcher paused = new AccessTokenFetcher(ACCOUNT, client(), rows) {
 
             @Override

@@ -155,8 +155,8 @@ final class Schedule {
         }
         String step = run + " " + run.next();
         possible.put(step, () -> step(run, Supplier::get));
-        if (run == last) { // a death shows at a run's next step only, so one moment is
-                           // all
+        // a death shows at a run's next step only, so one moment is all
+        if (run == last) {
             add(Trouble.DEATH, run + " dies", () -> step(run, ScheduledRun.DIES), possible);
         }
         switch (run.next()) {
