@@ -16,6 +16,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -39,6 +41,14 @@ public final class Program {
     private static final Pattern LAUNCHER_FLAGS = Pattern.compile("\\nflags=\"([^\"]*)\"");
 
     private static final String JAR = "wx-token.jar";
+
+    /** JUnit would warn of each link in a temporary folder that it deletes. */
+    private static final Logger FOLDERS = Logger
+        .getLogger("org.junit.jupiter.engine.extension.TempDirectory$CloseablePath");
+
+    static {
+        FOLDERS.setLevel(Level.SEVERE);
+    }
 
     private static Path installed;
 
