@@ -108,7 +108,7 @@ class GrantsIT {
             .inOneLine();
         database.jdbc().sql("GRANT SELECT ON " + schema + ".* TO " + ofThisTest("wx_token") + "@'%'").update();
         job().ended(ExitCode.ACT)
-            .saying("the schema is not there, this program needs version 7: run wx-token migrate as a user that may"
+            .saying("the schema is missing, and this program needs version 7: run wx-token migrate as a user that may"
                     + " change tables")
             .inOneLine();
         database.jdbc().sql("REVOKE SELECT ON " + schema + ".* FROM " + ofThisTest("wx_token") + "@'%'").update();
@@ -163,7 +163,7 @@ class GrantsIT {
         database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7')").update();
         database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1").update();
         Said behind = job().ended(ExitCode.ACT)
-            .saying("the schema is at version 5, this program needs version 7: run wx-token migrate as a user that"
+            .saying("the schema is at version 5, and this program needs version 7: run wx-token migrate as a user that"
                     + " may change tables", "access_token refreshed");
         assertThat(behind.text()).doesNotContain("WARN");
         assertThat(weChat.tokenCalls()).isEqualTo(2);

@@ -249,7 +249,8 @@ class ServerIT extends OnEachDatabase {
                     "user=" + user + "&password=x&allowPublicKeyRetrieval=true&sslMode=DISABLED")) {
                 String url = database.url().replace("user=root", who);
                 at(url).ended(ExitCode.DATABASE)
-                    .saying("no server of spring.datasource.url takes writes", "is read-only", "name the one that does")
+                    .saying("no server of spring.datasource.url takes writes", "is read-only",
+                            "name a server that does")
                     .inOneLine();
                 at(url, "refresh", "--force").ended(ExitCode.DATABASE).inOneLine();
                 at(url, "status").ended(ExitCode.DATABASE)
