@@ -132,7 +132,7 @@ class NodesIT extends OnEachDatabase {
         assertThat(node().run().exitCode()).isZero();
         assertThat(weChat.tokenCalls()).as("left alone").isEqualTo(2);
         sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1");
-        assertThat(node().run().text()).contains("a run that claimed it did not finish, and may have fetched");
+        assertThat(node().run().text()).contains("the claim of an earlier run lapsed, and that run may have fetched");
         assertThat(value()).isEqualTo(weChat.lastIssued());
     }
 
