@@ -134,7 +134,7 @@ class PrintingIT extends OnEachDatabase {
                 + " quota' WHERE id = 1");
         Printed fetched = run("fetch", "--endpoint=token").ended(ExitCode.OK);
         assertIsJsonOf(fetched, weChat.lastIssued());
-        assertThat(fetched.err()).contains("warning: this kills the token in the table");
+        assertThat(fetched.err()).contains("warning: this fetch kills the token in the table");
         assertThat(row("`value`")).as("stored nothing").isEqualTo(stored);
         assertThat(row("refresh_requested")).isEqualTo("2");
         run().ended(ExitCode.OK);

@@ -75,7 +75,7 @@ class ProgramIT {
         ends(ExitCode.OK, "2 refreshed");
         Ended fetched = program.argument("fetch").argument("--endpoint=token").run();
         assertThat(fetched.text())
-            .contains("this kills the token in the table", "{\"access_token\":\"" + weChat.lastIssued())
+            .contains("this fetch kills the token in the table", "{\"access_token\":\"" + weChat.lastIssued())
             .doesNotContain(StandIn.SECRET);
     }
 
@@ -128,7 +128,7 @@ class ProgramIT {
     @Test
     void code1WeChatGivesNoUsableAnswer() {
         weChat.always(new Fault.Body(""));
-        ends(ExitCode.RETRY, "an empty answer; a run tries again after 60 s");
+        ends(ExitCode.RETRY, "WeChat's answer is empty; a run tries again after 60 s");
     }
 
     @Test
