@@ -1,6 +1,6 @@
 /**
- * The program, a room for each of its parts. This package itself holds only what all
- * rooms share: how grave an outcome is ({@link io.wxtoken.ExitCode}). Start with
+ * The program, with a package for each of its parts. This package itself holds only what
+ * all parts share: the exit codes ({@link io.wxtoken.ExitCode}). Start with
  * {@link io.wxtoken.token.Refresher}, and see docs/design.md.
  */
 package io.wxtoken;

@@ -17,7 +17,6 @@ import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
-import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Cluster;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;

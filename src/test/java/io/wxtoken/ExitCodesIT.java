@@ -80,7 +80,7 @@ class ExitCodesIT extends OnH2File {
     @Test
     void code1WeChatGivesNoUsableAnswer() {
         weChat.always(new Fault.Body(""));
-        ends(ExitCode.RETRY, "an empty answer; a run tries again after 60 s");
+        ends(ExitCode.RETRY, "WeChat's answer is empty; a run tries again after 60 s");
     }
 
     @Test

@@ -18,7 +18,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
-import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.MariaDb;
 import io.wxtoken.testing.Program;
 
@@ -90,7 +89,7 @@ class GrantsIT extends OnEachDatabase {
             .inOneLine();
         execute("GRANT SELECT ON " + schema + ".* TO " + ofThisTest("wx_token") + "@'%'");
         job().ended(ExitCode.ACT)
-            .saying("the schema is not there, this program needs version 7: run wx-token migrate as a user that may"
+            .saying("the schema is missing, and this program needs version 7: run wx-token migrate as a user that may"
                     + " change tables")
             .inOneLine();
         execute("REVOKE SELECT ON " + schema + ".* FROM " + ofThisTest("wx_token") + "@'%'");
@@ -145,7 +144,7 @@ class GrantsIT extends OnEachDatabase {
         execute("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7')");
         makeDue();
         Said behind = job().ended(ExitCode.ACT)
-            .saying("the schema is at version 5, this program needs version 7: run wx-token migrate as a user that"
+            .saying("the schema is at version 5, and this program needs version 7: run wx-token migrate as a user that"
                     + " may change tables", "access_token refreshed");
         assertThat(behind.text()).doesNotContain("WARN");
         assertThat(weChat.tokenCalls()).isEqualTo(2);

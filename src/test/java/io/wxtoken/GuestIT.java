@@ -187,7 +187,8 @@ class GuestIT extends OnEachDatabase {
                 "INSERT INTO wx_token_history VALUES (1, 'theirs')");
         assertGoodGuest();
         run("refresh", "--force").ended(ExitCode.OK)
-            .saying("WARN", "wx_token_history can't be written", "rename that; then drop wx_token_schema_history");
+            .saying("WARN", "wx_token_history can't be written",
+                    "rename that table; then drop wx_token_schema_history");
         execute("ALTER TABLE wx_token_history RENAME TO theirs", "DROP TABLE wx_token_schema_history");
         run("refresh", "--force").ended(ExitCode.OK);
         run("refresh", "--force").ended(ExitCode.OK);

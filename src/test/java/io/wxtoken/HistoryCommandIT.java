@@ -109,7 +109,7 @@ class HistoryCommandIT extends OnEachDatabase {
             .saying("there is no table wx_token_history at ", "run wx-token migrate")
             .inOneLine();
         run("history", "--last=0").ended(ExitCode.ACT)
-            .saying("--last=0 is out of bounds: it takes 1 to 10000")
+            .saying("--last=0 is out of bounds: it must be 1 to 10000")
             .inOneLine();
         run("history", "--last=x").ended(ExitCode.ACT).inOneLine();
         run("--force", "history").ended(ExitCode.ACT).saying("belong to refresh").inOneLine();

@@ -125,7 +125,8 @@ class NodesIT extends OnEachDatabase {
         assertThat(program().run().exitCode()).isZero();
         assertThat(weChat.tokenCalls()).as("left alone").isEqualTo(2);
         sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1");
-        assertThat(program().run().text()).contains("a run that claimed it did not finish, and may have fetched");
+        assertThat(program().run().text())
+            .contains("the claim of an earlier run lapsed, and that run may have fetched");
         assertThat(value()).isEqualTo(weChat.lastIssued());
     }
 

@@ -111,7 +111,7 @@ class PrintingIT extends OnEachDatabase {
                 + " quota' WHERE id = 1");
         Said fetched = run("fetch", "--endpoint=token").ended(ExitCode.OK);
         assertIsJsonOf(fetched, weChat.lastIssued());
-        assertThat(fetched.err()).contains("warning: this kills the token in the table");
+        assertThat(fetched.err()).contains("warning: this fetch kills the token in the table");
         assertThat(value()).as("stored nothing").isEqualTo(stored);
         assertThat(row("refresh_requested")).isEqualTo("2");
         run().ended(ExitCode.OK);

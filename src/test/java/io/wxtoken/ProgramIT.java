@@ -23,7 +23,7 @@ class ProgramIT extends OnH2File {
         ends(ExitCode.OK, "2 refreshed");
         Ended fetched = program.argument("fetch").argument("--endpoint=token").run();
         assertThat(fetched.text())
-            .contains("this kills the token in the table", "{\"access_token\":\"" + weChat.lastIssued())
+            .contains("this fetch kills the token in the table", "{\"access_token\":\"" + weChat.lastIssued())
             .doesNotContain(StandIn.SECRET);
     }
 

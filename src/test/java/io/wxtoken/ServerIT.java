@@ -20,8 +20,6 @@ import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
-import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 
@@ -215,7 +213,8 @@ class ServerIT extends OnEachDatabase {
                     "user=" + user + "&password=x&allowPublicKeyRetrieval=true&sslMode=DISABLED")) {
                 String url = database.url().replace("user=root", who);
                 runAt(url).ended(ExitCode.DATABASE)
-                    .saying("no server of spring.datasource.url takes writes", "is read-only", "name the one that does")
+                    .saying("no server of spring.datasource.url takes writes", "is read-only",
+                            "name a server that does")
                     .inOneLine();
                 runAt(url, "refresh", "--force").ended(ExitCode.DATABASE).inOneLine();
                 runAt(url, "status").ended(ExitCode.DATABASE)

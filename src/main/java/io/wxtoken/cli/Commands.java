@@ -30,7 +30,7 @@ import io.wxtoken.wechat.Endpoint;
 @Command(name = "wx-token", mixinStandardHelpOptions = true, versionProvider = Commands.Version.class,
         sortOptions = false,
         description = "Keeps the access_token and tickets of WeChat Official Accounts fresh in the table wx_token."
-                + " Without a command:" + " refreshes what is due, and ends.",
+                + " Without a command it refreshes what is due, and ends.",
         footer = { "",
                 "A setting may stand in the command line, too: --wx.refresh.after=40m; see config/application.yml.",
                 "Exit codes: 0 all is well, 1 the next run may mend it, 2 a person must act, 3 the database fails,"
@@ -53,6 +53,7 @@ final class Commands implements Callable<Integer> {
     }
 
     /**
+     * Runs the command that the arguments name.
      * @return the exit code
      */
     static int run(String... args) {
@@ -77,13 +78,14 @@ final class Commands implements Callable<Integer> {
         return e.getMessage().lines().findFirst().orElse("") + ": see --help";
     }
 
-    /** What a refresh is asked to do beyond the schedule. */
+    /** The options of {@code refresh}. */
     static final class Options {
 
-        @Option(names = "--force", description = "Refresh the access_tokens now, due or not (one has leaked, say).")
+        @Option(names = "--force",
+                description = "Refresh the access_tokens now, due or not, for example because one has leaked.")
         private boolean force;
 
-        @Option(names = "--app-id", paramLabel = "APPID", description = "Only this account.")
+        @Option(names = "--app-id", paramLabel = "APPID", description = "Refresh only this account.")
         private String appId;
 
         RefreshOptions toRefreshOptions() {
@@ -114,20 +116,20 @@ final class Commands implements Callable<Integer> {
 
     @Command(mixinStandardHelpOptions = true, description = "Refreshes what is due (the default).")
     int refresh(@Mixin Options options) {
-        nothingBefore("refresh");
+        rejectOptionsBefore("refresh");
         return run(options);
     }
 
     @Command(mixinStandardHelpOptions = true,
             description = "Shows each row. Exit code 0 when every row is usable, 1 when one is not. Needs the database"
                     + " only, neither secrets nor WeChat.")
-    int status(@Option(names = "--json", description = "For machines.") boolean json) {
-        nothingBefore("status");
+    int status(@Option(names = "--json", description = "Print JSON.") boolean json) {
+        rejectOptionsBefore("status");
         return Execution.of(new StatusCommand(json), settings);
     }
 
     /** Options before the command would otherwise be ignored silently. */
-    private void nothingBefore(String command) {
+    private void rejectOptionsBefore(String command) {
         if (options.force || options.appId != null) {
             throw new ParameterException(spec.commandLine(),
                     "--force and --app-id belong to refresh, and stand after it, not before " + command);
@@ -136,10 +138,10 @@ final class Commands implements Callable<Integer> {
 
     @Command(mixinStandardHelpOptions = true,
             description = "Prints the access_token in the table, for a shell script; refreshes it first if"
-                    + " it is due. Exit code 0 when it lives.")
+                    + " it is due. Exit code 0 when it is live.")
     int token(@Option(names = "--app-id", paramLabel = "APPID",
-            description = "Of this account; else of the first.") String appId) {
-        nothingBefore("token");
+            description = "The account; by default the first one.") String appId) {
+        rejectOptionsBefore("token");
         return printing(out -> new TokenCommand(appId, out));
     }
 
@@ -147,21 +149,20 @@ final class Commands implements Callable<Integer> {
             description = "Asks WeChat for an access_token now, and prints it as JSON; stores nothing.")
     int fetch(
             @Option(names = "--app-id", paramLabel = "APPID",
-                    description = "Of this account; else of the first.") String appId,
+                    description = "The account; by default the first one.") String appId,
             @Option(names = "--endpoint", paramLabel = "ENDPOINT", converter = EndpointName.class,
                     defaultValue = "stable-token",
                     description = {
-                            "stable-token: kills no stored token (unless that is from there, too: then it is the"
-                                    + " same). The default.",
-                            "token: kills the one in the table;"
-                                    + " its refresh is then requested." }) Endpoint endpoint) {
-        nothingBefore("fetch");
+                            "stable-token (the default): kills no stored token. If the stored token is from this"
+                                    + " endpoint, too, WeChat answers with that token.",
+                            "token: kills the stored token, and requests its refresh." }) Endpoint endpoint) {
+        rejectOptionsBefore("fetch");
         return printing(out -> new FetchCommand(appId, endpoint, out));
     }
 
     /**
-     * Runs a command that prints something for a program to read. Standard output is for
-     * that alone: whatever else is said, in logs too, goes to standard error.
+     * Runs a command whose output a program reads. Standard output carries that output
+     * alone; all other lines, log lines included, go to standard error.
      */
     private int printing(Function<PrintStream, Execution.Body> command) {
         PrintStream out = System.out;
@@ -181,7 +182,7 @@ final class Commands implements Callable<Integer> {
         }
     }
 
-    /** The names of {@code wx.api.endpoint}. */
+    /** Converts the names that {@code wx.api.endpoint} has, too. */
     static final class EndpointName implements ITypeConverter<Endpoint> {
 
         @Override
@@ -198,23 +199,23 @@ final class Commands implements Callable<Integer> {
     @Command(mixinStandardHelpOptions = true,
             description = "Shows who refreshed what, when and why, and what failed: the newest last. Needs the database"
                     + " only.")
-    int history(@Option(names = "--app-id", paramLabel = "APPID", description = "Only of this account.") String appId,
+    int history(@Option(names = "--app-id", paramLabel = "APPID", description = "Show only this account.") String appId,
             @Option(names = "--last", paramLabel = "N", defaultValue = "20",
-                    description = "So many at most, 1 to 10000; 20 by default.") int last,
-            @Option(names = "--json", description = "For machines.") boolean json) {
-        nothingBefore("history");
+                    description = "How many entries to show at most: 1 to 10000; 20 by default.") int last,
+            @Option(names = "--json", description = "Print JSON.") boolean json) {
+        rejectOptionsBefore("history");
         if (last < 1 || last > 10_000) {
             throw new ParameterException(spec.commandLine(),
-                    "--last=" + last + " is out of bounds: it takes 1 to 10000");
+                    "--last=" + last + " is out of bounds: it must be 1 to 10000");
         }
         return Execution.of(new HistoryCommand(appId, last, json), settings);
     }
 
     @Command(mixinStandardHelpOptions = true,
-            description = "Makes the tables, or brings them up to date, for a database user who may; the job's own"
-                    + " user need not.")
+            description = "Creates the tables, or brings them up to date. Needs a database user who may change"
+                    + " tables; the job's own user need not.")
     int migrate() {
-        nothingBefore("migrate");
+        rejectOptionsBefore("migrate");
         return Execution.of(new MigrateCommand(), settings);
     }
 

@@ -17,9 +17,9 @@ import org.springframework.core.env.ConfigurableEnvironment;
 import io.wxtoken.settings.Settings;
 
 /**
- * What a command says: plain lines on standard error for people; where logs are collected
- * by machines, log lines that they can read. It also sets up logging, for commands that
- * start no Spring context.
+ * Reports errors and warnings: in plain lines on standard error, or in log lines when
+ * logs are for machines. It also sets up logging, for commands that start no Spring
+ * context.
  */
 final class Console {
 
@@ -35,7 +35,7 @@ final class Console {
     private final ConfigurableEnvironment environment;
 
     /**
-     * @param environment null when the configuration can't be read: then lines are for
+     * @param environment null when the configuration can't be read; lines are then for
      * people
      */
     Console(ConfigurableEnvironment environment) {
@@ -47,14 +47,14 @@ final class Console {
     }
 
     void error(Collection<String> lines) {
-        say(Level.ERROR, "", lines);
+        report(Level.ERROR, "", lines);
     }
 
     void warn(Collection<String> lines) {
-        say(Level.WARN, "warning: ", lines);
+        report(Level.WARN, "warning: ", lines);
     }
 
-    private void say(Level level, String prefix, Collection<String> lines) {
+    private void report(Level level, String prefix, Collection<String> lines) {
         if (lines.isEmpty()) {
             return;
         }
@@ -66,7 +66,7 @@ final class Console {
         lines.forEach(LoggerFactory.getLogger("io.wxtoken").atLevel(level)::log);
     }
 
-    /** Does what Spring's context would do. */
+    /** Sets up logging as Spring's context would. */
     void setUpLogging() {
         LoggingSystem logging = LoggingSystem.get(Console.class.getClassLoader());
         logging.beforeInitialize(); // routes the JDK's own logs to this system
@@ -80,7 +80,8 @@ final class Console {
     }
 
     /**
-     * Switches those loggers off, and all below them, whatever their levels are set to.
+     * Switches off the loggers that would write a secret, and all loggers below them,
+     * whatever levels are configured.
      */
     static void silenceSecretLoggers() {
         LoggingSystem logging = LoggingSystem.get(Console.class.getClassLoader());
@@ -92,7 +93,9 @@ final class Console {
             .forEach(name -> logging.setLogLevel(name, LogLevel.OFF));
     }
 
-    /** The operator wants to see details. */
+    /**
+     * Whether the operator has set {@code logging.level.io.wxtoken} to debug or trace.
+     */
     boolean debug() {
         return environment != null
                 && environment.getProperty("logging.level.io.wxtoken", "").matches("(?i)debug|trace");

@@ -11,7 +11,7 @@ import io.wxtoken.settings.Settings;
  */
 final class Execution {
 
-    /** What a command does. */
+    /** The work of a command. */
     interface Body {
 
         ExitCode run(ConfigurableEnvironment environment, Console console) throws Exception;
@@ -22,7 +22,7 @@ final class Execution {
     }
 
     /**
-     * @param settings from the command line, {@code --name.of.it=value}
+     * @param settings settings from the command line, {@code --name.of.it=value}
      * @return the exit code
      */
     static int of(Body command, String... settings) {

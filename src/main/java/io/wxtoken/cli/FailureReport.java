@@ -20,10 +20,10 @@ import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 
 /**
- * What an exception that ends the run means to an operator. Spring Boot has no types for
- * some wrong settings, so those are known by words in the exceptions' texts;
- * WrongSettingsTest and WrongFilesTest hold each, so that an upgrade can't break one
- * unseen.
+ * What an exception that ends the run means to an operator. Spring Boot has no exception
+ * types for some wrong settings, so these are recognized by words in the exceptions'
+ * texts; WrongSettingsTest and WrongFilesTest test each of them, so that an upgrade can't
+ * break one unnoticed.
  *
  * @param lines what is wrong and what to do, a line for each problem, without secrets
  */
@@ -33,7 +33,7 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
             "No suitable driver|Cannot load driver class|claims to not accept jdbcUrl|Failed to load driver class");
 
     /**
-     * @param environment null when the configuration could not even be read
+     * @param environment null when the configuration could not be read
      */
     static FailureReport of(Throwable failure, Environment environment) {
         for (Throwable cause : (Iterable<Throwable>) causes(failure)::iterator) {
@@ -65,14 +65,13 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
             }
             if (cause instanceof IllegalArgumentException
                     && String.valueOf(cause.getMessage()).contains("'sourceDirectory'")) {
-                return act("WX_SECRETS (or ./secrets) is no folder: it takes one with a file for each secret,"
+                return act("WX_SECRETS (or ./secrets) is no folder: it must be a folder with a file for each secret,"
                         + " such as wx.app-secret");
             }
             // the text quotes the URL, and so the password
             if (DRIVER_PROBLEM.matcher(String.valueOf(cause.getMessage())).find()) {
-                return act(
-                        "spring.datasource.url does not fit its driver: write it like jdbc:mysql://host:3306/wx, and no"
-                                + " spring.datasource.driver-class-name");
+                return act("spring.datasource.url does not fit its driver: write it like jdbc:mysql://host:3306/wx, and"
+                        + " leave out spring.datasource.driver-class-name");
             }
             if (cause instanceof ConfigDataException) {
                 return act("a configuration file can't be read: " + firstLine(cause));
@@ -82,16 +81,17 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
             .of(failure, environment == null ? "the configured URL" : Settings.databaseUrl(environment))
             .map(database -> new FailureReport(database.exitCode(), List.of(database.text())))
             .orElseGet(() -> new FailureReport(ExitCode.RETRY,
-                    List.of("unexpected: " + last(failure).getClass().getName() + ": " + firstLine(last(failure))
+                    List.of("unexpected: " + innermost(failure).getClass().getName() + ": "
+                            + firstLine(innermost(failure))
                             + "; run again with --logging.level.io.wxtoken=debug and report it")));
     }
 
-    /** A person must act on the one problem. */
+    /** Reports one problem, on which a person must act. */
     private static FailureReport act(String line) {
         return new FailureReport(ExitCode.ACT, List.of(line));
     }
 
-    private static Throwable last(Throwable failure) {
+    private static Throwable innermost(Throwable failure) {
         return causes(failure).reduce((outer, inner) -> inner).orElse(failure);
     }
 }

@@ -35,10 +35,10 @@ import io.wxtoken.wechat.WeChatClient;
  * Asks WeChat for an access_token at this moment, prints it, and stores it nowhere.
  *
  * @param appId null for the first account
- * @param endpoint if both it and the account's are {@link Endpoint#TOKEN}, the row's
- * token dies of the fetch, so its refresh is requested; otherwise no stored token dies,
- * and the database is not used
- * @param out gets JSON in WeChat's words
+ * @param endpoint if this endpoint and the account's are both {@link Endpoint#TOKEN}, the
+ * fetch kills the row's token, so its refresh is requested; otherwise no stored token
+ * dies, and the database is not used
+ * @param out gets JSON with WeChat's names
  */
 record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements Execution.Body {
 
@@ -46,8 +46,7 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
         WxProperties wx = Settings.read(environment);
         Account account = wx.account(appId).at(endpoint);
-        // otherwise the JDK's client could be told to write the secret to a log of its
-        // own
+        // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
         boolean killsTheRowsToken = endpoint == Endpoint.TOKEN && wx.account(appId).endpoint() == Endpoint.TOKEN;
@@ -61,8 +60,8 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
             TokenRow row = row(environment, connection, account);
             if (row == null) {
                 console.error("wx_token has no row for the access_token of " + account.appId()
-                        + " yet, where its refresh could be"
-                        + " requested: run wx-token first, or fetch without --endpoint=token");
+                        + " yet, so its refresh can't be requested: run wx-token first, or fetch without"
+                        + " --endpoint=token");
                 return ExitCode.RETRY;
             }
             SingleConnectionDataSource dataSource = new SingleConnectionDataSource(connection, true);
@@ -72,13 +71,13 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
                 .fetch(account, row);
             if (answer.isEmpty()) {
                 console.error("another run is at work on the access_token of " + account.appId()
-                        + ", and WeChat was not asked: try again" + " in a moment");
+                        + ", and WeChat was not asked: try again in a moment");
                 return ExitCode.RETRY;
             }
             if (answer.get() instanceof Answer.Issued) {
                 console.warn(List
-                    .of("this kills the token in the table within 5 minutes, and the next run's fetch kills this"
-                            + " one, as it" + " refreshes the row. wx-token token prints the row's"));
+                    .of("this fetch kills the token in the table within 5 minutes; the next run then refreshes the"
+                            + " row, which kills the printed token. wx-token token prints the table's token"));
             }
             ExitCode exitCode = print(answer.get(), console);
             if (answer.get() instanceof Answer.Issued issued) {

@@ -22,7 +22,7 @@ import io.wxtoken.status.StatusText;
  *
  * @param appId null for all accounts
  * @param last how many entries at most
- * @param json for machines
+ * @param json whether to print JSON
  */
 record HistoryCommand(String appId, int last, boolean json) implements Execution.Body {
 
@@ -45,7 +45,7 @@ record HistoryCommand(String appId, int last, boolean json) implements Execution
                 throw e;
             }
             return MissingTable.report(environment, console, "wx_token_history",
-                    "run wx-token migrate; if that finds nothing to do, drop wx_token_schema_history before");
+                    "run wx-token migrate; if that changes nothing, drop wx_token_schema_history and run it again");
         }
     }
 
@@ -60,7 +60,7 @@ record HistoryCommand(String appId, int last, boolean json) implements Execution
         return StatusText.table(lines, (line, column) -> UnaryOperator.identity());
     }
 
-    /** As in the logs. */
+    /** Shortens a fingerprint as the logs do. */
     private static String shortOf(String fingerprint) {
         return fingerprint.isEmpty() ? "none" : fingerprint.substring(0, Math.min(12, fingerprint.length()));
     }

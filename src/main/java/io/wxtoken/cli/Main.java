@@ -2,7 +2,7 @@ package io.wxtoken.cli;
 
 import io.wxtoken.job.RefreshOptions;
 
-/** Starts the program: one command, then the end. */
+/** Starts the program, which runs one command and ends. */
 public final class Main {
 
     private Main() {
@@ -17,8 +17,8 @@ public final class Main {
      * @return the exit code, see {@link io.wxtoken.ExitCode}
      */
     public static int run(String... args) {
-        // A scheduler gives no arguments. Loading the command line's parser would then
-        // cost a fifth more.
+        // A scheduler gives no arguments, and loading the command line's parser would
+        // make its runs a fifth longer.
         return args.length == 0 ? Execution.of(new RefreshCommand(RefreshOptions.SCHEDULED)) : Commands.run(args);
     }
 

@@ -9,7 +9,7 @@ import io.wxtoken.database.DatabaseFailure;
 import io.wxtoken.database.Schema;
 import io.wxtoken.settings.Settings;
 
-/** Makes the tables or brings them up to date, and does nothing else. */
+/** Creates the tables or brings them up to date, and does nothing else. */
 record MigrateCommand() implements Execution.Body {
 
     @Override

@@ -9,7 +9,7 @@ import io.wxtoken.database.DatabaseFailure;
 import io.wxtoken.database.Schema;
 import io.wxtoken.settings.Settings;
 
-/** Reports to people who only want to read that there is nothing to read yet. */
+/** Reports that a command can't read a table because it is missing or old. */
 final class MissingTable {
 
     private MissingTable() {
@@ -18,13 +18,14 @@ final class MissingTable {
     /**
      * @param table one of the program's tables, which is missing or lacks a column
      * @throws io.wxtoken.database.UnusableSchemaException when a table of that name is
-     * something else
+     * another program's
      */
     static ExitCode report(ConfigurableEnvironment environment, Console console, String table, String advice)
             throws SQLException {
         Schema.check(environment);
         console.error("there is no table " + table + " at "
-                + DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment)) + " yet, or an old one: " + advice);
+                + DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment)) + " yet, or it is an old one: "
+                + advice);
         return ExitCode.RETRY;
     }
 

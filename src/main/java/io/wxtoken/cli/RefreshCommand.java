@@ -59,7 +59,7 @@ final class RefreshCommand implements Execution.Body {
      * @param rows of the configured accounts as the run left them; null when they could
      * not be read again
      */
-    record Ended(ExitCode exitCode, Map<RowKey, TokenRow> rows) {
+    record Finished(ExitCode exitCode, Map<RowKey, TokenRow> rows) {
     }
 
     @Override
@@ -67,14 +67,14 @@ final class RefreshCommand implements Execution.Body {
         return run(environment, console, false).exitCode();
     }
 
-    /** As {@link #run}, for a command that needs the rows. */
-    Ended runAndRead(ConfigurableEnvironment environment, Console console) throws Exception {
+    /** As {@link #run}, but reads the rows again after the run. */
+    Finished runAndRead(ConfigurableEnvironment environment, Console console) throws Exception {
         return run(environment, console, true);
     }
 
-    private Ended run(ConfigurableEnvironment environment, Console console, boolean rowsWanted) throws Exception {
-        // This is done before the settings are checked, because the metrics should tell
-        // of a wrong one, too.
+    private Finished run(ConfigurableEnvironment environment, Console console, boolean rowsWanted) throws Exception {
+        // This is done before the settings are checked, because the metrics should also
+        // show a run with a wrong setting.
         String name = environment.containsProperty(TEXTFILE) ? Settings.text(environment, TEXTFILE) : "";
         Textfile textfile = WxProperties.Metrics.isTextfile(name) && name.indexOf('\0') < 0 ? new Textfile(name) : null;
         try (RunGuard guard = new RunGuard(); RunDatabase database = new RunDatabase(environment)) {
@@ -82,7 +82,7 @@ final class RefreshCommand implements Execution.Body {
             try {
                 ExitCode exitCode = run.execute();
                 run.write(exitCode);
-                return new Ended(exitCode, run.current ? run.rows : null);
+                return new Finished(exitCode, run.current ? run.rows : null);
             }
             catch (Exception e) {
                 run.write(FailureReport.of(e, environment).exitCode());
@@ -91,7 +91,7 @@ final class RefreshCommand implements Execution.Body {
         }
     }
 
-    /** One run, and what it knows so far. */
+    /** The state of one run. */
     private final class Run {
 
         private final ConfigurableEnvironment environment;
@@ -108,10 +108,10 @@ final class RefreshCommand implements Execution.Body {
 
         private Map<RowKey, TokenRow> rows = Map.of();
 
-        /** {@link #rows} are as the run left them. */
+        /** Whether {@link #rows} are as the run left them. */
         private boolean current = true;
 
-        /** What came of the mirrors; null as long as they were not written. */
+        /** The mirrors' result; null until they are written. */
         private ExitCode mirrored;
 
         /**
@@ -141,7 +141,7 @@ final class RefreshCommand implements Execution.Body {
             rows = check.rows().configured();
             if (check.nothingDue()) {
                 ExitCode exitCode = mirror(wx, database).and(migrated);
-                sayNothingIsDue(exitCode);
+                printNothingIsDue(exitCode);
                 return exitCode;
             }
             if (guard.stopping()) {
@@ -156,8 +156,8 @@ final class RefreshCommand implements Execution.Body {
                     mirrored = mirror(wx, database);
                 }
             }
-            // A schema that is only behind is migrated last: whatever a migration waits
-            // for must not delay the rows.
+            // A schema that is only behind is migrated last, because a migration may
+            // have to wait, and the rows must not wait with it.
             if (check.schema() == Schema.State.BEHIND && !guard.stopping()) {
                 migrated = migrated.and(migrate(check));
             }
@@ -193,14 +193,14 @@ final class RefreshCommand implements Execution.Body {
                     return context.getBean(RefreshRun.class).run();
                 }
                 finally {
-                    // even if the run failed, it may have published; over the pool, as
-                    // this user may be allowed one connection
+                    // A run that failed may have published all the same. The pool is
+                    // used, because this user may be allowed only one connection.
                     DataSource pool = context.getBean(DataSource.class);
                     if (textfile != null || wx.mirror().wanted() || rowsWanted) {
                         readAgain(wx, pool);
                     }
                     mirrored = mirror(wx, pool);
-                    // last, as nobody waits for it
+                    // last, because no application waits for the history
                     context.getBean(RefreshHistory.class).finish();
                 }
             }
@@ -214,9 +214,10 @@ final class RefreshCommand implements Execution.Body {
                         Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
             SpringApplication application = new SpringApplication(DatabaseConfiguration.class,
                     RefreshJobConfiguration.class);
-            // it would close the pool under a run that is told to stop: see RunGuard
+            // the hook would close the pool while a run that was told to stop still
+            // needs it: see RunGuard
             application.setRegisterShutdownHook(false);
-            // complete: Spring Boot must not read it again
+            // the environment is complete, and Spring Boot must not read it again
             application.setEnvironment(environment);
             application.setListeners(application.getListeners()
                 .stream()
@@ -224,7 +225,7 @@ final class RefreshCommand implements Execution.Body {
                 .toList());
             application.addInitializers(context -> {
                 Console.silenceSecretLoggers();
-                warnOfFileBeforeRealWeChat(wx);
+                warnIfTableIsLocal(wx);
                 ConfigurableListableBeanFactory beans = context.getBeanFactory();
                 beans.registerSingleton("wx", wx);
                 beans.registerSingleton("runDatabase", database);
@@ -237,17 +238,15 @@ final class RefreshCommand implements Execution.Body {
         }
 
         /**
-         * A node whose database URL is missing would be the second program that kills the
-         * others' tokens.
+         * Warns of a table in a local file: a node whose database URL is missing would
+         * kill the other nodes' tokens.
          */
-        private void warnOfFileBeforeRealWeChat(WxProperties wx) {
+        private void warnIfTableIsLocal(WxProperties wx) {
             String url = Settings.databaseUrl(environment);
             if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().startsWith("https:")) {
-                log.warn(
-                        "the table is in {}, on this node alone: if other nodes or programs refresh the same app id,"
-                                + " they and this one"
-                                + " kill each other's tokens. Set spring.datasource.url to the MySQL that all share",
-                        DatabaseFailure.withoutSecrets(url));
+                log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id,"
+                        + " they and this one kill each other's tokens. Set spring.datasource.url to the MySQL"
+                        + " that all share", DatabaseFailure.withoutSecrets(url));
             }
         }
 
@@ -262,7 +261,7 @@ final class RefreshCommand implements Execution.Body {
                 rows = read(wx, source);
             }
             catch (SQLException e) {
-                log.warn("metrics and mirrors, if any, are of before this run: {}",
+                log.warn("the rows can't be read again; metrics and mirrors, if any, show them as before this run: {}",
                         FailureReport.of(e, environment).lines().get(0));
                 current = false;
             }
@@ -280,13 +279,13 @@ final class RefreshCommand implements Execution.Body {
                 return ExitCode.RETRY;
             }
             List<String> failures = new Mirrors(wx.mirror()).syncAll(rows, () -> read(wx, source));
-            // The job has told an exit code of its own.
+            // The job has logged its own exit code, so these lines name theirs.
             console.warn(failures.stream().map(failure -> failure + " (this alone makes exit code 1)").toList());
             return failures.isEmpty() ? ExitCode.OK : ExitCode.RETRY;
         }
 
         /** This is for people only: under cron each line is a mail. */
-        private void sayNothingIsDue(ExitCode exitCode) {
+        private void printNothingIsDue(ExitCode exitCode) {
             if (System.console() != null || console.debug()) {
                 System.out.println((rows.size() == 1 ? "1 row" : rows.size() + " rows") + ": nothing is due; exit code "
                         + exitCode.code());
@@ -302,11 +301,11 @@ final class RefreshCommand implements Execution.Body {
                 textfile.write(rows, exitCode);
             }
             catch (NoSuchFileException e) {
-                log.debug("its folder is missing, which has been reported as a wrong setting", e);
+                log.debug("the metrics file's folder is missing, which has been reported as a wrong setting", e);
             }
             catch (IOException e) {
                 console.error(TEXTFILE + " = " + Settings.text(environment, TEXTFILE)
-                        + " can't be written: give this user the right to write into" + " its folder, or correct it");
+                        + " can't be written: give this user the right to write into its folder, or correct the path");
             }
         }
 

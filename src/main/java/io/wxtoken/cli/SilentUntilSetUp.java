@@ -9,8 +9,8 @@ import ch.qos.logback.core.spi.ContextAwareBase;
 import ch.qos.logback.core.status.NopStatusListener;
 
 /**
- * Keeps Logback silent until Spring Boot sets it up, which most runs never need. By
- * itself Logback would search for configuration files and print to the console, and that
+ * Keeps Logback silent until Spring Boot sets it up, which most runs never need.
+ * Otherwise Logback would search for configuration files and print to the console, which
  * would take 20 ms of each run.
  */
 @ConfiguratorRank(ConfiguratorRank.CUSTOM_TOP_PRIORITY)

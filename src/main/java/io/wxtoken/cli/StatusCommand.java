@@ -16,9 +16,9 @@ import io.wxtoken.status.StatusText;
 import io.wxtoken.token.RunId;
 
 /**
- * Prints how each row is.
+ * Prints the state of each row.
  *
- * @param json for machines
+ * @param json whether to print JSON
  */
 record StatusCommand(boolean json) implements Execution.Body {
 
@@ -30,8 +30,8 @@ record StatusCommand(boolean json) implements Execution.Body {
             System.out
                 .print(json ? StatusText.json(status) + System.lineSeparator() : StatusText.table(status, Ansi.AUTO));
             if (connection.isReadOnly()) {
-                console.error("these rows are a read-only server's, and may be old: no run can refresh them there. Name"
-                        + " the server that" + " takes writes in spring.datasource.url, or all of them, as in"
+                console.error("these rows are a read-only server's, so they may be old, and no run can refresh them"
+                        + " there. Name a server that takes writes in spring.datasource.url, or all servers, as in"
                         + " jdbc:mysql://db1,db2,db3/wx");
                 return ExitCode.DATABASE;
             }
@@ -42,7 +42,7 @@ record StatusCommand(boolean json) implements Execution.Body {
                 throw e;
             }
             return MissingTable.report(environment, console, "wx_token",
-                    "the job has not run there, or not this version of it");
+                    "the job has not run there, or only in an older version");
         }
     }
 }

@@ -24,8 +24,8 @@ import io.wxtoken.wechat.WeChatClient;
 
 /**
  * Refreshes one account's rows if they are due, and then prints the access_token for a
- * shell script. It succeeds when there is a live token, even if the refresh failed, which
- * is reported.
+ * shell script. It succeeds when there is a live token, even if the refresh failed; the
+ * failure is reported.
  *
  * @param appId null for the first account
  * @param out gets the token and nothing else
@@ -38,13 +38,13 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
         Account account = wx.account(appId);
         ExitCode refreshed;
         Map<RowKey, TokenRow> rows = null;
-        boolean ended = false;
+        boolean finished = false;
         try {
-            RefreshCommand.Ended run = new RefreshCommand(new RefreshOptions(false, account.appId()))
+            RefreshCommand.Finished run = new RefreshCommand(new RefreshOptions(false, account.appId()))
                 .runAndRead(environment, console);
             refreshed = run.exitCode();
             rows = run.rows();
-            ended = true;
+            finished = true;
         }
         catch (SQLException | UnusableSchemaException e) {
             // the rows can't be read, so there is nothing to print
@@ -61,9 +61,9 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
             }
         }
         TokenRow row = rows.get(RowKey.accessToken(account));
-        boolean known = refreshed == ExitCode.OK
-                || ended && row != null && row.lastRefresh().failures() == 0 && row.refreshRequested() == 0;
-        if (row != null && row.live() && (known || !isDead(wx, row, console))) {
+        boolean knownLive = refreshed == ExitCode.OK
+                || finished && row != null && row.lastRefresh().failures() == 0 && row.refreshRequested() == 0;
+        if (row != null && row.live() && (knownLive || !isDead(wx, row, console))) {
             out.println(row.value());
             return ExitCode.OK;
         }
@@ -72,10 +72,11 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
     }
 
     /**
-     * A token whose refresh failed may already be dead: asks WeChat before it is printed.
+     * A token whose refresh failed may already be dead, so WeChat is asked before it is
+     * printed.
      */
     private static boolean isDead(WxProperties wx, TokenRow row, Console console) {
-        // otherwise the JDK's client could be told to write the token to a log of its own
+        // otherwise a system property could make the JDK's client log the token
         console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
         return weChat.probe(row.value()) == ProbeResult.DEAD;

@@ -14,12 +14,12 @@ import io.wxtoken.job.RefreshOptions;
  * network and no WeChat, because an image is built without them, and it leaves no file.
  * <p>
  * The first run connects to a socket that speaks just enough of MySQL's protocol for
- * Connector/J: it greets, lets TLS fail, and answers each question with the same row. The
- * run fails when it checks the schema. The second run goes the whole way, with Flyway,
- * Spring Batch and the HTTP client, on H2 in memory; its "WeChat" answers every request
- * with an empty object, which is a failed refresh.
+ * Connector/J: it greets, lets TLS fail, and answers each query with the same row. The
+ * run fails when it checks the schema. The second run completes, with Flyway, Spring
+ * Batch and the HTTP client, on H2 in memory; its "WeChat" answers every request with an
+ * empty object, which is a failed refresh.
  * <p>
- * All settings are given here and win over others, and the launcher clears the
+ * All settings are given here and override others, and the launcher clears the
  * environment, so that an operator's database, app id and files are not touched.
  */
 final class Training {
@@ -34,8 +34,8 @@ final class Training {
     private static final String COLUMN = "\3def\0\0\0\1a\0\f\77\0\1\0\0\0\375\0\0\0\0\0";
 
     /**
-     * A row with as many columns as the program's first question; the value 0 tells it
-     * that the server takes writes.
+     * A row with as many columns as the program's first query; the value 0 means that the
+     * server takes writes.
      */
     private static final String ROW = packet(1, "\4") + packet(2, COLUMN) + packet(3, COLUMN) + packet(4, COLUMN)
             + packet(5, COLUMN) + packet(6, "\0010\0010\0010\0010") + packet(7, "\376\0\0\2\0\0\0");
@@ -44,8 +44,8 @@ final class Training {
     }
 
     public static void main(String[] args) throws IOException {
-        int mySql = answering(GREETING, WELCOME, ROW);
-        int weChat = answering("", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+        int mySql = startServer(GREETING, WELCOME, ROW);
+        int weChat = startServer("", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
         String server = "address=(host=127.0.0.1)(port=" + mySql + ")(sslMode=";
         run(weChat, "jdbc:mysql://" + server + "REQUIRED)," + server + "DISABLED)/training");
         run(weChat, "jdbc:h2:mem:training;DB_CLOSE_DELAY=-1;MODE=MySQL;DATABASE_TO_LOWER=TRUE"
@@ -68,7 +68,7 @@ final class Training {
      * @param answers to the first request, the second and so on; the last one is repeated
      * @return its port
      */
-    private static int answering(String greeting, String... answers) throws IOException {
+    private static int startServer(String greeting, String... answers) throws IOException {
         ServerSocket server = new ServerSocket(0, 0, InetAddress.getByName("127.0.0.1"));
         Thread thread = new Thread(() -> {
             while (true) {

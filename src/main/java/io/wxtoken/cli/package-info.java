@@ -1,5 +1,5 @@
 /**
- * The command line: a class for each command, what is said to people and to machines, and
- * which failure ends with which lines and exit code. No rule about rows lives here.
+ * The command line: a class for each command, the output for people and for machines, and
+ * the lines and exit code for each failure. No rule about rows lives here.
  */
 package io.wxtoken.cli;

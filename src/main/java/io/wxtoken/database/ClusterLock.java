@@ -50,8 +50,8 @@ final class ClusterLock implements AutoCloseable {
     }
 
     /**
-     * The server is a member of Galera or of Group Replication. On a server alone these
-     * variables are missing, empty or OFF.
+     * Whether the server is a member of a Galera cluster or of Group Replication. On a
+     * standalone server both variables are missing, empty or OFF.
      */
     static boolean isNeeded(Connection connection) {
         try (Statement statement = connection.createStatement();
@@ -78,18 +78,18 @@ final class ClusterLock implements AutoCloseable {
     static ClusterLock take(DataSource database) throws SQLException {
         ClusterLock lock = new ClusterLock(database);
         long begun = System.nanoTime();
-        while (!lock.taken()) {
+        while (!lock.tryTake()) {
             if (System.nanoTime() - begun > LONGEST_WAIT.toNanos()) {
                 throw new CannotAcquireLockException(
-                        "another run migrates the schema, on this member of the cluster or another; if it died,"
-                                + " another may begin " + LEASE.toMinutes() + " minutes after it began");
+                        "another run is migrating the schema, on this or another member of the cluster; if that run"
+                                + " died, its lock lapses " + LEASE.toMinutes() + " minutes after it was taken");
             }
             LockSupport.parkNanos(Duration.ofMillis(500).toNanos());
         }
         return lock;
     }
 
-    private boolean taken() throws SQLException {
+    private boolean tryTake() throws SQLException {
         try (Connection connection = database.getConnection();
                 PreparedStatement take = connection.prepareStatement("UPDATE " + Schema.HISTORY
                         + " SET installed_by = ?, installed_on = NOW(), execution_time = 1 WHERE installed_rank = "
@@ -99,7 +99,7 @@ final class ClusterLock implements AutoCloseable {
             if (take.executeUpdate() == 1) {
                 return true;
             }
-            makeRow(connection);
+            insertRow(connection);
         }
         catch (SQLException e) {
             if (!DatabaseErrors.lostAConflict(e)) {
@@ -113,19 +113,19 @@ final class ClusterLock implements AutoCloseable {
      * When several members insert the row at the same time, the cluster accepts one of
      * them.
      */
-    private static void makeRow(Connection connection) throws SQLException {
+    private static void insertRow(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.executeUpdate("INSERT INTO " + Schema.HISTORY
                     + " (installed_rank, description, type, script, installed_by, execution_time, success)"
                     + " VALUES (" + ROW + ", '<< one run at a time migrates a cluster >>', 'LOCK', '', '', 0, TRUE)");
         }
-        catch (SQLIntegrityConstraintViolationException itIsThere) {
-            // the row exists already
+        catch (SQLIntegrityConstraintViolationException anotherMemberDidIt) {
+            // the other member's row is the same
         }
     }
 
     /**
-     * Releases the lock. If that fails, the lock lapses.
+     * Releases the lock. If the release fails, the lock lapses.
      */
     @Override
     public void close() {
@@ -136,7 +136,7 @@ final class ClusterLock implements AutoCloseable {
             release.executeUpdate();
         }
         catch (SQLException e) {
-            // others wait until it lapses; the migration itself is done
+            // the lock lapses; the migration itself is done
         }
     }
 

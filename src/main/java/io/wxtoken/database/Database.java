@@ -16,9 +16,9 @@ public final class Database {
 
     /**
      * Settings of Connector/J whose defaults do not fit; the operator's own settings win.
-     * By default it would wait for ever (these timeouts are in milliseconds), would ask
-     * the server for session state that it knows, and would send one more SET for each
-     * connection.
+     * By default Connector/J would wait for ever (these timeouts are in milliseconds),
+     * would ask the server for session state that it knows, and would send one more SET
+     * for each connection.
      */
     private static final Map<String, String> DEFAULTS = Map.of("connectTimeout", "3000", "socketTimeout", "15000",
             "useLocalSessionState", "true", "characterSetResults", "UTF-8");
@@ -36,12 +36,13 @@ public final class Database {
     }
 
     /**
-     * Opens a connection for reading. It is as {@link #connect} makes it, except that it
-     * creates no H2 file, and that a read-only server is used when there is no other one;
-     * then the connection is read-only.
+     * Opens a connection for reading, as {@link #connect} does, but creates no H2 file.
+     * If no server takes writes, it connects to a read-only server, and the connection is
+     * read-only.
+     * @throws UnusableServerException when no server can be read
      */
     public static Connection connectToRead(Environment environment) throws SQLException {
-        return new Servers(environment).toRead().connectToRead();
+        return new Servers(environment).withoutCreatingFile().connectToRead();
     }
 
     /**

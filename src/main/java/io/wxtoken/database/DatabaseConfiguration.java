@@ -12,17 +12,18 @@ import org.springframework.context.annotation.Primary;
 import org.springframework.core.env.Environment;
 
 /**
- * The pool over the run's connections. It is wired here and not by Spring Boot's
- * auto-configuration, which would look for many things that this program does not have,
- * in each run.
+ * Wires the pool over the run's connections. Spring Boot's auto-configuration is not
+ * used, because in each run it would look for many things that this program does not
+ * have.
  */
 @Configuration(proxyBeanMethods = false)
 public class DatabaseConfiguration {
 
     /**
-     * The time to reach another server, in milliseconds.
+     * How long a worker waits for a connection when there are several servers, in
+     * milliseconds: long enough to give up a server that hangs and to reach the next one.
      */
-    private static final long TO_REACH_ANOTHER = 20_000;
+    private static final long ANOTHER_SERVER_TIMEOUT = 20_000;
 
     @Bean
     @Primary
@@ -31,19 +32,18 @@ public class DatabaseConfiguration {
             .bindOrCreate("spring.datasource.hikari", Bindable.of(HikariDataSource.class));
         pool.setDataSource(database);
         pool.setAutoCommit(true); // the row protocol: each statement is committed at once
-        pool.setExceptionOverride(new AnotherServer(database));
-        // a server that hangs must not keep a worker from the next one
-        if (database.severalServers()) {
-            pool.setConnectionTimeout(Math.max(pool.getConnectionTimeout(), TO_REACH_ANOTHER));
+        pool.setExceptionOverride(new FailoverOverride(database));
+        if (database.hasSeveralServers()) {
+            pool.setConnectionTimeout(Math.max(pool.getConnectionTimeout(), ANOTHER_SERVER_TIMEOUT));
         }
         return pool;
     }
 
     /**
-     * Closes a connection whose server no longer takes writes, and makes later
-     * connections go to another server, also after a connection broke.
+     * Makes later connections go to another server when a connection broke or its server
+     * no longer takes writes. In the second case the connection is closed as well.
      */
-    private record AnotherServer(RunDatabase database) implements SQLExceptionOverride {
+    private record FailoverOverride(RunDatabase database) implements SQLExceptionOverride {
 
         @java.lang.Override
         public Override adjudicate(SQLException e) {

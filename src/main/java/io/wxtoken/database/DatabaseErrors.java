@@ -5,7 +5,7 @@ import java.util.Set;
 
 /**
  * What the errors of MySQL, MariaDB, their clusters and H2 mean for a run.
- * {@link DatabaseFailure} says it to people.
+ * {@link DatabaseFailure} has the messages for people.
  */
 public final class DatabaseErrors {
 
@@ -42,44 +42,45 @@ public final class DatabaseErrors {
     }
 
     /**
-     * A table, a column or a database file is missing. MySQL, MariaDB and H2 use the same
-     * SQLStates for it.
+     * Whether a table, a column or a database file is missing. MySQL, MariaDB and H2 use
+     * the same SQLStates for it.
      */
     public static boolean lacksSchema(SQLException e) {
         return String.valueOf(e.getSQLState()).startsWith("42S") || e.getErrorCode() == H2_NO_SUCH_FILE;
     }
 
     /**
-     * The user lacks a right. MySQL also says so about a missing table, when the user has
-     * no right to it.
+     * Whether the user lacks a right. MySQL also reports a missing table in this way,
+     * when the user has no right to it.
      */
     public static boolean denies(SQLException e) {
         return DENIED.contains(e.getErrorCode());
     }
 
     /**
-     * The statement changed nothing because another one won, see {@link #CONFLICT}.
+     * Whether the statement changed nothing because another one won, see
+     * {@link #CONFLICT}.
      */
     public static boolean lostAConflict(Throwable e) {
         return hasCode(e, CONFLICT);
     }
 
-    /** The server is read-only, or not part of the majority of its cluster. */
+    /** Whether the server is read-only, or not part of the majority of its cluster. */
     public static boolean takesNoWrites(Throwable e) {
         // code 1290 also stands for options that have nothing to do with writing
         return hasCode(e, NOT_IN_THE_MAJORITY) || hasCode(e, READ_ONLY)
                 && String.valueOf(innermostSqlException(e).getMessage()).matches("(?is).*read.only.*");
     }
 
-    /** The connection broke, or could not be made. */
+    /** Whether the connection broke, or could not be made. */
     static boolean connectionBroke(Throwable e) {
         return innermostSqlException(e) instanceof SQLException cause
                 && String.valueOf(cause.getSQLState()).startsWith("08");
     }
 
     /**
-     * Another server may do better: the connection to this one broke, or it takes no
-     * writes.
+     * Whether another server may do better: the connection to this one broke, or it takes
+     * no writes.
      */
     public static boolean isForAnotherServer(Throwable e) {
         return connectionBroke(e) || takesNoWrites(e);

@@ -46,7 +46,7 @@ public record DatabaseFailure(ExitCode exitCode, String text) {
     private static String text(SQLException e, String url) {
         String database = "the database at " + url;
         String state = String.valueOf(e.getSQLState());
-        String said = " (" + firstLine(e) + ")";
+        String detail = " (" + firstLine(e) + ")";
         Optional<String> known = replicationProblem(e)
             .or(() -> tlsProblem(e).map(problem -> "can't reach " + database + ": " + problem));
         if (known.isPresent()) {
@@ -54,71 +54,71 @@ public record DatabaseFailure(ExitCode exitCode, String text) {
         }
         if (e.getErrorCode() == H2_IN_USE) {
             return "another process has the H2 file of " + url
-                    + " open: wait for it, or use MySQL (spring.datasource.url), which" + " several nodes can share";
+                    + " open: wait for it, or use MySQL (spring.datasource.url), which several nodes can share";
         }
         if (state.startsWith("08")) {
             return "can't reach " + database
-                    + ", or it does not answer: check spring.datasource.url, the server and the network" + said;
+                    + ", or it does not answer: check spring.datasource.url, the server and the network" + detail;
         }
         if (state.startsWith("28") || DatabaseErrors.denies(e)) {
-            return database + " refuses: check spring.datasource.username, .password and the user's grants" + said
+            return database + " refuses: check spring.datasource.username, .password and the user's grants" + detail
                     + (state.startsWith("28") ? "; a user made with REQUIRE SSL needs TLS, too" : "");
         }
         if (state.startsWith("42S")) {
-            return database + " lacks a table or a column" + said
+            return database + " lacks a table or a column" + detail
                     + ": restore it from a backup; or, when wx_token as a whole is gone,"
                     + " drop wx_token_schema_history, and the next run makes the table again";
         }
         if (e.getErrorCode() == UNKNOWN_DATABASE) {
-            return database + " does not exist: create it, or correct spring.datasource.url" + said;
+            return database + " does not exist: create it, or correct spring.datasource.url" + detail;
         }
         return database + " failed: " + firstLine(e) + " (SQLState " + state + ", code " + e.getErrorCode() + ")";
     }
 
     /** What is wrong with a replicated server, and what to do; empty for other errors. */
     private static Optional<String> replicationProblem(Throwable e) {
-        String said = " ("
+        String detail = " ("
                 + String.valueOf(DatabaseErrors.innermostSqlException(e).getMessage()).lines().findFirst().orElse("")
                 + ")";
         if (DatabaseErrors.innermostSqlException(e) instanceof UnusableServerException) {
-            return Optional.of("no server of spring.datasource.url takes writes" + said + ": "
-                    + (said.contains("can't be reached") ? "check the servers and the network, or " : "")
-                    + "name the one that does, or all of them, as in jdbc:mysql://db1,db2,db3/wx");
+            return Optional.of("no server of spring.datasource.url takes writes" + detail + ": "
+                    + (detail.contains("can't be reached") ? "check the servers and the network, or " : "")
+                    + "name a server that does, or all servers, as in jdbc:mysql://db1,db2,db3/wx");
         }
         if (DatabaseErrors.lostAConflict(e)) {
-            return Optional.of("other statements on this row won each time" + said + ": the next run goes on");
+            return Optional
+                .of("the statement lost each conflict with others on its row" + detail + ": the next run tries again");
         }
         if (DatabaseErrors.hasCode(e, DatabaseErrors.NOT_IN_THE_MAJORITY)) {
-            return Optional.of("this server is not part of the majority of its cluster" + said
+            return Optional.of("this server is not part of the majority of its cluster" + detail
                     + ": bring it back, or name all members, as in jdbc:mysql://db1,db2,db3/wx");
         }
-        return DatabaseErrors.takesNoWrites(e) ? Optional.of("this server is read-only" + said
-                + ": name the one that takes writes in spring.datasource.url, or all of them, as in"
+        return DatabaseErrors.takesNoWrites(e) ? Optional.of("this server is read-only" + detail
+                + ": name a server that takes writes in spring.datasource.url, or all servers, as in"
                 + " jdbc:mysql://db1,db2,db3/wx") : Optional.empty();
     }
 
     /**
-     * Why TLS with the server failed, and what to do. The driver says so only in the
-     * causes of its exception. Empty when TLS did not fail.
+     * Why TLS with the server failed, and what to do. The driver gives the reason only in
+     * the causes of its exception. Empty when TLS did not fail.
      */
     static Optional<String> tlsProblem(Throwable e) {
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
             if (cause instanceof SSLException) {
-                String said = String.valueOf(cause.getMessage()).replaceAll("([a-z]\\w*\\.)+\\w+Exception: ", "");
-                return Optional.of("TLS failed (" + said + "): " + (NestedExceptionUtils
-                    .getMostSpecificCause(cause) instanceof GeneralSecurityException
-                            ? "name the store of the certificate's authority, as the README's TLS to the database says"
-                            : "a server with no TLS newer than 1.1, as MySQL 5.7's and MariaDB 10.2's were, is"
-                                    + " refused by Java; upgrade it, or set sslMode=DISABLED on a network"
-                                    + " that you trust"));
+                String detail = String.valueOf(cause.getMessage()).replaceAll("([a-z]\\w*\\.)+\\w+Exception: ", "");
+                return Optional.of("TLS failed (" + detail + "): "
+                        + (NestedExceptionUtils.getMostSpecificCause(cause) instanceof GeneralSecurityException
+                                ? "name a trust store with the certificate's authority (README: TLS to the database)"
+                                : "Java refuses a server that has no TLS newer than 1.1, such as MySQL 5.7 or MariaDB"
+                                        + " 10.2; upgrade it, or set sslMode=DISABLED on a network that you trust"));
             }
         }
         return Optional.empty();
     }
 
     /**
-     * A JDBC URL may carry a user and a password, before the host or among its
-     * properties.
+     * Removes the password from a JDBC URL, which may carry it before the host or among
+     * its properties.
      */
     public static String withoutSecrets(String url) {
         return url.replaceAll("[?;].*", "")

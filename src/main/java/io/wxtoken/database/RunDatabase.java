@@ -14,12 +14,11 @@ import org.springframework.jdbc.support.JdbcUtils;
  */
 public final class RunDatabase extends AbstractDataSource implements AutoCloseable {
 
-    /** Seconds. */
-    private static final int VALID_WITHIN = 2;
+    private static final int VALIDATION_SECONDS = 2;
 
     private final Servers servers;
 
-    private Connection kept;
+    private Connection keptConnection;
 
     private int loginTimeout;
 
@@ -28,15 +27,15 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
     }
 
     /**
-     * Returns the connection that was kept, if there is one, or else a new one to the
-     * server in use.
+     * Returns the connection that was kept, if there is one, and otherwise a new one to
+     * the server in use.
      */
     @Override
     public synchronized Connection getConnection() throws SQLException {
-        Connection connection = kept;
-        kept = null;
+        Connection connection = keptConnection;
+        keptConnection = null;
         // the connection broke, or the server or a proxy closed it
-        if (connection != null && !connection.isValid(VALID_WITHIN)) {
+        if (connection != null && !connection.isValid(VALIDATION_SECONDS)) {
             JdbcUtils.closeConnection(connection);
             connection = null;
         }
@@ -67,15 +66,15 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
     }
 
     /**
-     * The URL names several servers.
+     * Whether the URL names several servers.
      */
-    public boolean severalServers() {
-        return servers.severalServers();
+    public boolean hasSeveralServers() {
+        return servers.hasSeveralServers();
     }
 
     /**
-     * Makes later connections go to another server, if the URL names several: the one in
-     * use broke, or no longer takes writes.
+     * Makes later connections go to another server, if the URL names several, because the
+     * one in use broke or no longer takes writes.
      */
     public void useNextServer() {
         servers.useNextServer();
@@ -85,7 +84,7 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
      * Keeps a connection for the next call of {@link #getConnection}.
      */
     public synchronized void keepForNextCall(Connection connection) {
-        kept = connection;
+        keptConnection = connection;
     }
 
     /**
@@ -93,9 +92,9 @@ public final class RunDatabase extends AbstractDataSource implements AutoCloseab
      */
     @Override
     public synchronized void close() throws SQLException {
-        if (kept != null) {
-            kept.close();
-            kept = null;
+        if (keptConnection != null) {
+            keptConnection.close();
+            keptConnection = null;
         }
     }
 

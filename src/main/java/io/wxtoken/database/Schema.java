@@ -18,32 +18,33 @@ import org.springframework.core.env.Environment;
 import io.wxtoken.settings.Settings;
 
 /**
- * The schema and its version. The program is a guest in an application's database: it
- * makes {@code wx_token}, {@code wx_token_history} and Flyway's table {@value #HISTORY},
- * under these names whatever is configured, and looks at no other table. Only runs that
- * find the schema incomplete load Flyway.
+ * The schema and its version. The program shares the database with applications: it
+ * creates {@code wx_token}, {@code wx_token_history} and Flyway's table
+ * {@value #HISTORY}, always under these names, and looks at no other table. Only runs
+ * that find the schema incomplete load Flyway.
  */
 public final class Schema {
 
     /**
-     * The newest migration in db/migration. A newer migration must raise it, or it is
-     * never run; SchemaTest checks that.
+     * The version of the newest migration in db/migration. A new migration must raise it,
+     * because otherwise no run would apply that migration; SchemaTest checks this.
      */
     static final String VERSION = "7";
 
     /**
-     * Flyway's table. Under Flyway's default name it would be an application's, whose
-     * migrations {@code repair} would take for these.
+     * The name of Flyway's table. The table with Flyway's default name may be an
+     * application's, and {@code repair} would confuse that application's migrations with
+     * these.
      */
     static final String HISTORY = "wx_token_schema_history";
 
     /**
-     * Makes Flyway's table on MySQL, in Flyway's shape, but so that several nodes may do
-     * it at the same time. Flyway's own statement names no engine, so it may get one that
-     * MySQL can't write with GTIDs, and on MySQL 5.6 with GTIDs it copies a row into the
-     * table, which the server refuses.
+     * Creates Flyway's table on MySQL, with Flyway's columns, in a way that several nodes
+     * may do at the same time. Flyway's own statement names no engine, so the table may
+     * get an engine that MySQL can't write with GTIDs; and it copies a row into the
+     * table, which MySQL 5.6 refuses with GTIDs.
      */
-    private static final String MAKE_HISTORY = "CREATE TABLE IF NOT EXISTS " + HISTORY
+    private static final String CREATE_HISTORY = "CREATE TABLE IF NOT EXISTS " + HISTORY
             + " (installed_rank int NOT NULL PRIMARY KEY, version varchar(50),"
             + " description varchar(200) NOT NULL, type varchar(20) NOT NULL, script varchar(1000) NOT NULL,"
             + " checksum int, installed_by varchar(100) NOT NULL,"
@@ -83,8 +84,9 @@ public final class Schema {
     }
 
     /**
-     * The state of a schema whose {@code wx_token} has all columns that a run needs. If
-     * this user can't read {@value #HISTORY}, the rows can be refreshed all the same.
+     * Reads the state of a schema whose {@code wx_token} has all columns that a run
+     * needs. If this user can't read {@value #HISTORY}, the rows can be refreshed all the
+     * same.
      */
     public static State state(Connection connection) {
         try {
@@ -94,7 +96,7 @@ public final class Schema {
         }
         catch (SQLException noHistory) {
             try {
-                return valuesAreStillToBeAdopted(connection) ? State.UNREADY : State.BEHIND;
+                return hasUnadoptedValues(connection) ? State.UNREADY : State.BEHIND;
             }
             catch (SQLException e) {
                 return State.BEHIND;
@@ -103,9 +105,9 @@ public final class Schema {
     }
 
     /**
-     * No value has a fingerprint: V3 was applied, and V5 was not.
+     * Whether no value has a fingerprint yet: V3 was applied, and V5 was not.
      */
-    static boolean valuesAreStillToBeAdopted(Connection connection) throws SQLException {
+    static boolean hasUnadoptedValues(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery(
                         "SELECT COUNT(CASE WHEN `value` <> '' THEN 1 END), COUNT(CASE WHEN fingerprint <> '' THEN 1"
@@ -117,7 +119,7 @@ public final class Schema {
 
     /**
      * The versions in Flyway's table, and whether they were applied successfully. Rows
-     * without a version are Flyway's own marks.
+     * without a version are marks of Flyway itself.
      */
     static Map<String, Boolean> applied(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
@@ -132,12 +134,11 @@ public final class Schema {
     }
 
     /**
-     * Makes the schema, or brings it up to date. Several nodes may do so at the same
-     * time, and a process may be killed anywhere, because each migration can be run
-     * again.
+     * Creates the schema, or brings it up to date. Several nodes may do so at the same
+     * time, and a process may be killed anywhere, because each migration can be repeated.
      * @return the version that the schema then has
-     * @throws UnusableSchemaException when a table of that name is something else, which
-     * is left as it is, or when this user may not change tables
+     * @throws UnusableSchemaException when another program's table has one of the names
+     * (it is left as it is), or when this user may not change tables
      * @throws SQLException when the database can't be reached
      * @throws FlywayException when a migration fails
      */
@@ -152,10 +153,10 @@ public final class Schema {
             try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
                 cluster = mySql && ClusterLock.isNeeded(connection);
                 if (cluster) {
-                    refuseToAdoptOnACluster(connection);
+                    rejectUnreplicatedTable(connection);
                 }
                 if (mySql && !before.history()) {
-                    statement.execute(MAKE_HISTORY);
+                    statement.execute(CREATE_HISTORY);
                 }
             }
             if (!cluster) {
@@ -169,11 +170,11 @@ public final class Schema {
             if (NestedExceptionUtils.getMostSpecificCause(e) instanceof SQLException cause
                     && DatabaseErrors.denies(cause)) {
                 throw new UnusableSchemaException("the schema is "
-                        + (before.version().equals("0") ? "not there" : "at version " + before.version())
-                        + (before.seen() ? "" : ", as far as this user may see") + ", this program needs version "
-                        + VERSION
+                        + (before.version().equals("0") ? "missing" : "at version " + before.version())
+                        + (before.versionWasRead() ? "" : ", as far as this user may see")
+                        + ", and this program needs version " + VERSION
                         + ": run wx-token migrate as a user that may change tables, and then config/mysql/grants.sql"
-                        + " if this user has only the" + " rights that it gives ("
+                        + " if this user has only the rights that it gives ("
                         + cause.getMessage().lines().findFirst().orElse("") + ")");
             }
             throw e;
@@ -187,9 +188,10 @@ public final class Schema {
     }
 
     private static String migrate(RunDatabase database, boolean mySql) throws SQLException {
-        // again, as another run may have migrated before this one got the lock
+        // a second inspection, because another run may have migrated before this one got
+        // the lock
         SchemaInspection before = inspect(database);
-        if (mySql && !before.begun() && !before.version().equals("0")) {
+        if (mySql && !before.hasVersions() && !before.version().equals("0")) {
             try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
                 statement.executeUpdate("INSERT INTO " + HISTORY
                         + " (installed_rank, version, description, type, script, installed_by, execution_time, success)"
@@ -212,18 +214,18 @@ public final class Schema {
     }
 
     /**
-     * A cluster does not replicate a MyISAM table's rows. Converting the table there
-     * would make a different one on each member, and members that differ leave the
+     * Rejects a MyISAM table, whose rows a cluster does not replicate. Converting it
+     * there would give each member different rows, and members that differ leave the
      * cluster.
      */
-    private static void refuseToAdoptOnACluster(Connection connection) throws SQLException {
+    private static void rejectUnreplicatedTable(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
                 ResultSet engine = statement.executeQuery(
                         "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name"
                                 + " = 'wx_token' AND engine <> 'InnoDB'")) {
             if (engine.next()) {
-                throw new UnusableSchemaException("wx_token is a table of " + engine.getString(1)
-                        + "'s, whose rows this cluster does not replicate, and is left as it is."
+                throw new UnusableSchemaException("wx_token has the engine " + engine.getString(1)
+                        + ", whose rows this cluster does not replicate, and is left as it is."
                         + " On the member that has the live token, run these two statements, and then wx-token"
                         + " again: CREATE TABLE wx_token_new (PRIMARY KEY (id))"
                         + " ENGINE = InnoDB SELECT * FROM wx_token; RENAME TABLE wx_token TO wx_token_old,"
@@ -234,7 +236,7 @@ public final class Schema {
 
     /**
      * Checks that the tables with the program's names are its own.
-     * @throws UnusableSchemaException when one of them is something else
+     * @throws UnusableSchemaException when one of them is another program's
      * @throws SQLException when the database can't be reached
      */
     public static void check(Environment environment) throws SQLException {
@@ -249,14 +251,15 @@ public final class Schema {
     }
 
     /**
-     * Migrates what is not complete.
+     * Applies the migrations that are missing.
      * <p>
      * Another node may migrate or repair at the same time, and Flyway reads much before
-     * it locks: its complaint may be out of date, so it is tried again.
+     * it takes its lock. Its exception may therefore be out of date, and Flyway is called
+     * again.
      * <p>
-     * A migration that failed, for example on a full disk, is run again, as every
-     * migration can be. Flyway alone would refuse all later runs until somebody calls
-     * "repair".
+     * A migration that failed, for example on a full disk, is run again, because every
+     * migration can be repeated. Flyway alone would refuse all later runs until somebody
+     * calls "repair".
      * <p>
      * A complete schema is only validated. Migrating takes Flyway's lock even when there
      * is nothing to do, and a node that is frozen while it holds the lock would keep all

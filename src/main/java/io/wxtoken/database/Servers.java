@@ -33,13 +33,14 @@ import io.wxtoken.settings.Settings;
 final class Servers {
 
     /**
-     * MySQL's codes for a user who already has as many connections as this user, or every
-     * user, is allowed.
+     * MySQL's codes for too many connections: of this user by its own limit, or by the
+     * limit of all users.
      */
     private static final Set<Integer> USER_CONNECTIONS = Set.of(1226, 1203);
 
     /**
-     * With {@value #PAUSE_MILLIS} ms between them, 3 s in all.
+     * The most attempts to open a connection; with {@value #PAUSE_MILLIS} ms between them
+     * they take 3 s.
      */
     private static final int ATTEMPTS = 15;
 
@@ -62,7 +63,7 @@ final class Servers {
 
     private volatile int current;
 
-    private volatile long moved = System.nanoTime() - 1_000_000_000L;
+    private volatile long movedAt = System.nanoTime() - 1_000_000_000L;
 
     Servers(Environment environment) {
         this.url = Settings.databaseUrl(environment);
@@ -73,7 +74,7 @@ final class Servers {
     /**
      * Keeps H2 from creating a file.
      */
-    Servers toRead() {
+    Servers withoutCreatingFile() {
         if (!Database.isMySql(url)) {
             properties.put("IFEXISTS", "TRUE");
         }
@@ -94,12 +95,12 @@ final class Servers {
             return hosts;
         }
         catch (CJException | IllegalArgumentException e) {
-            // connecting will fail, and the driver will say what is wrong
+            // connecting will fail, with the driver's own message
             return List.of();
         }
     }
 
-    boolean severalServers() {
+    boolean hasSeveralServers() {
         return hosts.size() > 1;
     }
 
@@ -172,13 +173,13 @@ final class Servers {
     }
 
     /**
-     * Makes the next connection go to another server: the one in use broke, or no longer
-     * takes writes.
+     * Makes the next connection go to another server, because the one in use broke or no
+     * longer takes writes.
      */
     void useNextServer() {
         // the connections of several workers break together, and that must count once
-        if (severalServers() && System.nanoTime() - moved >= 1_000_000_000L) {
-            moved = System.nanoTime();
+        if (hasSeveralServers() && System.nanoTime() - movedAt >= 1_000_000_000L) {
+            movedAt = System.nanoTime();
             current = (current + 1) % hosts.size();
         }
     }
@@ -217,10 +218,10 @@ final class Servers {
     }
 
     /**
-     * Sets the session up, whatever the server's defaults are, with one question that on
-     * most servers needs no further statement. Autocommit is on, because the driver
-     * relies on it with {@code useLocalSessionState}. {@code sql_safe_updates} is off,
-     * because some migrations, and Flyway's repair, update without naming a key.
+     * Sets the session up, whatever the server's defaults are, with one query that on
+     * most servers shows that nothing needs to be set. Autocommit is on, because the
+     * driver relies on it with {@code useLocalSessionState}. {@code sql_safe_updates} is
+     * off, because some migrations, and Flyway's repair, update without naming a key.
      * @return why the server can't be used, in which case the connection is closed;
      * otherwise null
      */
@@ -240,7 +241,7 @@ final class Servers {
             if (!setUp) {
                 statement.execute("SET autocommit=1, sql_safe_updates=0");
             }
-            usable = !readOnly || aProxyTakesWritesElsewhere(statement);
+            usable = !readOnly || proxySendsWritesElsewhere(statement);
             return usable ? null : "is read-only: a replica, or a primary that was replaced";
         }
         finally {
@@ -255,12 +256,12 @@ final class Servers {
     }
 
     /**
-     * A proxy that splits reads and writes may have answered the question above from a
-     * replica; it would send a write to the primary. An empty UPDATE finds out. It proves
-     * nothing for a user who may write to a read-only server, and must not be tried as
-     * such a user.
+     * Whether a proxy sends writes to another server: a proxy that splits reads and
+     * writes may have answered the query above from a replica. An UPDATE of no row shows
+     * it. For a user who may write to a read-only server the UPDATE would prove nothing,
+     * so it is not tried.
      */
-    private static boolean aProxyTakesWritesElsewhere(Statement statement) throws SQLException {
+    private static boolean proxySendsWritesElsewhere(Statement statement) throws SQLException {
         try (ResultSet grants = statement.executeQuery("SHOW GRANTS")) {
             while (grants.next()) {
                 if (MAY_WRITE_ANYWHERE.matcher(grants.getString(1)).matches()) {

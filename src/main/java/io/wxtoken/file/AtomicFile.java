@@ -31,7 +31,7 @@ import java.util.stream.Stream;
 public final class AtomicFile {
 
     /**
-     * File systems on this machine have owners, groups and permissions.
+     * Whether file systems on this machine have owners, groups and permissions.
      */
     public static final boolean POSIX = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
 
@@ -43,17 +43,19 @@ public final class AtomicFile {
     }
 
     /**
-     * Replaces the file; if it is a link, the file that the link points to.
-     * @param permissions such as {@code rw-r-----}; the file then keeps its group, or
-     * gets its folder's. Null leaves the permissions to the umask.
-     * @throws IOException when it fails; the file is then as it was
+     * Replaces the file, or the file that it links to.
+     * @param permissions such as {@code rw-r-----}; an existing file then keeps its
+     * group, and a new file gets its folder's group. Null leaves the permissions to the
+     * umask.
+     * @throws IOException when the file can't be replaced; it is then unchanged
      */
     public static void replace(Path path, String content, String permissions) throws IOException {
         Path file = target(path.toAbsolutePath());
         if (Files.exists(file) && !Files.isRegularFile(file)) {
             throw new FileSystemException(file.toString(), null, "it is no regular file");
         }
-        // a process id would not do, as several pods may have the same
+        // a process id is not unique, because processes in several pods may have the
+        // same one
         Path written = file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID() + SUFFIX);
         boolean permitted = permissions != null && POSIX;
         FileAttribute<?>[] attributes = permitted
@@ -81,7 +83,7 @@ public final class AtomicFile {
     }
 
     /**
-     * Follows links; the file at the end may be missing.
+     * Follows links. The file that they lead to may be missing.
      */
     private static Path target(Path path) throws IOException {
         Path target = path;
@@ -103,16 +105,16 @@ public final class AtomicFile {
                 Files.getFileAttributeView(written, PosixFileAttributeView.class).setGroup(group);
             }
             catch (IOException e) {
-                // its readers would lose access
+                // the file's readers would lose access
                 if (there || !example.permissions().contains(PosixFilePermission.OTHERS_EXECUTE)) {
                     throw new FileSystemException(file.toString(), null, "this user can't give it its group, "
-                            + group.getName() + " (chgrp it, and chmod g+s its folder)");
+                            + group.getName() + " (give its folder this group, too, and chmod g+s the folder)");
                 }
             }
         }
         Files.setPosixFilePermissions(written, wanted); // the umask may have removed some
         if (!Files.getPosixFilePermissions(written).equals(wanted)) {
-            throw new FileSystemException(file.toString(), null, "its file system keeps no permissions");
+            throw new FileSystemException(file.toString(), null, "its file system does not keep permissions");
         }
     }
 

@@ -1,4 +1,4 @@
 /**
- * Replaces files that other programs read. This package does not know what is in them.
+ * Replaces files that other programs read. This package does not know what they contain.
  */
 package io.wxtoken.file;

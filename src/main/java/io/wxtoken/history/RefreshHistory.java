@@ -26,14 +26,15 @@ import io.wxtoken.token.RefreshEvent;
 import io.wxtoken.token.RefreshListener;
 
 /**
- * Every statement on {@code wx_token_history}. Events are written together, in one
+ * Holds every statement on {@code wx_token_history}. Several events are written in one
  * statement: when there are {@value #BATCH}, when the first of them has waited for a
- * while, and at the end of the run. If that fails, the run warns once and goes on.
+ * while, and at the end of the run. If the statement fails, the run warns once and goes
+ * on.
  * <p>
  * Writing keeps the table bounded: a run that wrote n rows deletes, with a probability of
- * n in {@value #EVERY}, up to 2 n (or 2 times {@value #EVERY}) of the oldest rows that
- * are older than {@code wx.history.keep}. So a backlog shrinks, whatever the number of
- * accounts, and most runs delete nothing.
+ * n in {@value #EVERY}, up to 2 n of the oldest rows (or up to 2 times {@value #EVERY},
+ * if that is more) that are older than {@code wx.history.keep}. So a backlog shrinks,
+ * whatever the number of accounts, and most runs delete nothing.
  */
 public final class RefreshHistory implements RefreshListener {
 
@@ -50,7 +51,7 @@ public final class RefreshHistory implements RefreshListener {
      * The most rows that one statement deletes, because a cluster must agree on each
      * statement as a whole.
      */
-    private static final int BITE = 1000;
+    private static final int ROWS_A_DELETE = 1000;
 
     private static final String COLUMNS = "run, app_id, type, outcome, reason, fingerprint_before,"
             + " fingerprint_after, errcode, detail, recorded_at";
@@ -65,7 +66,7 @@ public final class RefreshHistory implements RefreshListener {
 
     private final List<Pending> pending = new ArrayList<>();
 
-    private boolean off;
+    private boolean disabled;
 
     private int written;
 
@@ -81,13 +82,13 @@ public final class RefreshHistory implements RefreshListener {
 
     /**
      * @param run the run that writes, as in {@code claimed_by}
-     * @param there whether the table exists; otherwise nothing is written
+     * @param exists whether the table exists; otherwise nothing is written
      */
-    public RefreshHistory(DataSource dataSource, String run, Duration keep, boolean there) {
+    public RefreshHistory(DataSource dataSource, String run, Duration keep, boolean exists) {
         this.jdbc = JdbcClient.create(dataSource);
         this.run = run;
         this.keep = keep;
-        this.off = !there;
+        this.disabled = !exists;
     }
 
     @Override
@@ -96,7 +97,7 @@ public final class RefreshHistory implements RefreshListener {
         synchronized (this) {
             pending.add(new Pending(event, System.nanoTime()));
             if (pending.size() >= BATCH || pending.get(0).age().compareTo(LONGEST_WAIT) > 0) {
-                full = taken();
+                full = takePending();
             }
         }
         write(full);
@@ -109,7 +110,7 @@ public final class RefreshHistory implements RefreshListener {
     public void finish() {
         List<Pending> rest;
         synchronized (this) {
-            rest = taken();
+            rest = takePending();
         }
         write(rest);
         if (ThreadLocalRandom.current().nextInt(EVERY) < written) {
@@ -117,8 +118,8 @@ public final class RefreshHistory implements RefreshListener {
         }
     }
 
-    private List<Pending> taken() {
-        List<Pending> taken = off ? List.of() : List.copyOf(pending);
+    private List<Pending> takePending() {
+        List<Pending> taken = disabled ? List.of() : List.copyOf(pending);
         pending.clear();
         return taken;
     }
@@ -128,12 +129,12 @@ public final class RefreshHistory implements RefreshListener {
             return;
         }
         List<Object> values = new ArrayList<>();
-        for (Pending one : events) {
-            RefreshEvent event = one.event();
+        for (Pending waiting : events) {
+            RefreshEvent event = waiting.event();
             Collections.addAll(values, run, event.appId(), event.type(), event.kind().toString(), event.reason(),
                     event.fingerprintBefore(), event.fingerprintAfter(),
                     new SqlParameterValue(Types.INTEGER, event.errcode()), cutToColumn(event.detail()),
-                    one.age().toSeconds());
+                    waiting.age().toSeconds());
         }
         try {
             jdbc.sql("INSERT INTO wx_token_history (" + COLUMNS + ") VALUES "
@@ -148,10 +149,10 @@ public final class RefreshHistory implements RefreshListener {
         catch (DataAccessException e) {
             log.debug("stack trace", e);
             synchronized (this) {
-                if (!off) {
-                    off = true;
-                    log.warn("wx_token_history can't be written: what this run did is not recorded there, and no row"
-                            + " is the worse for it{}", advice(e));
+                if (!disabled) {
+                    disabled = true;
+                    log.warn("wx_token_history can't be written: what this run did is not recorded there, but the"
+                            + " tokens are not affected{}", advice(e));
                 }
             }
         }
@@ -166,8 +167,8 @@ public final class RefreshHistory implements RefreshListener {
         }
         return said + (DatabaseErrors.denies(cause) ? ". Run config/mysql/grants.sql"
                 : DatabaseErrors.lacksSchema(cause) ? ". If another program has a table of this"
-                        + " name, rename that; then drop wx_token_schema_history, and the next run, or wx-token"
-                        + " migrate, makes what is missing" : "");
+                        + " name, rename that table; then drop wx_token_schema_history, and the next run, or wx-token"
+                        + " migrate, creates what is missing" : "");
     }
 
     private static String cutToColumn(String detail) {
@@ -175,20 +176,21 @@ public final class RefreshHistory implements RefreshListener {
     }
 
     /**
-     * Deletes up to so many rows that are too old.
+     * Deletes rows that are older than {@code wx.history.keep}.
+     * @param most how many rows at most
      */
     void clean(int most) {
         try {
-            for (int left = most; left > 0; left -= BITE) {
-                int bite = Math.min(left, BITE);
-                // The oldest rows are found by id, as the time has no index: so no more
-                // rows are read than deleted.
+            for (int left = most; left > 0; left -= ROWS_A_DELETE) {
+                int limit = Math.min(left, ROWS_A_DELETE);
+                // The oldest rows are found by id, because the time has no index. So no
+                // more rows are read than deleted.
                 Long last = jdbc.sql("""
                         SELECT MAX(id)
-                          FROM (SELECT id, recorded_at FROM wx_token_history ORDER BY id LIMIT :bite) oldest
+                          FROM (SELECT id, recorded_at FROM wx_token_history ORDER BY id LIMIT :limit) oldest
                          WHERE recorded_at < UNIX_TIMESTAMP() - :keep
                         """)
-                    .param("bite", bite)
+                    .param("limit", limit)
                     .param("keep", keep.toSeconds())
                     .query(Long.class)
                     .optional()
@@ -218,7 +220,8 @@ public final class RefreshHistory implements RefreshListener {
 
     /**
      * Reads the newest entries, and returns the oldest of them first.
-     * @param appId only of this account; null for all
+     * @param appId the account whose entries are read; null for all accounts
+     * @param last how many entries at most
      * @throws SQLException when the table is missing, this user may not read it, or the
      * database can't be reached
      */

@@ -1,6 +1,6 @@
 /**
- * The table {@code wx_token_history}: what happened to the rows, for people. It is
- * written after a row was changed, and nothing is ever decided by it: a run whose history
- * can't be written refreshes as ever.
+ * Records for people what happened to the rows, in the table {@code wx_token_history}. An
+ * entry is written after its row was changed, and no decision depends on it: a run that
+ * can't write its history still refreshes the rows.
  */
 package io.wxtoken.history;

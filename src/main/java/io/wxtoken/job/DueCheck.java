@@ -12,22 +12,24 @@ import io.wxtoken.token.RowSet;
 import io.wxtoken.token.TokenRepository;
 
 /**
- * What a run does first: it reads the rows and finds out whether anything is due. In most
- * runs nothing is, and then neither Spring's context nor a pool, Flyway or the job is
- * started, and nothing is written. It takes one connection and one statement, or two when
- * something is due; the job then goes on with these rows, over the same connection.
+ * The first step of a run: it reads the rows and finds out whether anything is due. In
+ * most runs nothing is due; then neither Spring's context nor the pool, Flyway or the job
+ * is started, and nothing is written. The check takes one connection and one statement,
+ * or two statements when something is due. The job then uses the same rows and the same
+ * connection.
  *
- * @param nothingDue the run has nothing to do
- * @param schema the schema's state; when nothing is due it is not read, and taken for
- * complete
- * @param readable the table was there, with all columns, and this user may read it;
+ * @param nothingDue whether the run has nothing to do
+ * @param schema the schema's state; it is not read when nothing is due, and then counts
+ * as complete
+ * @param readable whether the table exists with all columns and this user may read it;
  * otherwise there are no rows
  * @param rows the table's rows and which of them are the configured accounts'
- * @param readAt {@link System#nanoTime()} before they were read
+ * @param readAt {@link System#nanoTime()} before the rows were read
  */
 public record DueCheck(boolean nothingDue, Schema.State schema, boolean readable, RowSet rows, long readAt) {
 
     /**
+     * Reads the rows and judges them.
      * @throws SQLException when the database can't be reached, or refuses
      */
     public static DueCheck of(RunDatabase database, WxProperties wx, RefreshOptions options) throws SQLException {
@@ -35,7 +37,7 @@ public record DueCheck(boolean nothingDue, Schema.State schema, boolean readable
             return once(database, wx, options);
         }
         catch (SQLException e) {
-            if (!database.severalServers() || !DatabaseErrors.isForAnotherServer(e)) {
+            if (!database.hasSeveralServers() || !DatabaseErrors.isForAnotherServer(e)) {
                 throw e;
             }
             database.useNextServer();
@@ -57,7 +59,7 @@ public record DueCheck(boolean nothingDue, Schema.State schema, boolean readable
         }
         catch (SQLException e) {
             database.close();
-            // Flyway has not made the table, or not in this version
+            // the table is missing, or lacks a column of this version
             if (DatabaseErrors.lacksSchema(e) || DatabaseErrors.denies(e)) {
                 return new DueCheck(false, Schema.State.UNREADY, false, RowSet.EMPTY, System.nanoTime());
             }

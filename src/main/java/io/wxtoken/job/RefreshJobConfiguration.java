@@ -46,8 +46,8 @@ public class RefreshJobConfiguration {
     }
 
     /**
-     * {@code DefaultBatchConfiguration} would put it behind a proxy that begins a
-     * transaction, and there is nothing to commit.
+     * {@code DefaultBatchConfiguration} would put the operator behind a proxy that begins
+     * a transaction, although there is nothing to commit.
      */
     @Bean
     JobOperator jobOperator(JobRepository repository) {
@@ -85,15 +85,15 @@ public class RefreshJobConfiguration {
     }
 
     /**
-     * The step has no transaction: one on the database, open while WeChat is asked, would
-     * break the protocol.
+     * The step has no transaction: a transaction on the database that is open while
+     * WeChat is asked would break the row protocol.
      */
     @Bean
     Step refreshStep(JobRepository repository, WxProperties wx, RefreshOptions options, DueCheck check,
             TokenRepository rows, AccountRefresher refresher, RunReport report, RunDatabase database,
             Environment environment) {
         Tasklet tasklet = new RefreshTasklet(wx, options, check, rows, refresher, report,
-                Settings.databaseUrl(environment), database.severalServers());
+                Settings.databaseUrl(environment), database.hasSeveralServers());
         return new StepBuilder("refresh", repository).tasklet(tasklet, new ResourcelessTransactionManager()).build();
     }
 

@@ -8,8 +8,8 @@ import io.wxtoken.wechat.Account;
 /**
  * What a run is asked to do beyond the schedule.
  *
- * @param force refresh access_tokens whether they are due or not
- * @param appId only this account; null for all
+ * @param force whether to refresh access_tokens that are not due, too
+ * @param appId the account that is refreshed; null for all accounts
  */
 public record RefreshOptions(boolean force, String appId) {
 
@@ -18,8 +18,7 @@ public record RefreshOptions(boolean force, String appId) {
 
     /**
      * The accounts that the run is for.
-     * @throws io.wxtoken.settings.InvalidSettingsException when the app id is none of
-     * theirs
+     * @throws io.wxtoken.settings.InvalidSettingsException when no account has the app id
      */
     public List<Account> accounts(WxProperties wx) {
         return appId == null ? wx.allAccounts() : List.of(wx.account(appId));

@@ -28,7 +28,8 @@ public final class RefreshRun {
 
     /**
      * Runs the job to its end.
-     * @throws RuntimeException what made it fail as a whole, such as the database
+     * @throws RuntimeException when the job failed as a whole, for example because of the
+     * database; its cause is the job's own exception
      */
     public ExitCode run() throws JobExecutionException {
         JobExecution execution = operator.start(job, new JobParameters());

@@ -36,16 +36,16 @@ import io.wxtoken.token.TokenRow;
 import io.wxtoken.wechat.Account;
 
 /**
- * The step over the rows: lets each account refresh what is due, several at a time, each
- * for itself. It is a tasklet, not a chunk, because a fetched value is published at once
- * by the worker that fetched it, never by a later writer, and no account waits for
- * another.
+ * The step over the rows: refreshes what is due, several accounts at a time, each
+ * independently of the others. It is a tasklet, not a chunk, because a fetched value is
+ * published at once by the worker that fetched it, never by a later writer, and no
+ * account waits for another.
  */
 final class RefreshTasklet implements Tasklet {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
-    private static final Duration STALE = Duration.ofSeconds(5);
+    private static final Duration STALE_AFTER = Duration.ofSeconds(5);
 
     private final WxProperties wx;
 
@@ -96,14 +96,14 @@ final class RefreshTasklet implements Tasklet {
      * would hold a connection until the step ends, and the pool may have only that one.
      */
     private List<Result> refresh(List<Account> accounts) throws InterruptedException {
-        // Nodes that start together would otherwise race for the same row, one after the
-        // other.
+        // Otherwise nodes that start together would race for one row after the other.
         List<Account> order = new ArrayList<>(accounts);
         Collections.shuffle(order);
         ExecutorService workers = Executors
             .newFixedThreadPool(Math.max(1, Math.min(wx.refresh().concurrency(), order.size())));
         try {
-            Rows known = result(workers.submit(() -> onAnotherServer(() -> rows(accounts), () -> rows(accounts))));
+            KnownRows known = result(
+                    workers.submit(() -> retryOnAnotherServer(() -> findRows(accounts), () -> findRows(accounts))));
             List<Future<List<Result>>> futures = new ArrayList<>();
             for (Account account : order) {
                 futures.add(workers.submit(() -> refresh(account, rowsOf(account, known.rows()), known.readAt())));
@@ -129,25 +129,25 @@ final class RefreshTasklet implements Tasklet {
     }
 
     /**
-     * @param readAt {@link System#nanoTime()} before they were read
+     * @param readAt {@link System#nanoTime()} before the rows were read
      */
-    private record Rows(RowSet rows, long readAt) {
+    private record KnownRows(RowSet rows, long readAt) {
     }
 
     /**
-     * The rows of the due check if they were read a moment ago (each claim checks them
-     * again); otherwise as they are now.
+     * Returns the rows of the due check if they were read a moment ago, because each
+     * claim compares them again. Otherwise reads the rows now.
      */
-    private Rows rows(List<Account> accounts) {
+    private KnownRows findRows(List<Account> accounts) {
         boolean current = check.readable() && !options.force() && !isStale(check.readAt());
         long readAt = current ? check.readAt() : System.nanoTime();
         RowSet found = rows.findOrAdd(current ? check.rows().all() : rows.readAll(), accounts);
         report.unusedRows(RowSet.of(found.all(), wx.allAccounts()), wx.allAccounts());
-        return new Rows(found, readAt);
+        return new KnownRows(found, readAt);
     }
 
     private static boolean isStale(long readAt) {
-        return System.nanoTime() - readAt > STALE.toNanos();
+        return System.nanoTime() - readAt > STALE_AFTER.toNanos();
     }
 
     private static Map<RowKey, TokenRow> rowsOf(Account account, RowSet rows) {
@@ -157,10 +157,10 @@ final class RefreshTasklet implements Tasklet {
     private List<Result> refresh(Account account, Map<RowKey, TokenRow> seen, long readAt) {
         List<Result> results;
         try {
-            // An account that waited behind many others must not go by old rows, nor by
-            // the time that was read with them.
+            // An account that waited behind many others must not be judged by old rows,
+            // nor by the time that was read with them.
             boolean stale = isStale(readAt);
-            results = onAnotherServer(
+            results = retryOnAnotherServer(
                     () -> refresher.refresh(account, stale ? rows.readAgain(seen) : seen, options.force()),
                     () -> refresher.refresh(account, rows.readAgain(seen), options.force()));
         }
@@ -184,11 +184,11 @@ final class RefreshTasklet implements Tasklet {
     }
 
     /**
-     * When the server's connection breaks, or it no longer takes writes: does the work
-     * once more, as another run would, on the next server that the URL names. The first
+     * Does the work. If the connection breaks or the server no longer takes writes, does
+     * it once more on the next server that the URL names, as another run would: the first
      * attempt left either a claim or a finished row.
      */
-    private <T> T onAnotherServer(Supplier<T> work, Supplier<T> again) {
+    private <T> T retryOnAnotherServer(Supplier<T> work, Supplier<T> again) {
         try {
             return work.get();
         }

@@ -28,7 +28,10 @@ public final class RunGuard implements AutoCloseable {
         Runtime.getRuntime().addShutdownHook(new Thread(this::stop, "wx-token-stop"));
     }
 
-    /** Ends the process with {@link ExitCode#RETRY} unless the run is over by then. */
+    /**
+     * Ends the process with {@link ExitCode#RETRY} if the run takes longer than the
+     * timeout.
+     */
     public void limit(Duration timeout) {
         Thread watchdog = new Thread(() -> {
             if (!awaitFinish(timeout)) {
@@ -41,7 +44,7 @@ public final class RunGuard implements AutoCloseable {
         watchdog.start();
     }
 
-    /** The process was told to stop. */
+    /** Whether the process was told to stop. */
     public boolean stopping() {
         return stopping;
     }

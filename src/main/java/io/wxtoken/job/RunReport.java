@@ -20,10 +20,10 @@ import io.wxtoken.token.TokenRow;
 import io.wxtoken.wechat.Account;
 
 /**
- * What a run says in the log: a line for each row that it changed or could not refresh,
- * warnings about rows that the job leaves alone, and a summary. Several workers may
- * report at once. A row with nothing to tell gets no line, because under cron each line
- * is a mail.
+ * Writes a run's log: a line for each row that it changed or could not refresh, warnings
+ * about rows that the job leaves alone, and a summary. Several workers may report at
+ * once. A row to which nothing happened gets no line, because under cron each line is a
+ * mail.
  */
 final class RunReport {
 
@@ -33,15 +33,15 @@ final class RunReport {
 
     private volatile ExitCode exitCode = ExitCode.OK;
 
-    /** The gravest of all results, after {@link #summary}. */
+    /** The gravest exit code of all results; it is known after {@link #summary}. */
     ExitCode exitCode() {
         return exitCode;
     }
 
     void results(Account account, List<Result> results) {
         for (Result result : results) {
-            boolean well = result.exitCode() == ExitCode.OK || result.exitCode() == ExitCode.STOPPED;
-            log.atLevel(nothingToTell(result) ? Level.DEBUG : well ? Level.INFO : Level.ERROR)
+            boolean withoutError = result.exitCode() == ExitCode.OK || result.exitCode() == ExitCode.STOPPED;
+            log.atLevel(uneventful(result) ? Level.DEBUG : withoutError ? Level.INFO : Level.ERROR)
                 .log("{} {}", account.appId(), result);
         }
     }
@@ -50,8 +50,8 @@ final class RunReport {
         exitCode = results.stream().map(Result::exitCode).reduce(ExitCode.OK, ExitCode::and);
         Map<Outcome, Long> counts = results.stream()
             .collect(Collectors.groupingBy(Result::outcome, TreeMap::new, Collectors.counting()));
-        boolean nothingToTell = results.stream().allMatch(RunReport::nothingToTell);
-        log.atLevel(nothingToTell && System.console() == null ? Level.DEBUG : Level.INFO)
+        boolean uneventful = results.stream().allMatch(RunReport::uneventful);
+        log.atLevel(uneventful && System.console() == null ? Level.DEBUG : Level.INFO)
             .log("{}: {}; exit code {}", results.size() == 1 ? "1 row" : results.size() + " rows",
                     counts.entrySet()
                         .stream()
@@ -60,7 +60,7 @@ final class RunReport {
                     exitCode.code());
     }
 
-    private static boolean nothingToTell(Result result) {
+    private static boolean uneventful(Result result) {
         return result.exitCode() == ExitCode.OK
                 && Set.of(Outcome.FRESH, Outcome.HELD, Outcome.LOST).contains(result.outcome());
     }
@@ -91,9 +91,8 @@ final class RunReport {
             .limit(ROWS_NAMED)
             .collect(Collectors.joining(", "));
         if (!withoutAppId.isEmpty()) {
-            log.warn(
-                    "wx_token has rows with a value and without an app_id, and they are left alone: id {}. (REPLACE"
-                            + " INTO resets" + " app_id; let that program only read.) Set their app_id, or delete them",
+            log.warn("wx_token has rows with a value and without an app_id, and they are left alone: id {}. (REPLACE"
+                    + " INTO resets app_id: a program that uses it must only read.) Set their app_id, or delete them",
                     withoutAppId);
         }
         Set<String> others = unused.getOrDefault(RowSet.Reason.OTHER_APP_ID, List.of())
@@ -103,7 +102,7 @@ final class RunReport {
         if (!others.isEmpty()) {
             log.warn(
                     "wx_token has rows of {} app id(s) that are not configured, and they are left alone: {}."
-                            + " Configure them, or delete" + " their rows",
+                            + " Configure them, or delete their rows",
                     others.size(), others.stream().limit(ROWS_NAMED).collect(Collectors.joining(", ")));
         }
     }

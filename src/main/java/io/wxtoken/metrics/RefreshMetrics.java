@@ -58,7 +58,8 @@ final class RefreshMetrics implements RefreshListener {
     }
 
     private Counter lostClaims(RowKey row) {
-        return ofRow("wx.token.lost.claims", "Claims that another run or an application was faster than", row);
+        return ofRow("wx.token.lost.claims", "Claims that were lost because another run or an application was faster",
+                row);
     }
 
     private Counter fencedPublishes(RowKey row) {

@@ -20,9 +20,9 @@ import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
 
 /**
- * The metrics of one run, in a file for node_exporter's textfile collector. Gauges are as
- * of this run; counters go on from what the file said before, so that they count over all
- * runs of this node.
+ * Writes the metrics of one run to a file for node_exporter's textfile collector. Gauges
+ * show this run; counters continue from the file's last values, so that they count over
+ * all runs of this node.
  */
 public final class Textfile {
 
@@ -53,7 +53,7 @@ public final class Textfile {
      * @param rows of the configured accounts; none if they could not be read
      */
     public void write(Map<RowKey, TokenRow> rows, ExitCode exitCode) throws IOException {
-        carryOn();
+        addPreviousCounts();
         rows.forEach(this::row);
         gauge("wx.token.run.duration", "seconds", "How long the last run took, without the JVM's start", Tags.empty(),
                 Duration.ofNanos(System.nanoTime() - begun).toMillis() / 1000.0);
@@ -85,11 +85,11 @@ public final class Textfile {
     }
 
     /**
-     * Adds what the counters in the file say. Counters start again at 0 when the file
-     * can't be read or is somebody else's. The library writes this format but has no
-     * reader for it.
+     * Adds the values of the counters in the file. Counters start again at 0 when the
+     * file can't be read or is another program's. The library writes this format but has
+     * no reader for it.
      */
-    private void carryOn() {
+    private void addPreviousCounts() {
         String before;
         try {
             before = Files.readString(file);

@@ -1,5 +1,6 @@
 /**
- * What a run leaves for Prometheus, as it is over before anyone could ask it: counters of
- * what happened to rows, and the rows' ages, in a file. Nothing here decides anything.
+ * Writes a run's metrics to a file for Prometheus, because a run ends before Prometheus
+ * could scrape it: counters of what happened to rows, and the rows' ages. Nothing here
+ * decides anything.
  */
 package io.wxtoken.metrics;

@@ -20,9 +20,9 @@ import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
 
 /**
- * The 2015 class's file of an access_token, {@code {"access_token": "…", "expires_time":
- * …}}, where the time is when the token was obtained. Its readers call it stale an hour
- * later. Its owner and its group may read it, and nobody else.
+ * Writes the 2015 class's file of an access_token, {@code {"access_token": "…",
+ * "expires_time": …}}. The time is when the token was obtained, and readers call the
+ * token stale an hour later. Only the file's owner and its group may read it.
  */
 final class FileMirror implements Mirror {
 
@@ -60,7 +60,7 @@ final class FileMirror implements Mirror {
                 AtomicFile.deleteLeftBehind(folder);
             }
             catch (IOException e) {
-                failures.add("what a writer that was killed left in " + folder + " can't be deleted: " + reason(e));
+                failures.add("the temporary files of killed runs in " + folder + " can't be deleted: " + reason(e));
             }
         }
         return !foldersWritten.isEmpty();
@@ -68,12 +68,15 @@ final class FileMirror implements Mirror {
 
     private static String content(TokenRow row) {
         StringBuilder content = new StringBuilder("{\"access_token\": \"");
-        // another program may have written anything
+        // another program may have written any value into the row
         JsonStringEncoder.getInstance().quoteAsString(row.value(), content);
         return content.append("\", \"expires_time\": ").append(row.obtainedAt()).append("}").toString();
     }
 
-    /** What can't be read, for whatever reason, is to be replaced. */
+    /**
+     * Whether the file is as it should be. A file that can't be read, for whatever
+     * reason, is replaced.
+     */
     private static boolean holds(Path file, String content) {
         try {
             return Files.isRegularFile(file) && content.equals(Files.readString(file)) && (!AtomicFile.POSIX

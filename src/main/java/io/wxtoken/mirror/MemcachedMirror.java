@@ -26,9 +26,9 @@ import io.wxtoken.token.TokenRow;
 import io.wxtoken.wechat.Lifetimes;
 
 /**
- * The 2015 class's memcached: under an account's app id its bare access_token, under app
- * id, colon and type its tickets. One server, which gets all of them: so it does not
- * matter how its readers spread keys over several.
+ * Writes the 2015 class's entries to one memcached server: an account's bare access_token
+ * under its app id, a ticket under app id, colon and type. Each configured server gets
+ * all entries, so it does not matter how readers spread keys over servers.
  */
 final class MemcachedMirror implements Mirror {
 
@@ -42,15 +42,18 @@ final class MemcachedMirror implements Mirror {
      */
     private static final long EXTENDED_FROM = LONGEST_EXPIRY / 2;
 
-    /** So few that the answer arrives within the timeout even over a slow line. */
+    /**
+     * The most keys in one request, so that its answer arrives within the timeout even
+     * over a slow line.
+     */
     private static final int KEYS_AT_ONCE = 100;
 
-    /** For each answer. */
+    /** The longest wait for an answer. */
     private static final Duration TIMEOUT = Duration.ofSeconds(1);
 
     /**
-     * A value with flags was serialized or compressed by PHP, and is not one of the
-     * job's. (The client would deserialize it.)
+     * Reads a value with flags as an empty one: PHP serialized or compressed it, so the
+     * job did not write it, and the client would deserialize it.
      */
     private static final Transcoder<String> BARE = new StringTranscoder() {
 
@@ -91,7 +94,7 @@ final class MemcachedMirror implements Mirror {
             failures.add(failed("no answer within " + TIMEOUT.toSeconds() + " s"));
         }
         catch (MemcachedException | IOException e) {
-            // their texts may quote what was sent
+            // the exceptions' texts may quote the values that were sent
             failures.add(failed("it can't be reached, or refuses"));
         }
         finally {
@@ -102,21 +105,21 @@ final class MemcachedMirror implements Mirror {
 
     /**
      * Each entry is replaced only if it still is what was just read, so a late command,
-     * or a run that was paused, overwrites nothing newer. If another run extends an entry
-     * first, that is enough.
+     * or a run that was paused, overwrites nothing newer. An entry that another run
+     * extends first is not extended again.
      */
     private static boolean sync(XMemcachedClient memcached, Map<String, TokenRow> wanted)
             throws TimeoutException, InterruptedException, MemcachedException {
         boolean written = false;
-        Map<String, GetsResponse<String>> there = new HashMap<>();
+        Map<String, GetsResponse<String>> stored = new HashMap<>();
         List<String> keys = List.copyOf(wanted.keySet());
         for (int from = 0; from < keys.size(); from += KEYS_AT_ONCE) {
-            there.putAll(memcached.gets(keys.subList(from, Math.min(keys.size(), from + KEYS_AT_ONCE)), BARE));
+            stored.putAll(memcached.gets(keys.subList(from, Math.min(keys.size(), from + KEYS_AT_ONCE)), BARE));
         }
         List<String> toExtend = new ArrayList<>();
         for (String key : keys) {
             TokenRow row = wanted.get(key);
-            GetsResponse<String> found = there.get(key);
+            GetsResponse<String> found = stored.get(key);
             if (found == null) {
                 memcached.add(key, expiry(row), row.value(), BARE);
                 written = true;
@@ -131,7 +134,7 @@ final class MemcachedMirror implements Mirror {
         }
         for (String key : toExtend) {
             memcached.cas(key, expiry(wanted.get(key)), wanted.get(key).value(), BARE, TIMEOUT.toMillis(),
-                    there.get(key).getCas());
+                    stored.get(key).getCas());
         }
         return written;
     }
@@ -166,7 +169,7 @@ final class MemcachedMirror implements Mirror {
             memcached.shutdown();
         }
         catch (IOException e) {
-            // it is not needed any more
+            // the client is not needed any more
         }
     }
 

@@ -10,7 +10,7 @@ import io.wxtoken.token.TokenRow;
 interface Mirror {
 
     /**
-     * Writes what differs.
+     * Writes the values that differ from the copy.
      * @param rows of the configured accounts; only live values are copied
      * @param failures gets a line for the operator, without tokens, for each thing that
      * can't be written

@@ -21,47 +21,50 @@ import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
 
 /**
- * All mirrors of the rows. Every run copies the rows to them, after it has published, so
- * that a memcached that was restarted or a file that was deleted is complete again one
- * run later.
+ * Holds all mirrors of the rows. Every run copies the rows to them, after it has
+ * published, so that a memcached that was restarted or a file that was deleted is
+ * complete again one run later.
  * <p>
- * Two runs may do so at the same time, and the slower one could leave an older value
- * behind. So a run that wrote reads the rows again, and goes on until the mirror holds
- * what it read after its last write. A run that dies before that leaves the mirror to the
- * next run.
+ * Two runs may copy at the same time, and the slower one could leave an older value
+ * behind. So a run that wrote reads the rows again, and repeats this until the mirror
+ * holds what it read after its last write. A run that dies before that leaves the mirror
+ * to the next run.
  */
 public final class Mirrors {
 
     /**
-     * Each round after the first means that a row changed, or that somebody else wrote
-     * the mirror, within milliseconds.
+     * The most rounds. Each round after the first means that a row changed, or that
+     * another program wrote the mirror, within milliseconds.
      */
     private static final int ROUNDS = 5;
 
     /**
-     * A disk on a network may hang for ever, and a run's length counts against WeChat's
-     * grace.
+     * The longest time for all mirrors. A disk on a network may hang for ever, and a
+     * run's length counts against WeChat's grace.
      */
-    private static final Duration LONGEST = Duration.ofSeconds(20);
+    private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
-    /** Of many accounts' files each may fail for the same reason. */
-    private static final int LINES = 10;
+    /**
+     * The most failures that get a line each: with many accounts, each file may fail for
+     * the same reason.
+     */
+    private static final int MOST_LINES = 10;
 
     private final List<Mirror> mirrors;
 
-    private final Duration longest;
+    private final Duration timeout;
 
     public Mirrors(WxProperties.Mirror settings) {
-        this(new ArrayList<>(), LONGEST);
+        this(new ArrayList<>(), TIMEOUT);
         if (settings.toFile()) {
             mirrors.add(new FileMirror(settings));
         }
         settings.memcached().servers().stream().distinct().map(MemcachedMirror::new).forEach(mirrors::add);
     }
 
-    Mirrors(List<Mirror> mirrors, Duration longest) {
+    Mirrors(List<Mirror> mirrors, Duration timeout) {
         this.mirrors = mirrors;
-        this.longest = longest;
+        this.timeout = timeout;
     }
 
     /** Reads the rows. */
@@ -75,24 +78,26 @@ public final class Mirrors {
      * Copies the rows to all mirrors at the same time, within 20 s. A mirror that fails
      * does not affect the others.
      * @param rows of the configured accounts, as just read
-     * @param again may be called by several threads
+     * @param again reads the rows again; several threads may call it
      * @return a line for the operator for each failure
      */
     public List<String> syncAll(Map<RowKey, TokenRow> rows, RowReader again) {
         ExecutorService threads = Executors.newCachedThreadPool(work -> {
             Thread thread = new Thread(work, "mirror");
-            thread.setDaemon(true); // one that hangs is left behind
+            // a mirror that hangs must not keep the JVM from ending
+            thread.setDaemon(true);
             return thread;
         });
-        long end = System.nanoTime() + longest.toNanos();
+        long end = System.nanoTime() + timeout.toNanos();
         Map<Mirror, Future<Set<String>>> syncing = new LinkedHashMap<>();
         mirrors.forEach(mirror -> syncing.put(mirror, threads.submit(() -> sync(mirror, rows, again))));
         List<String> failures = new ArrayList<>();
         syncing.forEach((mirror, result) -> failures.addAll(failures(mirror, result, end - System.nanoTime())));
         threads.shutdownNow();
-        int more = failures.size() - LINES;
+        int more = failures.size() - MOST_LINES;
         return more <= 1 ? failures
-                : Stream.concat(failures.stream().limit(LINES), Stream.of("and " + more + " more of the kind"))
+                : Stream
+                    .concat(failures.stream().limit(MOST_LINES), Stream.of("and " + more + " more failures like these"))
                     .toList();
     }
 
@@ -102,14 +107,14 @@ public final class Mirrors {
         }
         catch (TimeoutException e) {
             return Set
-                .of(mirror + " hangs, and was given up after " + longest.toSeconds() + " s: the table is not affected");
+                .of(mirror + " hangs, and was given up after " + timeout.toSeconds() + " s: the table is not affected");
         }
         catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            return Set.of(mirror + " may be of before this run, which was interrupted");
+            return Set.of(mirror + " may be older than this run, which was interrupted");
         }
-        catch (ExecutionException e) { // whose text may quote a value
-            return Set.of(mirror + " may be of before this run (" + e.getCause().getClass().getName() + ")");
+        catch (ExecutionException e) { // its text may quote a value
+            return Set.of(mirror + " may be older than this run (" + e.getCause().getClass().getName() + ")");
         }
     }
 
@@ -119,9 +124,9 @@ public final class Mirrors {
         Map<RowKey, TokenRow> now = rows;
         for (int round = 1; mirror.sync(now, failures); round++) {
             if (round == ROUNDS) {
-                failures.add(
-                        mirror + " does not keep what is written into it: another program writes it, too (let that only"
-                                + " read), or it is full");
+                failures
+                    .add(mirror + " does not keep what is written into it: another program writes it, too (that program"
+                            + " must only read), or it is full");
                 break;
             }
             try {

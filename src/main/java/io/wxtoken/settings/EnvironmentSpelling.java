@@ -36,14 +36,14 @@ final class EnvironmentSpelling {
         List<String> problems = new ArrayList<>();
         for (String variable : new TreeSet<>(System.getenv().keySet())) {
             boolean inOurGroup = OUR_GROUP.matcher(variable).lookingAt() && !OF_KUBERNETES.matcher(variable).matches();
-            String meant = known.stream()
+            String correctName = known.stream()
                 .filter(name -> name.replace("_", "").equals(variable.replace("_", "")))
                 .findFirst()
                 .orElse(null);
             boolean inList = lists.contains(variable.replaceFirst("_\\d+$", ""));
-            if (!known.contains(variable) && !inList && (inOurGroup || meant != null)) {
+            if (!known.contains(variable) && !inList && (inOurGroup || correctName != null)) {
                 problems.add("the environment's " + variable + " is no setting of wx-token"
-                        + (meant == null ? ": see config/application.yml" : ": write it " + meant));
+                        + (correctName == null ? ": see config/application.yml" : ": write it " + correctName));
             }
         }
         return problems;

@@ -13,7 +13,7 @@ public record HostAndPort(String host, int port) {
     private static final Pattern TEXT = Pattern.compile("([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+])(?::([0-9]{1,5}))?");
 
     /**
-     * @param defaultPort taken when the text has none
+     * @param defaultPort the port when the text has none
      * @return empty when the text is no such address
      */
     public static Optional<HostAndPort> parse(String text, int defaultPort) {

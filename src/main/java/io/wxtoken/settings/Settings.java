@@ -41,10 +41,10 @@ public final class Settings {
     private static final ConfigurationPropertyName ACCOUNTS = ConfigurationPropertyName.of("wx.accounts");
 
     /**
-     * The places of configuration files. Boot's own list would make it search each jar in
-     * each run.
+     * The places of configuration files. With Boot's own list each run would search every
+     * jar.
      */
-    private static final PropertySource<?> PLACES = new MapPropertySource("places of configuration",
+    private static final PropertySource<?> CONFIG_LOCATIONS = new MapPropertySource("places of configuration",
             Map.of("spring.config.location", "classpath:/application.yml,optional:file:./;optional:file:./config/"));
 
     static final String LOG_FORMAT = "logging.structured.format.console";
@@ -70,7 +70,7 @@ public final class Settings {
                         SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_ENVIRONMENT_VARIABLE)) {
             new SpringApplicationJsonEnvironmentPostProcessor().postProcessEnvironment(environment, null);
         }
-        environment.getPropertySources().addLast(PLACES);
+        environment.getPropertySources().addLast(CONFIG_LOCATIONS);
         ConfigDataEnvironmentPostProcessor.applyTo(environment);
         return environment;
     }
@@ -92,11 +92,11 @@ public final class Settings {
     }
 
     private static WxProperties read(Environment environment, boolean toRefresh) {
-        if (placesOfAccounts(environment) > 1) {
+        if (sourcesOfAccounts(environment) > 1) {
             throw new InvalidSettingsException(
-                    "wx.accounts is set in several places, and a list is taken whole from one: keep it in"
-                            + " config/application.yml, and let placeholders there name what the environment or a"
-                            + " file holds");
+                    "wx.accounts is set in several places, but Spring Boot takes the whole list from one of them: keep"
+                            + " it in config/application.yml, with placeholders for values from the environment or"
+                            + " from files");
         }
         WxProperties properties;
         try {
@@ -118,6 +118,7 @@ public final class Settings {
         return properties;
     }
 
+    /** The configured JDBC URL; empty when it is not set. */
     public static String databaseUrl(Environment environment) {
         return text(environment, "spring.datasource.url");
     }
@@ -136,14 +137,15 @@ public final class Settings {
     }
 
     /**
-     * {@code logging.structured.format.console} has one of its values.
+     * Whether {@code logging.structured.format.console} has one of its values, so that
+     * log lines are written for machines.
      */
     public static boolean logsAreForMachines(Environment environment) {
         return environment.containsProperty(LOG_FORMAT)
                 && Set.of("ecs", "gelf", "logstash").contains(text(environment, LOG_FORMAT));
     }
 
-    private static long placesOfAccounts(Environment environment) {
+    private static long sourcesOfAccounts(Environment environment) {
         long places = 0;
         for (ConfigurationPropertySource source : ConfigurationPropertySources.get(environment)) {
             places += source.containsDescendantOf(ACCOUNTS) == ConfigurationPropertyState.PRESENT ? 1 : 0;

@@ -35,8 +35,9 @@ final class SettingsRules {
      * Hikari properties that would make the pool connect differently from the due check;
      * they are rejected.
      */
-    private static final List<String> OF_THE_CONNECTION = List.of("jdbc-url", "username", "password", "catalog",
-            "schema", "connection-init-sql", "driver-class-name", "data-source-class-name", "data-source-jndi");
+    private static final List<String> POOL_CONNECTION_PROPERTIES = List.of("jdbc-url", "username", "password",
+            "catalog", "schema", "connection-init-sql", "driver-class-name", "data-source-class-name",
+            "data-source-jndi");
 
     private final WxProperties wx;
 
@@ -64,41 +65,43 @@ final class SettingsRules {
             String appId = wx.entries().get(i).appId();
             if (!WxProperties.isBlank(appId) && APP_ID.matcher(appId).matches()
                     && !seen.add(appId.toLowerCase(Locale.ROOT))) {
-                problems
-                    .add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two".formatted(index, appId));
+                problems.add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two entries"
+                    .formatted(index, appId));
             }
         }
         baseUrlProblem().ifPresent(problems::add);
-        within(problems, "wx.api.connect-timeout", wx.api().connectTimeout(), Duration.ofMillis(100),
+        checkBounds(problems, "wx.api.connect-timeout", wx.api().connectTimeout(), Duration.ofMillis(100),
                 Duration.ofSeconds(30));
-        within(problems, "wx.api.read-timeout", wx.api().readTimeout(), Duration.ofMillis(100), Duration.ofSeconds(60));
-        within(problems, "wx.refresh.after", wx.refresh().after(), Duration.ofSeconds(1), Duration.ofMinutes(115));
-        within(problems, "wx.refresh.before", wx.refresh().before(), Duration.ofSeconds(1), Duration.ofHours(1));
-        within(problems, "wx.refresh.request-interval", wx.refresh().requestInterval(), Duration.ofSeconds(1),
+        checkBounds(problems, "wx.api.read-timeout", wx.api().readTimeout(), Duration.ofMillis(100),
+                Duration.ofSeconds(60));
+        checkBounds(problems, "wx.refresh.after", wx.refresh().after(), Duration.ofSeconds(1), Duration.ofMinutes(115));
+        checkBounds(problems, "wx.refresh.before", wx.refresh().before(), Duration.ofSeconds(1), Duration.ofHours(1));
+        checkBounds(problems, "wx.refresh.request-interval", wx.refresh().requestInterval(), Duration.ofSeconds(1),
                 Duration.ofHours(1));
-        within(problems, "wx.refresh.lease", wx.refresh().lease(), Duration.ofSeconds(1), WxProperties.MAX_LEASE);
+        checkBounds(problems, "wx.refresh.lease", wx.refresh().lease(), Duration.ofSeconds(1), WxProperties.MAX_LEASE);
         if (wx.refresh().lease().getNano() != 0) {
             problems.add("wx.refresh.lease = %s must be whole seconds: the database's clock counts in seconds"
                 .formatted(text(wx.refresh().lease())));
         }
         if (wx.refresh().concurrency() < 1 || wx.refresh().concurrency() > 64) {
-            problems.add("wx.refresh.concurrency = %d is out of bounds: it takes 1 to 64"
+            problems.add("wx.refresh.concurrency = %d is out of bounds: it must be 1 to 64"
                 .formatted(wx.refresh().concurrency()));
         }
         if (!wx.probe().interval().isZero()) {
-            within(problems, "wx.probe.interval", wx.probe().interval(), Duration.ofSeconds(1), Duration.ofHours(1));
+            checkBounds(problems, "wx.probe.interval", wx.probe().interval(), Duration.ofSeconds(1),
+                    Duration.ofHours(1));
         }
-        within(problems, "wx.run.timeout", wx.run().timeout(), Duration.ofSeconds(10), Duration.ofMinutes(10));
+        checkBounds(problems, "wx.run.timeout", wx.run().timeout(), Duration.ofSeconds(10), Duration.ofMinutes(10));
         if (wx.metrics().measured()) {
             textfileProblem().ifPresent(problems::add);
         }
-        within(problems, "wx.history.keep", wx.history().keep(), Duration.ofDays(1), Duration.ofDays(60));
+        checkBounds(problems, "wx.history.keep", wx.history().keep(), Duration.ofDays(1), Duration.ofDays(60));
         if (wx.mirror().wanted()) {
             mirrorProblems(problems);
         }
         if (!problems.isEmpty()) {
-            // a value that is out of bounds breaks the rules below as well, which would
-            // only add lines
+            // a value that is out of bounds breaks the rules below as well, and those
+            // messages would add nothing
             return problems;
         }
         if (wx.refresh().lease().compareTo(wx.api().requestTimeout()) <= 0) {
@@ -123,8 +126,8 @@ final class SettingsRules {
         }
         if (!APP_ID.matcher(entry.appId()).matches()) {
             return Optional.of(prefix
-                    + "app-id is no AppID: that is wx and up to 30 letters and digits, such as wx0123456789abcdef (are"
-                    + " app-id and app-secret swapped? What it holds is not shown, for that case)");
+                    + "app-id is no AppID: an AppID is wx and up to 30 letters and digits, such as wx0123456789abcdef"
+                    + " (are app-id and app-secret swapped? The value is not shown, because it may be the secret)");
         }
         return Optional.empty();
     }
@@ -149,43 +152,45 @@ final class SettingsRules {
     }
 
     private Optional<String> baseUrlProblem() {
-        String is = "wx.api.base-url = '%s' "
+        String setting = "wx.api.base-url = '%s' "
             .formatted(wx.api().baseUrl().replaceAll("[?#].*", "?…").replaceAll("//[^/]*@", "//…@"));
         URI uri;
         try {
             uri = URI.create(wx.api().baseUrl());
         }
         catch (IllegalArgumentException notAUri) {
-            return Optional.of(is + "is no URL: write it like https://api.weixin.qq.com");
+            return Optional.of(setting + "is no URL: write it like https://api.weixin.qq.com");
         }
         if (uri.getHost() == null || uri.getRawUserInfo() != null || uri.getRawQuery() != null
                 || uri.getRawFragment() != null || !(uri.getRawPath().isEmpty() || uri.getRawPath().equals("/"))) {
-            return Optional.of(is + "must be a scheme and a host, such as https://api.weixin.qq.com, and nothing else");
+            return Optional
+                .of(setting + "must be a scheme and a host, such as https://api.weixin.qq.com, and nothing else");
         }
         if (uri.getPort() == 0 || uri.getPort() > 65535) {
-            return Optional.of(is + "has a port that is none: they go from 1 to 65535");
+            return Optional.of(setting + "has an invalid port: ports go from 1 to 65535");
         }
         if ("http".equals(uri.getScheme()) && !LOOPBACK.matcher(uri.getHost()).matches()) {
             return Optional
-                .of(is + "would send the secret in the clear: use https (plain http only to a loopback address)");
+                .of(setting + "would send the secret in the clear: use https (plain http only to a loopback address)");
         }
         if (!"https".equals(uri.getScheme()) && !"http".equals(uri.getScheme())) {
-            return Optional.of(is + "must begin with https://");
+            return Optional.of(setting + "must begin with https://");
         }
         return Optional.empty();
     }
 
     private Optional<String> textfileProblem() {
-        String is = "wx.metrics.textfile = '%s' ".formatted(wx.metrics().textfile());
+        String setting = "wx.metrics.textfile = '%s' ".formatted(wx.metrics().textfile());
         if (!WxProperties.Metrics.isTextfile(wx.metrics().textfile())) {
-            return Optional.of(is + "must end in .prom: node_exporter reads no other files");
+            return Optional.of(setting + "must end in .prom: node_exporter reads no other files");
         }
         try {
             return Files.isDirectory(Path.of(wx.metrics().textfile()).toAbsolutePath().getParent()) ? Optional.empty()
-                    : Optional.of(is + "is in no folder that there is: make it, or correct the path");
+                    : Optional
+                        .of(setting + "is in a folder that does not exist: create the folder, or correct the path");
         }
         catch (InvalidPathException e) {
-            return Optional.of(is + "is no path");
+            return Optional.of(setting + "is not a valid path");
         }
     }
 
@@ -195,20 +200,20 @@ final class SettingsRules {
      */
     private void mirrorProblems(List<String> problems) {
         if (wx.mirror().toFile()) {
-            String is = "wx.mirror.file = '%s' ".formatted(wx.mirror().file());
+            String setting = "wx.mirror.file = '%s' ".formatted(wx.mirror().file());
             if (wx.mirror().fileOf("wx").matches("(?s).*[{}].*")) {
-                problems.add(is + "holds a placeholder that nothing fills: " + WxProperties.Mirror.APP_ID
-                        + " alone stands for something, the account's app id");
+                problems.add(setting + "holds an unknown placeholder: the only one is " + WxProperties.Mirror.APP_ID
+                        + ", which stands for the account's app id");
             }
             else if (wx.mirror().file().endsWith("/")) {
-                problems.add(is + "names a folder: name the file in it, such as access_token.json");
+                problems.add(setting + "names a folder: name the file in it, such as access_token.json");
             }
             else if (wx.mirror().file().indexOf('\0') >= 0) {
-                problems.add("wx.mirror.file is no path");
+                problems.add("wx.mirror.file is not a valid path");
             }
             if (!wx.mirror().file().contains(WxProperties.Mirror.APP_ID) && wx.allAccounts().size() > 1) {
-                problems
-                    .add(is + "is one file for several accounts: put " + WxProperties.Mirror.APP_ID + " into its name");
+                problems.add(setting + "is one file for several accounts: put " + WxProperties.Mirror.APP_ID
+                        + " into its name");
             }
         }
         for (String server : wx.mirror().memcached().servers()) {
@@ -219,9 +224,9 @@ final class SettingsRules {
         }
     }
 
-    private static void within(List<String> problems, String name, Duration value, Duration least, Duration most) {
+    private static void checkBounds(List<String> problems, String name, Duration value, Duration least, Duration most) {
         if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
-            problems.add("%s = %s is out of bounds: it takes %s to %s (a number without a unit is in seconds)"
+            problems.add("%s = %s is out of bounds: it must be %s to %s (a number without a unit is in seconds)"
                 .formatted(name, text(value), text(least), text(most)));
         }
     }
@@ -249,7 +254,7 @@ final class SettingsRules {
             problems.add("spring.datasource.password names a placeholder that nothing fills: set that variable, or add"
                     + " that file to the secrets");
         }
-        for (String name : OF_THE_CONNECTION) {
+        for (String name : POOL_CONNECTION_PROPERTIES) {
             if (environment.containsProperty("spring.datasource.hikari." + name)) {
                 problems.add("spring.datasource.hikari." + name
                         + " is no setting of wx-token: set spring.datasource.url, .username and .password");

@@ -59,8 +59,8 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
      * @param before time left at which a token is renewed, whatever its age: 1 s to 1 h
      * @param lease how long a claim keeps others away: whole seconds, longer than one
      * request, at most 4 min
-     * @param requestInterval a refresh asked for by others waits until the last fetch is
-     * this old: 1 s to 1 h
+     * @param requestInterval a refresh that an application requests waits until the last
+     * fetch is this old: 1 s to 1 h
      * @param concurrency accounts that are refreshed at the same time: 1 to 64
      */
     public record Refresh(@DefaultValue("50m") @DurationUnit(ChronoUnit.SECONDS) Duration after,
@@ -74,7 +74,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
      * How often WeChat is asked whether a token lives, because another program may have
      * killed it.
      *
-     * @param interval between two probes of a token: 1 s to 1 h, or 0 for none
+     * @param interval time between two probes of a token: 1 s to 1 h, or 0 for no probes
      */
     public record Probe(@DefaultValue("5m") @DurationUnit(ChronoUnit.SECONDS) Duration interval) {
     }
@@ -95,12 +95,14 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
      */
     public record Metrics(String textfile) {
 
-        /** A textfile is configured. */
+        /** Whether a textfile is configured. */
         public boolean measured() {
             return !isBlank(textfile);
         }
 
-        /** node_exporter reads such files only. */
+        /**
+         * Whether node_exporter reads a file of this name: it must end in {@code .prom}.
+         */
         public static boolean isTextfile(String name) {
             return name.endsWith(".prom");
         }
@@ -127,7 +129,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
 
         static final String APP_ID = "{app_id}";
 
-        /** At least one copy is configured. */
+        /** Whether at least one copy is configured. */
         public boolean wanted() {
             return toFile() || !memcached.servers().isEmpty();
         }
@@ -168,7 +170,10 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         }
     }
 
-    /** All accounts, the first one first. */
+    /**
+     * All accounts: the one in the short form, if it is used, and then
+     * {@code wx.accounts}.
+     */
     public List<Account> allAccounts() {
         List<Account> all = new ArrayList<>();
         for (Entry entry : entries()) {
@@ -205,7 +210,8 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     }
 
     /**
-     * Without any account, messages about what is missing use the short form.
+     * Whether the short form is used. It counts as used when there is no account at all,
+     * so that messages about missing settings name the short form.
      */
     boolean shortForm() {
         return !isBlank(appId) || !isBlank(appSecret) || accounts.isEmpty();

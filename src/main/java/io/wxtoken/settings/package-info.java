@@ -1,5 +1,5 @@
 /**
- * What an operator may set: read, bound, and checked against its rules before anything is
+ * Reads the operator's settings, and checks them against their rules before anything is
  * opened. Nothing here connects to a database or to WeChat.
  */
 package io.wxtoken.settings;

@@ -26,12 +26,13 @@ import io.wxtoken.wechat.Endpoint;
  * The state of the rows, judged by the rules that a run uses.
  *
  * @param readAt when the rows were read, by the database's clock
- * @param usable every row has a value that is not over, and every configured row exists
+ * @param usable whether every configured row exists and its value has not expired
  */
 public record Status(boolean usable, Instant readAt, List<Row> rows) {
 
     /**
-     * The state of a row, in the words that matter to an operator first.
+     * The state of a row. When several apply, it is the one that matters most to an
+     * operator.
      */
     public enum State {
 
@@ -50,7 +51,7 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         FAILING,
 
         /**
-         * Its value is over, or there is none.
+         * Its value has expired, or there is none.
          */
         DEAD,
 
@@ -60,7 +61,7 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         NOT_CONFIGURED;
 
         /**
-         * The word that people and machines read.
+         * The state's name in the table and in JSON.
          */
         @JsonValue
         @Override
@@ -74,9 +75,9 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
      * One row.
      *
      * @param ageSeconds seconds since the value was obtained; null without a value
-     * @param secondsLeft seconds that the value still lives; 0 or less when it is over;
-     * null without a value
-     * @param nextRefresh when a run refreshes the row, if nobody asks for it earlier;
+     * @param secondsLeft seconds that the value still lives; 0 or less when it has
+     * expired; null without a value
+     * @param nextRefresh when a run refreshes the row, if nobody requests it earlier;
      * null when no run will
      * @param claimedBy the run that holds the row, or null
      * @param failures how many refreshes in a row failed
@@ -89,7 +90,7 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
 
     /**
      * Reads the rows.
-     * @param wx without accounts, all rows are judged
+     * @param wx the settings; if they name no account, all rows are judged
      * @throws SQLException when the database can't be reached, or refuses
      */
     public static Status read(Connection connection, WxProperties wx, RunId me) throws SQLException {
@@ -126,7 +127,7 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         State state = !row.live() ? State.DEAD
                 : held ? State.HELD : failing ? State.FAILING : verdict.due() ? State.DUE : State.FRESH;
         String note = failing && !held ? row.lastRefresh().error() : verdict.due() ? verdict.reason()
-                : verdict == Verdict.ON_HOLD ? "asked for again, and waits for wx.refresh.request-interval" : "";
+                : verdict == Verdict.ON_HOLD ? "a refresh was requested and waits for wx.refresh.request-interval" : "";
         return row(row, account.appId(), state, Instant.ofEpochSecond(policy.dueAt(row, account, me)),
                 held ? row.claim().by() : null, note);
     }

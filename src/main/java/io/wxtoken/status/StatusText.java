@@ -52,7 +52,7 @@ public final class StatusText {
 
     /**
      * Writes a table with a title line; each column is as wide as its widest cell.
-     * @param style of a cell, by line and column
+     * @param style how a cell is coloured, by line and column
      */
     public static String table(List<List<String>> lines, BiFunction<Integer, Integer, UnaryOperator<String>> style) {
         int[] widths = new int[lines.get(0).size()];

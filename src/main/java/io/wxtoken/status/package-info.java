@@ -1,5 +1,5 @@
 /**
- * Answers an operator's, or a monitoring check's, question whether all is well. It reads
- * the rows and writes nothing.
+ * Shows operators and monitoring checks the state of each row, and whether all rows are
+ * usable. It reads the rows and writes nothing.
  */
 package io.wxtoken.status;

@@ -14,8 +14,8 @@ import io.wxtoken.wechat.WeChatClient;
 class AccessTokenFetcher implements TokenFetcher {
 
     /**
-     * On the stable endpoint WeChat allows 20 forced refreshes a day, at least 30 s
-     * apart.
+     * On the stable endpoint WeChat allows 20 forced refreshes a day, at least 30 s apart
+     * (WX/doc/service/api/base/api_getstableaccesstoken).
      */
     private static final int FORCED_A_DAY = 20;
 
@@ -29,7 +29,7 @@ class AccessTokenFetcher implements TokenFetcher {
 
     private final TokenRepository rows;
 
-    private boolean counted;
+    private boolean forceCounted;
 
     AccessTokenFetcher(Account account, WeChatClient weChat, TokenRepository rows) {
         this.account = account;
@@ -53,7 +53,7 @@ class AccessTokenFetcher implements TokenFetcher {
         }
         long wait = row.forced().at() + FORCED_APART - row.now();
         if (wait > 0) {
-            return "forced less than 30 s ago: WeChat would give the same token; again in " + wait + " s";
+            return "forced less than 30 s ago, and WeChat would give the same token: force it again in " + wait + " s";
         }
         return forcedToday(row) >= FORCED_A_DAY
                 ? "WeChat's 20 forced refreshes a day are used up until 00:00 in Shanghai" : null;
@@ -75,14 +75,14 @@ class AccessTokenFetcher implements TokenFetcher {
         Answer answer = weChat.fetchToken(account, false);
         boolean sameDeadToken = why == Verdict.DEAD && answer instanceof Answer.Issued token
                 && token.value().equals(row.value());
-        return sameDeadToken && (counted || blockedBecause(row, Verdict.FORCED) == null) ? force(row) : answer;
+        return sameDeadToken && (forceCounted || blockedBecause(row, Verdict.FORCED) == null) ? force(row) : answer;
     }
 
     private Answer force(TokenRow row) {
-        // a run that asks several times counts once
-        counted = counted || rows.countForced(row, forcedToday(row) + 1);
-        return counted ? weChat.fetchToken(account, true)
-                : new Answer.Unknown("another run forces a refresh at this moment", Answer.Reach.NOT_SENT);
+        // a run that repeats its request counts once
+        forceCounted = forceCounted || rows.countForced(row, forcedToday(row) + 1);
+        return forceCounted ? weChat.fetchToken(account, true)
+                : new Answer.Unknown("another run is forcing a refresh at this moment", Answer.Reach.NOT_SENT);
     }
 
     private static int forcedToday(TokenRow row) {
@@ -94,8 +94,8 @@ class AccessTokenFetcher implements TokenFetcher {
     }
 
     /**
-     * The stable endpoint may give a token that has lived for a while, so the token is as
-     * old as its life is used up.
+     * The stable endpoint may give a token that was issued a while ago, so its age is
+     * computed from the life that is left.
      */
     @Override
     public FetchedValue fetched(TokenRow seen, Answer.Issued given) {

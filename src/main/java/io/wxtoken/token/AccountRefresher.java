@@ -17,10 +17,10 @@ import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * Refreshes what one account wants: its access_token first, then its tickets with it. A
- * fresh token is probed now and then, since somebody else who refreshes the same app id
- * kills it unseen; a token that WeChat calls dead, in answer to a probe or when a ticket
- * is asked for, is refreshed in the same run.
+ * Refreshes the rows of one account: its access_token first, and with it the tickets. A
+ * fresh token is probed every {@code wx.probe.interval}, because another program that
+ * refreshes the same app id kills it unnoticed. A token that WeChat calls dead, in answer
+ * to a probe or to a request for a ticket, is refreshed in the same run.
  */
 public final class AccountRefresher {
 
@@ -53,7 +53,7 @@ public final class AccountRefresher {
 
     /**
      * @param known the account's rows, as just read, none of them missing
-     * @param force refresh the access_token whether it is due or not
+     * @param force whether to refresh the access_token even if it is not due
      * @throws org.springframework.dao.DataAccessException when the database fails
      */
     public List<Result> refresh(Account account, Map<RowKey, TokenRow> known, boolean force) {
@@ -83,7 +83,7 @@ public final class AccountRefresher {
         if (row.foreign()) {
             log.warn(
                     "{} access_token: another program wrote this row, seen at {}: nobody can tell whose token came"
-                            + " last, so it is" + " fetched again. Find that program and let it only read",
+                            + " last, so it is fetched again. Find that program, and let it only read",
                     account.appId(), Instant.ofEpochSecond(row.now()));
         }
         Result result = refresher.refresh(row, new AccessTokenFetcher(account, weChat, rows),
@@ -102,8 +102,8 @@ public final class AccountRefresher {
      * probed at once; a new one is forced only if the probe confirms that it is dead.
      */
     private Result probe(Account account, TokenRow row, Result fresh) {
-        boolean doubted = row.refreshRequested() != 0 && fresh.row() != row;
-        if (!policy.probes() || !doubted && !policy.probeDue(row) || !rows.claimProbe(row)) {
+        boolean reportedDead = row.refreshRequested() != 0 && fresh.row() != row;
+        if (!policy.probesEnabled() || !reportedDead && !policy.probeDue(row) || !rows.claimProbe(row)) {
             return fresh;
         }
         ProbeResult result = weChat.probe(row.value());
@@ -119,11 +119,12 @@ public final class AccountRefresher {
      * @param dead the row whose value WeChat calls dead
      */
     private Result refreshDead(Account account, TokenRow dead) {
-        boolean stillThere = rows.requestFor(dead.id(), dead.value());
+        boolean stillStored = rows.requestFor(dead.id(), dead.value());
         TokenRow now = rows.read(dead.id()).orElse(dead);
-        // otherwise another run has replaced the token, or lost one: no stranger did
-        if (stillThere && now.lastRefresh().failures() == 0) {
-            warnOfStranger(account, dead);
+        // otherwise another run replaced the token, or fetched one that it could not
+        // publish
+        if (stillStored && now.lastRefresh().failures() == 0) {
+            warnOfOtherProgram(account, dead);
         }
         Result result = refresher.refresh(now, new AccessTokenFetcher(account, weChat, rows), Trigger.DEAD);
         boolean stillDead = result.row().value().equals(dead.value()) && result.exitCode() == ExitCode.OK;
@@ -131,11 +132,11 @@ public final class AccountRefresher {
                 ExitCode.RETRY) : result;
     }
 
-    private static void warnOfStranger(Account account, TokenRow dead) {
+    private static void warnOfOtherProgram(Account account, TokenRow dead) {
         log.warn(
                 "{} access_token with fingerprint {} is dead {} s before its time, seen at {}: somebody else"
-                        + " refreshes this app"
-                        + " id (staging, a second program). Find and stop it, or give it an app id of its own",
+                        + " refreshes this app id (staging, a second program). Find and stop that program, or give it"
+                        + " another app id",
                 account.appId(), Fingerprint.shortOf(dead.value()), dead.timeLeft(), Instant.ofEpochSecond(dead.now()));
     }
 

@@ -11,9 +11,9 @@ import io.wxtoken.wechat.Answer;
 import io.wxtoken.wechat.Answer.Reach;
 
 /**
- * A claim on a row, and what its holder may do with it: ask WeChat while the lease lasts,
- * and give the claim up. Every request that issues a token goes through here, whoever it
- * is for ({@link Refresher}, {@link UnstoredFetch}).
+ * A claim on a row, with which its holder may ask WeChat while the lease lasts, and then
+ * publish or give the claim up. Every request that issues a token goes through this
+ * class, those of {@link Refresher} and of {@link UnstoredFetch}.
  */
 final class ClaimedFetch {
 
@@ -45,34 +45,31 @@ final class ClaimedFetch {
      * Claims the row for the length of a lease.
      * @param requestTimeout the longest that one request to WeChat takes
      * @param nanoTime a monotonic clock, in nanoseconds
-     * @return empty when somebody else was faster
+     * @return empty when another run or an application was faster
      */
     static Optional<ClaimedFetch> claim(TokenRepository rows, TokenRow row, RunId me, Duration lease,
             Duration requestTimeout, LongSupplier nanoTime) {
-        // from before the claim on: the database's lease begins later
+        // measured from before the claim, because the database's lease begins later
         long begun = nanoTime.getAsLong();
         return rows.claim(row, me.run(), lease)
             .map(claim -> new ClaimedFetch(rows, claim, lease, requestTimeout, nanoTime, begun));
     }
 
-    Claim claim() {
-        return claim;
-    }
-
     /**
-     * Asks WeChat, if the lease outlasts the request; otherwise the answer says that the
-     * request was not sent.
+     * Asks WeChat if the lease outlasts the request; otherwise answers that the request
+     * was not sent.
      */
     Answer ask(Supplier<Answer> request) {
         if (!leaseOutlasts(Duration.ZERO)) {
-            return new Answer.Unknown("paused for too long after the claim to ask WeChat within wx.refresh.lease",
+            return new Answer.Unknown(
+                    "this run was paused after its claim, and too little of wx.refresh.lease is left to ask WeChat",
                     Reach.NOT_SENT);
         }
         asked = nanoTime.getAsLong();
         return request.get();
     }
 
-    /** The lease leaves room for this pause and a request after it. */
+    /** Whether the lease leaves time for this pause and a request after it. */
     boolean leaseOutlasts(Duration pause) {
         return lease.minusNanos(nanoTime.getAsLong() - begun).compareTo(pause.plus(requestTimeout)) >= 0;
     }
@@ -83,37 +80,39 @@ final class ClaimedFetch {
     }
 
     /**
+     * Publishes a fetched value.
+     * @param notAgainFor seconds in which WeChat is not asked again
      * @return false when fenced
      */
     boolean publish(String appId, FetchedValue fetched, long notAgainFor) {
-        return unlessItBreaks(() -> rows.publish(claim, appId, fetched, notAgainFor));
+        return requestRefreshIfBroken(() -> rows.publish(claim, appId, fetched, notAgainFor));
     }
 
     /** Gives the claim up after a definite answer. */
     void release(Failure failure) {
-        requestRefreshUnless(unlessItBreaks(() -> rows.release(claim, failure)));
+        requestRefreshUnlessHeld(requestRefreshIfBroken(() -> rows.release(claim, failure)));
     }
 
-    /** Leaves the claim to lapse, as nobody knows whether WeChat issued a token. */
+    /** Leaves the claim to lapse, because nobody knows whether WeChat issued a token. */
     void leaveToLapse(String error) {
-        requestRefreshUnless(unlessItBreaks(() -> rows.leaveToLapse(claim, error)));
+        requestRefreshUnlessHeld(requestRefreshIfBroken(() -> rows.leaveToLapse(claim, error)));
     }
 
     /**
-     * When the claim is no longer this run's, one of its requests may have killed what
-     * another run published.
+     * If the claim was no longer this run's, one of its requests may have killed the
+     * value that another run published, so a refresh is requested.
      */
-    private void requestRefreshUnless(boolean stillClaimed) {
-        if (!stillClaimed) {
+    private void requestRefreshUnlessHeld(boolean stillHeld) {
+        if (!stillHeld) {
             rows.requestAfterFence(claim.seen().id());
         }
     }
 
     /**
-     * When a statement breaks, nobody knows whether it was executed, nor whose claim it
-     * was: then others must refresh.
+     * Executes a statement. If it breaks, nobody knows whether it was executed, nor whose
+     * claim it was, so a refresh is requested.
      */
-    private <T> T unlessItBreaks(Supplier<T> statement) {
+    private <T> T requestRefreshIfBroken(Supplier<T> statement) {
         try {
             return statement.get();
         }

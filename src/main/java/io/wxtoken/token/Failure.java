@@ -1,14 +1,14 @@
 package io.wxtoken.token;
 
 /**
- * What a row keeps of a refresh that failed.
+ * The columns that a failed refresh leaves in a row.
  *
  * @param inARow how many refreshes failed in a row; 0 when the claim was not for the
  * row's own refresh
  * @param notAgainFor seconds in which WeChat is not asked again
  * @param refusedCaller host and app id that WeChat refused; empty when the refusal
  * concerns all callers
- * @param error what is said of it, on one line, without secrets
+ * @param error the failure's message, on one line, without secrets
  * @param errcode WeChat's error code; null without one
  */
 public record Failure(int inARow, long notAgainFor, String refusedCaller, String error, Integer errcode) {
@@ -16,8 +16,8 @@ public record Failure(int inARow, long notAgainFor, String refusedCaller, String
     /** No failure: WeChat may be asked at once. */
     static final Failure NONE = new Failure(0, 0, "", "", null);
 
-    /** The failure that a row kept of the refresh before. */
-    static Failure asKeptIn(TokenRow row) {
+    /** The failure that the row holds already. */
+    static Failure storedIn(TokenRow row) {
         TokenRow.LastRefresh last = row.lastRefresh();
         return new Failure(last.failures(), Math.max(0, last.retryAfter() - row.now()), last.refusedCaller(),
                 last.error(), last.errcode());

@@ -8,7 +8,7 @@ package io.wxtoken.token;
  */
 public record FetchedValue(String value, long obtainedAgo, long timeLeft) {
 
-    /** The same value some seconds later. */
+    /** This value as it is some seconds later. */
     FetchedValue after(long seconds) {
         return new FetchedValue(value, obtainedAgo + seconds, timeLeft - seconds);
     }

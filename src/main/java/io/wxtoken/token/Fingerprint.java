@@ -6,7 +6,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /**
- * Stands for a token wherever a person may see it.
+ * Identifies a token, in logs and tables, without revealing it.
  */
 public final class Fingerprint {
 

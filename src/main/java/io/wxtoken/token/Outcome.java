@@ -18,7 +18,7 @@ public enum Outcome {
     /** Another run, or an application, was faster. */
     LOST("lost the claim"),
 
-    /** It was due and is not refreshed; the value is as it was. */
+    /** The row was due and was not refreshed; its value is unchanged. */
     FAILED("failed"),
 
     /** The run was told to stop before it came to this row. */

@@ -11,10 +11,10 @@ import io.wxtoken.wechat.Answer;
  * @param reason why WeChat was asked, on one line
  * @param fingerprintBefore of the value that the run found; empty when there was none
  * @param fingerprintAfter of the value that the run left in the row; for
- * {@link Kind#FENCED} and {@link Kind#FETCHED}, of the one that it fetched and that is
- * not in the row
- * @param errcode WeChat's, of a failure; null without one
- * @param detail what a failure said, on one line, without secrets
+ * {@link Kind#FENCED} and {@link Kind#FETCHED}, of the value that it fetched and did not
+ * store
+ * @param errcode WeChat's error code for a failure; null without one
+ * @param detail a failure's message, on one line, without secrets; otherwise empty
  */
 public record RefreshEvent(String appId, String type, Kind kind, String reason, String fingerprintBefore,
         String fingerprintAfter, Integer errcode, String detail) {
@@ -25,26 +25,28 @@ public record RefreshEvent(String appId, String type, Kind kind, String reason, 
         /** A new value was fetched and published. */
         REFRESHED,
 
-        /** WeChat gave no value, for another reason than the last time. */
+        /** WeChat gave no value, and the row did not hold this failure yet. */
         FAILED,
 
-        /** WeChat answers again, with the value that the row already has. */
+        /**
+         * WeChat answers again after a failure, with the value that the row already has.
+         */
         RECOVERED,
 
         /**
-         * A value was fetched and not published, as another run or program had taken the
-         * row over, or nobody knows whether it was, as the database failed; a refresh is
-         * requested.
+         * A fetched value was not published, because another run or program had taken the
+         * row over; or the database failed, and nobody knows whether the value was
+         * published. A refresh is requested.
          */
         FENCED,
 
         /**
-         * {@code wx-token fetch} fetched a value beside the row, which kills the row's; a
-         * refresh is requested.
+         * {@code wx-token fetch} fetched a value that is not stored, which kills the
+         * row's value. A refresh is requested.
          */
         FETCHED;
 
-        /** As the table and people have it. */
+        /** The kind's name in the column {@code outcome}. */
         @Override
         public String toString() {
             return name().toLowerCase(Locale.ROOT);
@@ -58,7 +60,7 @@ public record RefreshEvent(String appId, String type, Kind kind, String reason, 
     }
 
     /**
-     * @param value that was fetched beside the row
+     * @param value the value that was fetched and is not stored
      */
     public static RefreshEvent fetched(String appId, TokenRow seen, String value) {
         return new RefreshEvent(appId, seen.type(), Kind.FETCHED, "wx-token fetch", fingerprint(seen.value()),

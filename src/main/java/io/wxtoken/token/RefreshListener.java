@@ -5,16 +5,17 @@ import java.util.Arrays;
 import io.wxtoken.wechat.ProbeResult;
 
 /**
- * Is told what happens to rows, after it happened to the row. Several threads may call it
- * at once, and it must not throw: a listener decides nothing, and no row depends on it.
+ * Is notified of what happens to rows; a change is reported after the row was written.
+ * Several threads may call a listener at once, and it must not throw: a listener decides
+ * nothing, and no row depends on it.
  */
 public interface RefreshListener {
 
-    /** Nobody listens. */
+    /** A listener that does nothing. */
     RefreshListener NONE = new RefreshListener() {
     };
 
-    /** Tells each of the listeners. */
+    /** Returns a listener that notifies each of these listeners. */
     static RefreshListener all(RefreshListener... listeners) {
         return new RefreshListener() {
 

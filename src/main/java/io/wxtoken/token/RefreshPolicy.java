@@ -8,7 +8,8 @@ import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.ErrorCode;
 
 /**
- * Decides what is due: pure, without a clock, I/O or memory. In this order:
+ * Decides what is due. It is a pure function, without a clock, I/O or state. The rules
+ * are, in this order:
  * <ol>
  * <li>A row whose claim has not run out is held: leave it alone.
  * <li>A row is due when it was never obtained, or nobody can tell when; when a claim has
@@ -16,16 +17,17 @@ import io.wxtoken.wechat.ErrorCode;
  * can tell whose token came last); when the last refresh failed; when a refresh was
  * requested; when it is older than {@code wx.refresh.after}; when its end is nearer than
  * {@code wx.refresh.before}; when WeChat says that it is dead.
- * <li>But not before {@code retry_after}, as the last refresh wrote it. When that failed,
- * it is what WeChat's answer asks for, and a request does not lift it: applications ask
- * all the time exactly when WeChat refuses, and a call a minute would burn a test
- * account's quota of 200 a day. What WeChat refused to one node for its address or
- * settings, another node may try, as long as the failures in a row are few. When it
- * succeeded, it is {@code wx.refresh.request-interval}, as anybody may request, or
- * overwrite, the row all the time; a fenced run's request does not wait, nor does
- * WeChat's word that a token of the stable endpoint, where asking kills nothing, is dead.
+ * <li>A due row waits until {@code retry_after}, which the last refresh wrote. After a
+ * failed refresh this is the wait that WeChat's answer asks for, and a request does not
+ * shorten it: applications request all the time exactly when WeChat refuses, and a call a
+ * minute would use up a test account's quota of 200 a day. If WeChat refused one node for
+ * its address or settings, another node may try, as long as few refreshes in a row have
+ * failed. After a success the wait is {@code wx.refresh.request-interval}, because
+ * anybody may request, or overwrite, the row all the time. Two rows do not wait for this:
+ * a row whose refresh a fenced run requested, and a token of the stable endpoint that
+ * WeChat calls dead, because asking that endpoint kills nothing.
  * </ol>
- * An operator's force waits for a claim only.
+ * An operator's force waits only for a claim.
  */
 public final class RefreshPolicy {
 
@@ -37,7 +39,7 @@ public final class RefreshPolicy {
 
     /**
      * With more failures in a row than this, no node asks before {@code retry_after},
-     * whoever was refused.
+     * whichever node was refused.
      */
     private static final int FEW_FAILURES = 3;
 
@@ -58,8 +60,8 @@ public final class RefreshPolicy {
     }
 
     /**
-     * A run over the account's rows would neither write nor ask WeChat, and would end
-     * well: nothing needs to be started for it.
+     * Whether a run over the account's rows would neither write nor ask WeChat, and would
+     * end well, so that nothing needs to be started for it.
      */
     public boolean nothingDue(Account account, RowSet rows) {
         return RowKey.of(account).stream().allMatch(key -> nothingDue(account, rows.configured().get(key)));
@@ -67,8 +69,8 @@ public final class RefreshPolicy {
 
     private boolean nothingDue(Account account, TokenRow row) {
         return row != null && row.live() && switch (judge(row, account, Trigger.SCHEDULE, NOBODY)) {
-            // Each run tells what WeChat refused. A token that waits to be asked for
-            // again may have to be probed all the same.
+            // A row with a failure needs the run, because each run reports the failure.
+            // A token that waits for its next fetch may have to be probed all the same.
             case FRESH, ON_HOLD ->
                 row.lastRefresh().failures() == 0 && !(row.type().equals(RowKey.ACCESS_TOKEN) && probeDue(row));
             case HELD -> true;
@@ -77,11 +79,12 @@ public final class RefreshPolicy {
     }
 
     /**
-     * @param me this run, which may be the one that holds the row
+     * Judges a row.
+     * @param me this run, which may be the run that holds the row
      */
     public Verdict judge(TokenRow row, Account account, Trigger trigger, RunId me) {
-        boolean mine = trigger == Trigger.FENCED && me.run().equals(row.claim().by());
-        if (!mine && held(row)) {
+        boolean heldByThisRun = trigger == Trigger.FENCED && me.run().equals(row.claim().by());
+        if (!heldByThisRun && held(row)) {
             return Verdict.HELD;
         }
         if (trigger == Trigger.FORCED) {
@@ -89,18 +92,18 @@ public final class RefreshPolicy {
         }
         boolean renewedByAge = renewedByAge(row, account);
         Verdict verdict = reason(row, renewedByAge, trigger);
-        if (!verdict.due() || mine || !onHold(row)) {
+        if (!verdict.due() || heldByThisRun || !onHold(row)) {
             return verdict;
         }
-        boolean mayAskNow = row.lastRefresh().failures() > 0 ? mayTryInstead(row, me.caller(account.appId()))
+        boolean mayAskNow = row.lastRefresh().failures() > 0 ? refusedAnotherNode(row, me.caller(account.appId()))
                 : row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN
                         || verdict == Verdict.DEAD && !renewedByAge;
         return mayAskNow ? verdict : Verdict.ON_HOLD;
     }
 
     /**
-     * @return the Unix time from which a run refreshes the row, if nobody asks for it
-     * earlier; not after now when it is due
+     * @return the Unix time from which a run refreshes the row, if nobody requests it
+     * earlier; not later than now when the row is due
      */
     public long dueAt(TokenRow row, Account account, RunId me) {
         return switch (judge(row, account, Trigger.SCHEDULE, me)) {
@@ -113,39 +116,43 @@ public final class RefreshPolicy {
     }
 
     /**
-     * WeChat rotates the stable endpoint's access_token near its end only, so its age
-     * says nothing.
+     * WeChat rotates the stable endpoint's access_token near its end only, so the age of
+     * that token is no reason to renew it.
      */
     private static boolean renewedByAge(TokenRow row, Account account) {
         return account.endpoint() != Endpoint.STABLE_TOKEN || !row.type().equals(RowKey.ACCESS_TOKEN);
     }
 
-    /** Probes are not switched off. */
-    boolean probes() {
+    /** Whether probes are switched on. */
+    boolean probesEnabled() {
         return probeInterval != 0;
     }
 
     boolean probeDue(TokenRow row) {
-        return probes() && row.live() && row.now() - row.probedAt() >= probeInterval;
+        return probesEnabled() && row.live() && row.now() - row.probedAt() >= probeInterval;
     }
 
     /**
-     * The last second is counted in full: claimed_until and now are both rounded down,
-     * which must not shorten the holder's lease. A claim that lasts longer than any lease
-     * was not written by the job, and is ignored: it would hold the row for ever.
+     * Whether a run holds the row. The last second is counted in full: claimed_until and
+     * now are both rounded down, which must not shorten the holder's lease. A claim that
+     * lasts longer than any lease was not written by the job, and is ignored: it would
+     * hold the row for ever.
      */
     private static boolean held(TokenRow row) {
         return row.claim().by() != null && row.now() <= row.claim().until()
                 && row.claim().until() - row.now() <= WxProperties.MAX_LEASE.toSeconds();
     }
 
-    /** A wait that is longer than any that the job writes is ignored, too. */
+    /**
+     * Whether the row has to wait. A wait that is longer than any that the job writes is
+     * ignored, too.
+     */
     private static boolean onHold(TokenRow row) {
         return row.now() < row.lastRefresh().retryAfter() && row.lastRefresh().retryAfter()
                 - row.now() <= ErrorCode.LONGEST_WAIT + WxProperties.MAX_LEASE.toSeconds();
     }
 
-    private static boolean mayTryInstead(TokenRow row, String me) {
+    private static boolean refusedAnotherNode(TokenRow row, String me) {
         return !row.lastRefresh().refusedCaller().isEmpty() && !row.lastRefresh().refusedCaller().equals(me)
                 && row.lastRefresh().failures() <= FEW_FAILURES;
     }

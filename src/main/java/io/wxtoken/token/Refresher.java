@@ -33,11 +33,11 @@ import io.wxtoken.wechat.Lifetimes;
  * <li>Publish, if the claim is still this run's and the value still what was read.
  * <li>If not (fenced): this fetch may have killed what the row now holds. Request a
  * refresh, and start over, 3 times at most.
- * <li>If WeChat refused: release the claim, with what WeChat said. If nobody knows
- * whether a token was issued: leave the claim to lapse, and a lapsed claim is due; if the
- * claim is no longer this run's, this is step 5 again. A failure that may be over in a
- * moment is asked about again at once, twice at most, while the lease lasts; but not
- * while the first request may still be under way.
+ * <li>If WeChat refused: release the claim, and store WeChat's message. If nobody knows
+ * whether a token was issued: leave the claim to lapse, which makes the row due. If the
+ * claim is no longer this run's in either case: request a refresh, as in step 5. After a
+ * failure that may be over in a moment, WeChat is asked again at once, twice at most,
+ * while the lease lasts; but not while the first request may still be under way.
  * </ol>
  * A process that dies anywhere leaves either a claim that lapses or a finished row.
  */
@@ -50,8 +50,8 @@ public final class Refresher {
     private static final int TRIES = 3;
 
     /**
-     * WeChat is about to issue another value: it is asked for soon, in seconds, but not
-     * by each node in each run.
+     * Seconds until the next fetch when WeChat is about to issue another value: soon, but
+     * not by each node in each run.
      */
     private static final long SOON = 60;
 
@@ -108,7 +108,7 @@ public final class Refresher {
                     nanoTime);
             if (claim.isEmpty()) {
                 listener.claimLost(key(row, fetcher));
-                return Result.fineIfLive(row, Outcome.LOST, verdict.reason());
+                return Result.okIfLive(row, Outcome.LOST, verdict.reason());
             }
             ClaimedFetch claimed = claim.get();
             Answer answer = ask(claimed, row, fetcher, verdict);
@@ -121,7 +121,7 @@ public final class Refresher {
             }
             listener.publishFenced(key(row, fetcher));
             rows.requestAfterFence(row.id());
-            tell(row, fetcher, RefreshEvent.Kind.FENCED, verdict, fetched.value());
+            notifyListener(row, fetcher, RefreshEvent.Kind.FENCED, verdict, fetched.value());
             Optional<TokenRow> now = rows.read(row.id());
             if (now.isEmpty() || restart == RESTARTS || isOfAnotherAccount(now.get(), fetcher)) {
                 return new Result(now.orElse(row), Outcome.FAILED,
@@ -152,8 +152,7 @@ public final class Refresher {
             return fetcher.fetch(row, verdict);
         };
         Answer answer = claimed.ask(request);
-        for (int attempt = 1; attempt < TRIES && row.lastRefresh().failures() == 0
-                && mayBeOverInAMoment(answer); attempt++) {
+        for (int attempt = 1; attempt < TRIES && row.lastRefresh().failures() == 0 && mayPassSoon(answer); attempt++) {
             Duration pause = Duration
                 .ofMillis((long) (250 * Math.pow(4, attempt - 1) * ThreadLocalRandom.current().nextDouble(0.5, 1.5)));
             if (stopping.getAsBoolean() || !claimed.leaseOutlasts(pause) || !sleep(pause)) {
@@ -166,7 +165,7 @@ public final class Refresher {
 
     private static Result notDue(TokenRow row, Verdict verdict) {
         if (verdict == Verdict.HELD) {
-            return Result.fineIfLive(row, Outcome.HELD,
+            return Result.okIfLive(row, Outcome.HELD,
                     "by " + row.claim().by() + " for " + (row.claim().until() - row.now()) + " s at most");
         }
         if (verdict == Verdict.FRESH) {
@@ -175,7 +174,7 @@ public final class Refresher {
         TokenRow.LastRefresh last = row.lastRefresh();
         String wait = "WeChat is asked again in " + (last.retryAfter() - row.now()) + " s";
         if (last.failures() == 0) {
-            return Result.fineIfLive(row, Outcome.FRESH, wait);
+            return Result.okIfLive(row, Outcome.FRESH, wait);
         }
         return new Result(row, Outcome.FAILED, last.error() + "; " + wait,
                 last.errcode() == null ? ExitCode.RETRY : ErrorCode.of(last.errcode()).kind().exitCode());
@@ -183,13 +182,15 @@ public final class Refresher {
 
     private boolean publish(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict,
             FetchedValue fetched) {
-        boolean moreToCome = fetched.value().equals(row.value()) || fetched.timeLeft() <= settings.before().toSeconds();
+        boolean replacementExpected = fetched.value().equals(row.value())
+                || fetched.timeLeft() <= settings.before().toSeconds();
         long spacing = Math.min(settings.requestInterval().toSeconds(), settings.after().toSeconds());
         try {
-            return claimed.publish(fetcher.account().appId(), fetched, moreToCome ? Math.min(spacing, SOON) : spacing);
+            return claimed.publish(fetcher.account().appId(), fetched,
+                    replacementExpected ? Math.min(spacing, SOON) : spacing);
         }
         catch (DataAccessException e) {
-            tell(row, fetcher, RefreshEvent.Kind.FENCED, verdict, fetched.value());
+            notifyListener(row, fetcher, RefreshEvent.Kind.FENCED, verdict, fetched.value());
             throw e;
         }
     }
@@ -200,15 +201,16 @@ public final class Refresher {
             warnIfLate(row, fetcher, verdict);
         }
         if (!same || row.lastRefresh().failures() > 0) {
-            tell(row, fetcher, same ? RefreshEvent.Kind.RECOVERED : RefreshEvent.Kind.REFRESHED, verdict,
+            notifyListener(row, fetcher, same ? RefreshEvent.Kind.RECOVERED : RefreshEvent.Kind.REFRESHED, verdict,
                     fetched.value());
         }
         return new Result(row.published(fetched), same ? Outcome.FRESH : Outcome.REFRESHED,
-                same ? "WeChat goes on with this one" : verdict.reason(), ExitCode.OK);
+                same ? "WeChat repeated the stored value" : verdict.reason(), ExitCode.OK);
     }
 
     /**
-     * How long the row was due before a run came shows how often the schedule starts one.
+     * Warns when the row was due for so long before a run started that the schedule must
+     * start runs too rarely.
      */
     private void warnIfLate(TokenRow row, TokenFetcher fetcher, Verdict verdict) {
         long late = verdict == Verdict.OLD ? row.age() - settings.after().toSeconds()
@@ -216,15 +218,14 @@ public final class Refresher {
         long worst = late + settings.lease().plus(requestTimeout).toSeconds();
         if (worst > Lifetimes.GRACE.toSeconds()) {
             log.warn(
-                    "{} {} was due for {} s before a run came: with wx.refresh.lease and a request that makes {} s,"
-                            + " more than"
-                            + " WeChat's grace of {} s, so that a crash would cost readers their token. Start the"
-                            + " job every minute",
+                    "{} {} was due for {} s before a run started. With wx.refresh.lease and a request this is {} s,"
+                            + " more than WeChat's grace of {} s, so readers would have a dead token if a run"
+                            + " crashed. Start the job every minute",
                     fetcher.account().appId(), row.type(), late, worst, Lifetimes.GRACE.toSeconds());
         }
     }
 
-    private static boolean mayBeOverInAMoment(Answer answer) {
+    private static boolean mayPassSoon(Answer answer) {
         return answer instanceof Answer.Refused refused
                 ? ErrorCode.of(refused.errcode()).kind() == ErrorCode.Kind.TRANSIENT
                 : answer instanceof Answer.Unknown unknown && unknown.reach() != Reach.IN_FLIGHT;
@@ -245,27 +246,29 @@ public final class Refresher {
                     + " s";
         }
         else {
-            // no call was counted, so it is no reason to wait, now or at the next failure
+            // WeChat counted no call, so the failure is no reason to wait, now or after
+            // the next one
             claimed.release(new Failure(Math.max(1, failures), 0, "", answer.text(), answer.code()));
             next = answer instanceof Answer.Unknown ? "; the next run tries again" : "";
         }
-        if (!isKnown(row.lastRefresh(), answer)) {
+        if (!isRepeated(row.lastRefresh(), answer)) {
             listener.happened(RefreshEvent.failed(fetcher.account().appId(), row, verdict, answer));
         }
         return new Result(row, Outcome.FAILED, answer.text() + next, answer.exitCode());
     }
 
     /**
-     * The refresh before failed in the same way. WeChat's message differs each time (it
-     * holds a request id, or the address of the node that asked), so its error code
-     * decides where there is one.
+     * Whether the previous refresh failed in the same way. WeChat's message differs each
+     * time (it holds a request id, or the address of the node that asked), so its error
+     * code decides where there is one.
      */
-    private static boolean isKnown(TokenRow.LastRefresh last, Answer.NoValue answer) {
+    private static boolean isRepeated(TokenRow.LastRefresh last, Answer.NoValue answer) {
         return last.failures() > 0 && Objects.equals(last.errcode(), answer.code())
                 && (answer.code() != null || last.error().equals(TokenRepository.cutToColumn(answer.text())));
     }
 
-    private void tell(TokenRow row, TokenFetcher fetcher, RefreshEvent.Kind kind, Verdict verdict, String valueAfter) {
+    private void notifyListener(TokenRow row, TokenFetcher fetcher, RefreshEvent.Kind kind, Verdict verdict,
+            String valueAfter) {
         listener.happened(RefreshEvent.of(fetcher.account().appId(), row, kind, verdict, valueAfter));
     }
 

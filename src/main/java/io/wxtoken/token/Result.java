@@ -3,18 +3,19 @@ package io.wxtoken.token;
 import io.wxtoken.ExitCode;
 
 /**
- * What came of one row in one run.
+ * The result of one run for one row.
  *
  * @param row as it is now, as far as this run knows
- * @param detail why, on one line, without secrets
+ * @param detail the reason of the outcome, on one line, without secrets
  * @param exitCode what it means for the run
  */
 public record Result(TokenRow row, Outcome outcome, String detail, ExitCode exitCode) {
 
     /**
-     * Somebody else is at work on the row, or it waits: fine as long as its value lives.
+     * The result for a row that another run is at work on, or that waits:
+     * {@link ExitCode#OK} as long as its value lives.
      */
-    static Result fineIfLive(TokenRow row, Outcome outcome, String detail) {
+    static Result okIfLive(TokenRow row, Outcome outcome, String detail) {
         return new Result(row, outcome, detail, row.live() ? ExitCode.OK : ExitCode.RETRY);
     }
 

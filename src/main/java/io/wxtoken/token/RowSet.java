@@ -43,7 +43,7 @@ public record RowSet(List<TokenRow> all, Map<RowKey, TokenRow> configured, List<
             this.text = text;
         }
 
-        /** For people: a clause about the row. */
+        /** The reason as a clause about the row, for people. */
         @Override
         public String toString() {
             return text;
@@ -55,7 +55,7 @@ public record RowSet(List<TokenRow> all, Map<RowKey, TokenRow> configured, List<
     public record Unused(TokenRow row, Reason reason) {
     }
 
-    /** Before anything was read. */
+    /** No rows, for a table that can't be read. */
     public static final RowSet EMPTY = new RowSet(List.of(), Map.of(), List.of());
 
     /**

@@ -49,15 +49,15 @@ final class TicketFetcher implements TokenFetcher {
         return answer;
     }
 
-    /** The last fetch showed that the access_token is dead. */
+    /** Whether the last fetch showed that the access_token is dead. */
     boolean tokenDead() {
         return tokenDead;
     }
 
     /**
-     * WeChat says 7200 s each time that it repeats a ticket, so an unchanged ticket keeps
-     * the end that it had when it was first seen. A ticket that WeChat still gives after
-     * that end has been extended: it is asked for again soon.
+     * WeChat answers 7200 s each time that it repeats a ticket, so an unchanged ticket
+     * keeps the end that it had when it was first seen. A ticket that WeChat still gives
+     * after that end has been extended by an unknown time, so it is fetched again soon.
      */
     @Override
     public FetchedValue fetched(TokenRow seen, Answer.Issued given) {

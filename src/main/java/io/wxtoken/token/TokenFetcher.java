@@ -6,17 +6,20 @@ import io.wxtoken.wechat.Answer;
 /** Fetches the values of one row from WeChat: an access_token or a ticket. */
 interface TokenFetcher {
 
-    /** Whose row it is. */
+    /** The account that the row belongs to. */
     Account account();
 
-    /** Why WeChat must not be asked now, on one line; null when it may be asked. */
+    /**
+     * The reason why WeChat must not be asked now, on one line; null when it may be
+     * asked.
+     */
     String blockedBecause(TokenRow row, Verdict why);
 
     /** Asks WeChat. The row must be claimed. */
     Answer fetch(TokenRow row, Verdict why);
 
     /**
-     * The times of a value that WeChat has just given.
+     * Computes the times of a value that WeChat has just given.
      * @param seen the row as it was before
      */
     FetchedValue fetched(TokenRow seen, Answer.Issued given);

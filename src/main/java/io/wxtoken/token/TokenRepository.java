@@ -32,11 +32,12 @@ import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.ErrorCode;
 
 /**
- * Every statement on {@code wx_token}. Each statement is committed at once (the pool's
- * connections are in autocommit, and nothing here runs in a transaction), touches one row
- * by its primary key, and takes the time from the database. An expected conflict is a
- * {@code false} or an empty result; a surprise is an exception. In a table made by hand
- * {@code expire} and {@code value} may be NULL, which counts as empty.
+ * Holds every statement on {@code wx_token}. Each statement is committed at once (the
+ * pool's connections are in autocommit, and nothing here runs in a transaction) and takes
+ * the time from the database; a statement that writes touches one row by its primary key.
+ * An expected conflict is a {@code false} or an empty result; a surprise is an exception.
+ * In a table that an operator created, {@code expire} and {@code value} may be NULL,
+ * which counts as empty.
  */
 public class TokenRepository {
 
@@ -62,28 +63,28 @@ public class TokenRepository {
 
     /**
      * @param hasErrcode false when the schema is still at version 6, whose rows lack the
-     * column {@code errcode}: a database user who may not change tables must not keep the
-     * tokens from being refreshed
+     * column {@code errcode}; tokens are refreshed even if this database user may not
+     * change tables
      */
     public TokenRepository(DataSource dataSource, boolean hasErrcode) {
         this.jdbc = JdbcClient.create(dataSource);
         this.hasErrcode = hasErrcode;
     }
 
-    /** The statement, without the column that a schema at version 6 lacks. */
+    /** Prepares a statement, without the column that a schema at version 6 lacks. */
     private StatementSpec sql(String sql) {
         return jdbc
             .sql(hasErrcode ? sql : sql.replace(" errcode = :errcode,", "").replace(" errcode,", " NULL AS errcode,"));
     }
 
-    /** All rows, by id. */
+    /** Reads all rows, by id. */
     public List<TokenRow> readAll() {
         return sql(SELECT + " ORDER BY id").query(TokenRepository::map).list();
     }
 
     /**
-     * All rows, by id, over a bare connection, since loading Spring's JDBC costs more
-     * than the statement. It reads a schema at version 6, too.
+     * Reads all rows, by id, over a bare connection, because loading Spring's JDBC takes
+     * longer than the statement. It reads a schema at version 6, too.
      * @throws SQLException when the table or one of its columns is missing, or the
      * database fails
      */
@@ -111,8 +112,8 @@ public class TokenRepository {
     }
 
     /**
-     * These rows as they are now; a row that somebody deleted stays as it was, and can't
-     * be claimed.
+     * Reads these rows again. A row that was deleted meanwhile is returned as it was, and
+     * can't be claimed.
      */
     public Map<RowKey, TokenRow> readAgain(Map<RowKey, TokenRow> seen) {
         Map<RowKey, TokenRow> now = new HashMap<>();
@@ -120,14 +121,15 @@ public class TokenRepository {
         return now;
     }
 
-    /** One row; empty when somebody deleted it. */
+    /** Reads one row; empty when it was deleted. */
     public Optional<TokenRow> read(int id) {
         return sql(SELECT + " WHERE id = :id").param("id", id).query(TokenRepository::map).optional();
     }
 
     /**
-     * The accounts' rows; those that are missing are added.
+     * Finds the accounts' rows, and adds those that are missing.
      * @param known all rows, as just read, by id
+     * @throws DataRetrievalFailureException when added rows can't be read back
      */
     public RowSet findOrAdd(List<TokenRow> known, List<Account> accounts) {
         for (int attempt = 1; attempt <= ATTEMPTS_TO_ADD; attempt++) {
@@ -135,16 +137,16 @@ public class TokenRepository {
             if (found.missing().isEmpty()) {
                 return found;
             }
-            // One after the other from the highest id that was read: nodes that add the
-            // same rows at once choose the same
-            // ids, and of each only one succeeds; the other reads again.
+            // New ids count up from the highest id that was read. Nodes that add the
+            // same rows at once therefore choose the same ids; for each id one node
+            // succeeds, and the others read again.
             int id = known.stream().mapToInt(TokenRow::id).max().orElse(0);
             for (RowKey key : found.missing()) {
                 if (!add(++id, key)) {
                     break;
                 }
             }
-            // a cluster, or a replica that reads are sent to, may be behind
+            // the member or replica that answers reads may be behind
             if (attempt > 1) {
                 LockSupport.parkNanos(Duration.ofMillis(ThreadLocalRandom.current().nextLong(100, 400)).toNanos());
             }
@@ -152,12 +154,12 @@ public class TokenRepository {
         }
         throw new DataRetrievalFailureException(
                 "rows that were added to wx_token can't be read back: reads are answered by a replica"
-                        + " that is behind. Let the job read where it writes");
+                        + " that is behind. Let the job read from the server that it writes to");
     }
 
     /**
-     * @return false when the id is taken, by another node's row for the same purpose or
-     * for another
+     * Adds an empty row.
+     * @return false when another node has added a row with this id
      */
     private boolean add(int id, RowKey key) {
         try {
@@ -173,14 +175,16 @@ public class TokenRepository {
     }
 
     /**
-     * Protocol step 2. Clears the request, since only a fetch begun after it answers it.
-     * Counts as a failure until it is published: a run that dies each time after its
-     * fetch would else burn the day's quota, a fetch for each lease.
+     * Protocol step 2: claims the row. The claim clears the request, because the fetch
+     * that now begins answers it. The claim counts as a failure until it is published;
+     * otherwise runs that die after their fetch would use up the day's quota with a fetch
+     * for each lease.
      * @param lease whole seconds
-     * @return empty when the row is no longer what was read: somebody else was faster
+     * @return empty when the row is no longer what was read, because another run or an
+     * application was faster
      */
     public Optional<Claim> claim(TokenRow seen, String run, Duration lease) {
-        boolean won = updateOneOrLose(sql("""
+        boolean claimed = updateOneOrLose(sql("""
                 UPDATE wx_token
                    SET version = version + 1, claimed_by = :run, claimed_until = UNIX_TIMESTAMP() + :lease,
                        refresh_requested = 0, failures = failures + 1,
@@ -198,14 +202,14 @@ public class TokenRepository {
             .param("value", seen.value())
             .param("expire", seen.stored().expire())
             .param("appId", seen.appId()));
-        return won ? Optional.of(new Claim(seen, seen.version() + 1, run)) : Optional.empty();
+        return claimed ? Optional.of(new Claim(seen, seen.version() + 1, run)) : Optional.empty();
     }
 
     /**
-     * Protocol step 4: only over the very value that the claim saw, and only while the
-     * claim is still ours. It does not touch {@code refresh_requested}, which may have
-     * been set while the fetch was under way.
-     * @param appId whose row it becomes, if it had no app id
+     * Protocol step 4: publishes the value, but only over the value that the claim saw,
+     * and only while the claim is still this run's. {@code refresh_requested} is left as
+     * it is, because it may have been set while the fetch was under way.
+     * @param appId the account that the row belongs to from now on, if it had no app id
      * @param notAgainFor seconds in which WeChat is not asked again
      * @return false when fenced: the lease lapsed and another run took over, or another
      * program wrote the row
@@ -234,9 +238,10 @@ public class TokenRepository {
     }
 
     /**
-     * Protocol step 5: what the row now holds may have been killed by our fetch. No
-     * version bump, so nobody is fenced by it. As nobody else knows, a statement that
-     * breaks is tried once more, on another connection: the pool drops one that broke.
+     * Protocol step 5: requests a refresh, because this run's fetch may have killed the
+     * value that the row now holds. The version does not change, so no other run is
+     * fenced. A statement that breaks is tried once more, because no other run knows of
+     * the dead value; it gets another connection, because the pool drops a broken one.
      */
     public void requestAfterFence(int id) {
         StatementSpec request = jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id);
@@ -252,7 +257,8 @@ public class TokenRepository {
     }
 
     /**
-     * The value is dead: asks for its refresh, if the row still holds that very value.
+     * Requests the refresh of a value that is dead.
+     * @return false when the row no longer holds that value
      */
     public boolean requestFor(int id, String deadValue) {
         return updateOne(jdbc.sql("""
@@ -261,7 +267,10 @@ public class TokenRepository {
                 """).param("id", id).param("value", deadValue));
     }
 
-    /** Makes this run the one that probes the value now. */
+    /**
+     * Claims the next probe of the value for this run.
+     * @return false when another run was faster
+     */
     public boolean claimProbe(TokenRow seen) {
         return updateOne(jdbc.sql("""
                 UPDATE wx_token SET probed_at = UNIX_TIMESTAMP()
@@ -269,7 +278,10 @@ public class TokenRepository {
                 """).param("id", seen.id()).param("value", seen.value()).param("probedAt", seen.probedAt()));
     }
 
-    /** Counts a forced refresh, before it is asked for. */
+    /**
+     * Counts a forced refresh, before WeChat is asked for it.
+     * @return false when another run was faster
+     */
     public boolean countForced(TokenRow seen, int count) {
         return updateOne(jdbc.sql("""
                 UPDATE wx_token SET forced_at = UNIX_TIMESTAMP(), forced_count = :count
@@ -280,7 +292,7 @@ public class TokenRepository {
     /**
      * Protocol step 6, a definite answer: releases the claim. A row with failures stays
      * due.
-     * @param failure what the row keeps of it
+     * @param failure the columns that the row keeps
      * @return false when fenced
      */
     public boolean release(Claim claim, Failure failure) {
@@ -301,7 +313,9 @@ public class TokenRepository {
     }
 
     /**
-     * Protocol step 6, an unknown outcome: leaves the claim to lapse, and remembers why.
+     * Protocol step 6, an unknown outcome: leaves the claim to lapse, and stores the
+     * reason.
+     * @return false when fenced
      */
     public boolean leaveToLapse(Claim claim, String error) {
         return updateOne(jdbc
@@ -312,15 +326,17 @@ public class TokenRepository {
             .param("run", claim.run()));
     }
 
-    /** As much of it as {@code last_error} holds. */
+    /** Cuts a message to the length of the column {@code last_error}. */
     static String cutToColumn(String error) {
         return error.length() <= 255 ? error : error.substring(0, 254) + "…";
     }
 
     /**
-     * One statement. Each may be made again: it compares what it saw, or changes nothing
-     * the second time. So one that lost a conflict, or met a server that takes no writes
-     * any more, is, and the pool has replaced that server's connection by then.
+     * Executes a statement that changes one row or none. A statement that lost a
+     * conflict, or met a server that no longer takes writes, is repeated; by then the
+     * pool has replaced that server's connection. Each statement may be repeated, because
+     * it compares the row with what was read, or changes nothing the second time.
+     * @return whether it changed a row
      */
     private static boolean updateOne(StatementSpec statement) {
         for (int attempt = 1;; attempt++) {
@@ -341,7 +357,7 @@ public class TokenRepository {
         }
     }
 
-    /** As {@link #updateOne}; a conflict that goes on is lost. */
+    /** As {@link #updateOne}, but returns false when each attempt lost a conflict. */
     private static boolean updateOneOrLose(StatementSpec claim) {
         try {
             return updateOne(claim);

@@ -11,12 +11,12 @@ import io.wxtoken.wechat.Lifetimes;
  * @param stored the value and what belongs to it
  * @param version rises with every claim and every publish: the fencing token
  * @param claim the run that may have asked WeChat and has not published yet
- * @param refreshRequested 0, 1 when somebody says that the value is dead or doomed, or
- * {@link #REQUESTED_BY_FENCED_RUN}
+ * @param refreshRequested 0; 1 when an application or a run reports that the value is
+ * dead or doomed; or {@link #REQUESTED_BY_FENCED_RUN}
  * @param probedAt when WeChat was last asked whether the value lives
  * @param lastRefresh what the last attempt to refresh the row left
  * @param forced the forced refreshes on the stable endpoint
- * @param now when the row was read
+ * @param now the time when the row was read
  */
 public record TokenRow(int id, String appId, String type, Stored stored, long version, ClaimMark claim,
         int refreshRequested, long probedAt, LastRefresh lastRefresh, Forced forced, long now) {
@@ -59,7 +59,7 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
      * @param retryAfter WeChat is not asked before this time
      * @param refusedCaller host and app id that WeChat refused; empty when the refusal
      * concerns all callers
-     * @param error what the failure said; empty after a success
+     * @param error the failure's message; empty after a success
      * @param errcode WeChat's error code of the failure; null without one
      */
     public record LastRefresh(int failures, long retryAfter, String refusedCaller, String error, Integer errcode) {
@@ -79,14 +79,14 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
     }
 
     /**
-     * {@code refresh_requested} by a run whose publish was fenced, and which knows that
-     * the value is doomed.
+     * The {@code refresh_requested} of a run whose publish was fenced, and which knows
+     * that the value is doomed.
      */
     public static final int REQUESTED_BY_FENCED_RUN = 2;
 
     private static final Pattern UNIX_TIME = Pattern.compile("[0-9]{1,11}");
 
-    /** What the row is for, by its own columns. */
+    /** The row's purpose, by its own columns. */
     public RowKey key() {
         return new RowKey(appId, type);
     }
@@ -106,21 +106,21 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
         return now - obtainedAt();
     }
 
-    /** Another program wrote the value after the job last did. */
+    /** Whether another program wrote the value after the job last did. */
     public boolean foreign() {
         return !value().isEmpty() && !stored.fingerprint().equals(Fingerprint.of(value()));
     }
 
     /**
-     * Seconds that the value still lives; for a value of another program, as WeChat's
-     * usual lifetime tells.
+     * Seconds that the value still lives; for another program's value they are computed
+     * from WeChat's usual lifetime.
      */
     public long timeLeft() {
         boolean unknown = stored.expiresAt() == 0 || foreign();
         return (unknown ? obtainedAt() + Lifetimes.TOKEN.toSeconds() : stored.expiresAt()) - now;
     }
 
-    /** There is a value, and its time is not over. */
+    /** Whether there is a value that has not expired. */
     public boolean live() {
         return !value().isEmpty() && timeLeft() > 0;
     }

@@ -3,7 +3,7 @@ package io.wxtoken.token;
 /** Why a run looks at a row. */
 public enum Trigger {
 
-    /** The scheduled run does. */
+    /** The run is a scheduled one. */
     SCHEDULE,
 
     /** This run's own publish was fenced, so it knows that the row's value is doomed. */

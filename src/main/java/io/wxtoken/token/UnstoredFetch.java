@@ -9,10 +9,10 @@ import io.wxtoken.wechat.Answer.Reach;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * Fetches an access_token for somebody else than the row, which kills the row's token. So
- * the row is claimed meanwhile, as for every fetch, and its refresh is requested when a
- * token was issued or may have been. A process that dies on the way leaves a claim that
- * lapses, and a lapsed claim is due.
+ * Fetches an access_token that is not stored, which kills the row's token. So the row is
+ * claimed during the fetch, as for every fetch, and its refresh is requested when a token
+ * was issued or may have been issued. A process that dies meanwhile leaves a claim that
+ * lapses, which makes the row due.
  */
 public final class UnstoredFetch {
 
@@ -32,9 +32,9 @@ public final class UnstoredFetch {
     }
 
     /**
-     * @param row of the account's access_token, as just read
-     * @return WeChat's answer; empty when it was not asked, as another run is at work on
-     * the row
+     * @param row the row of the account's access_token, as just read
+     * @return WeChat's answer; empty when WeChat was not asked, because another run is at
+     * work on the row
      * @throws org.springframework.dao.DataAccessException when the database fails; then
      * WeChat was not asked, or the claim is left to lapse
      */
@@ -51,7 +51,7 @@ public final class UnstoredFetch {
         Answer answer = claimed.ask(() -> weChat.fetchToken(account, false));
         if (answer instanceof Answer.Refused
                 || answer instanceof Answer.Unknown notSent && notSent.reach() == Reach.NOT_SENT) {
-            leaveAsItWas(row, claimed);
+            releaseUnchanged(row, claimed);
             return answer;
         }
         rows.requestAfterFence(row.id());
@@ -67,17 +67,18 @@ public final class UnstoredFetch {
     }
 
     /**
-     * The claim cleared the row's request, so that is made again; before the release, so
-     * that a crash leaves a lapsed claim.
+     * Releases the claim and leaves the row as it was. The claim cleared the row's
+     * request, so the request is made again. That is done before the release, so that a
+     * crash between the two leaves a claim that lapses.
      */
-    private void leaveAsItWas(TokenRow row, ClaimedFetch claimed) {
+    private void releaseUnchanged(TokenRow row, ClaimedFetch claimed) {
         if (row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN) {
             rows.requestAfterFence(row.id());
         }
         else if (row.refreshRequested() != 0) {
             rows.requestFor(row.id(), row.value());
         }
-        claimed.release(Failure.asKeptIn(row));
+        claimed.release(Failure.storedIn(row));
     }
 
 }

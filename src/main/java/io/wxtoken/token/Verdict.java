@@ -1,6 +1,6 @@
 package io.wxtoken.token;
 
-/** What the policy says of a row. */
+/** The policy's judgement of a row. */
 public enum Verdict {
 
     /** Nothing to do. */
@@ -12,8 +12,9 @@ public enum Verdict {
     /** The row is due, but WeChat must not be asked yet. */
     ON_HOLD(false, "on hold"),
 
-    NEVER_OBTAINED(true, "never obtained"), NONSENSE_EXPIRE(true, "its expire was no Unix time, or one to come"),
-    LAPSED_CLAIM(true, "a run that claimed it did not finish, and may have fetched"),
+    NEVER_OBTAINED(true, "never obtained"),
+    NONSENSE_EXPIRE(true, "its expire was not a Unix time, or was in the future"),
+    LAPSED_CLAIM(true, "the claim of an earlier run lapsed, and that run may have fetched"),
     FOREIGN_VALUE(true, "another program wrote it"), FAILED_BEFORE(true, "the last refresh failed"),
     DEAD(true, "WeChat says that it is dead"), FORCED(true, "forced"), REQUESTED(true, "a refresh was requested"),
     OLD(true, "older than wx.refresh.after"), NEAR_EXPIRY(true, "near its end");
@@ -27,12 +28,12 @@ public enum Verdict {
         this.reason = reason;
     }
 
-    /** The row is to be claimed. */
+    /** Whether the row is to be claimed. */
     public boolean due() {
         return due;
     }
 
-    /** For a log line. */
+    /** The reason, as a clause for a log line. */
     public String reason() {
         return reason;
     }

@@ -3,7 +3,7 @@ package io.wxtoken.wechat;
 import java.util.List;
 
 /**
- * A WeChat Official Account whose tokens the job keeps.
+ * A WeChat Official Account whose tokens the job keeps fresh.
  *
  * @param appId its app id (开发者ID), at most 32 characters
  * @param appSecret its secret; never shown, not even by {@link #toString()}

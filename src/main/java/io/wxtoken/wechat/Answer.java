@@ -2,7 +2,7 @@ package io.wxtoken.wechat;
 
 import io.wxtoken.ExitCode;
 
-/** What came of asking WeChat for a token or a ticket. */
+/** The outcome of a request to WeChat for a token or a ticket. */
 public sealed interface Answer {
 
     /**
@@ -22,7 +22,7 @@ public sealed interface Answer {
     /** An answer that brought no value. */
     sealed interface NoValue extends Answer {
 
-        /** What happened and what to do, on one line, without secrets. */
+        /** What happened and what to do about it, on one line, without secrets. */
         String text();
 
         /** What it means for the run. */

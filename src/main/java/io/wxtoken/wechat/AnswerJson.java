@@ -21,9 +21,9 @@ import tools.jackson.core.json.JsonFactory;
 import io.wxtoken.wechat.Answer.Reach;
 
 /**
- * WeChat's JSON. Whatever is not exactly a documented answer is {@link Answer.Unknown}.
- * It is read token by token, because binding objects would load 400 more classes in each
- * run.
+ * Reads and writes WeChat's JSON. An answer that is not exactly as documented is
+ * {@link Answer.Unknown}. JSON is read token by token, because binding objects would load
+ * 400 more classes in each run.
  */
 final class AnswerJson {
 
@@ -40,7 +40,10 @@ final class AnswerJson {
      */
     private static final Set<Integer> TOKEN_DEAD = Set.of(40001, 40014, 42001);
 
-    /** A longer lifetime, in seconds, is not believed: today's is 2 hours. */
+    /**
+     * An answer with a longer lifetime, in seconds, is rejected: today's lifetime is 2
+     * hours.
+     */
     private static final long LONGEST_LIFE = Duration.ofDays(30).toSeconds();
 
     /**
@@ -70,33 +73,33 @@ final class AnswerJson {
     /**
      * Reads the answer of a token endpoint.
      * @param field the name of the value's field
-     * @param secret the secret of the request, which must not stand in a text
+     * @param secret the secret of the request, which must not appear in a text
      */
     static Answer answer(byte[] body, String field, String secret) {
         if (body.length == 0) {
-            return new Answer.Unknown("an empty answer", Reach.ANSWERED);
+            return new Answer.Unknown("WeChat's answer is empty", Reach.ANSWERED);
         }
         Map<String, Object> fields;
         try {
             fields = fields(body);
         }
         catch (JacksonException e) {
-            // not with the exception's text, which quotes the answer
-            return new Answer.Unknown("an answer that is not JSON", Reach.ANSWERED);
+            // the exception's text would quote the answer
+            return new Answer.Unknown("WeChat's answer is not JSON", Reach.ANSWERED);
         }
         if (!(fields.getOrDefault("errcode", 0) instanceof Integer errcode)) {
-            return new Answer.Unknown("an answer whose errcode is no number", Reach.ANSWERED);
+            return new Answer.Unknown("WeChat's answer has an errcode that is no number", Reach.ANSWERED);
         }
         if (errcode != 0) {
             return new Answer.Refused(errcode,
                     oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret));
         }
         if (!(fields.get(field) instanceof String value) || !TOKEN.matcher(value).matches()) {
-            return new Answer.Unknown("an answer without a usable " + field, Reach.ANSWERED);
+            return new Answer.Unknown("WeChat's answer has no usable " + field, Reach.ANSWERED);
         }
         if (!(fields.get("expires_in") instanceof Number expiresIn) || expiresIn instanceof BigInteger
                 || expiresIn.longValue() < 1 || expiresIn.longValue() > LONGEST_LIFE) {
-            return new Answer.Unknown("an answer without a usable expires_in", Reach.ANSWERED);
+            return new Answer.Unknown("WeChat's answer has no usable expires_in", Reach.ANSWERED);
         }
         return new Answer.Issued(value, expiresIn.longValue());
     }
@@ -155,7 +158,7 @@ final class AnswerJson {
     /**
      * Shortens WeChat's message for logs and a varchar(255) column: one line of at most
      * 110 characters, cut before the request id ("rid: …") that WeChat's support asks
-     * for, and without the secret, should it quote that.
+     * for, and without the secret, in case the message quotes it.
      */
     private static String oneLine(String errmsg, String secret) {
         String line = errmsg.replace(secret, "***").replaceAll("[\\p{C}\\p{Z}]+", " ").strip();

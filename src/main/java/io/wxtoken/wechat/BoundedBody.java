@@ -16,7 +16,7 @@ import java.util.concurrent.Flow;
 final class BoundedBody implements HttpResponse.BodySubscriber<byte[]> {
 
     /**
-     * Is thrown when the body is longer than the bound.
+     * Thrown when the body is longer than the bound.
      */
     static final class TooLongException extends IOException {
 

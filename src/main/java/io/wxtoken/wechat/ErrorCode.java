@@ -12,7 +12,7 @@ import java.util.stream.Collectors;
 import io.wxtoken.ExitCode;
 
 /**
- * The one table of WeChat's error codes, as its <em>token endpoints</em> use them, and of
+ * The table of WeChat's error codes, as its <em>token endpoints</em> use them, and of
  * what to do about each. (40001 from any other API means a dead token; here it means a
  * wrong secret.) Sources: WeChat's return codes (WX/doc/oplatform/developers/errCode) and
  * its pages on the two endpoints.
@@ -27,9 +27,9 @@ public enum ErrorCode {
     DAY_QUOTA(45009, Kind.HOLD,
             "the day's quota is used up until 00:00 in Shanghai; find out what else asks for this app id's token"),
     REFUSED_FOR_AN_HOUR(89507, Kind.HOLD,
-            "the account's administrator refused this address; ask them, it is asked again in 1 hour"),
+            "the account's administrator refused this address; ask them; WeChat is asked again in 1 hour"),
     REFUSED_FOR_A_DAY(89506, Kind.HOLD,
-            "the account's administrator refused this address twice; ask them, it is asked again in 24 hours"),
+            "the account's administrator refused this address twice; ask them; WeChat is asked again in 24 hours"),
     WAITS_FOR_ADMINISTRATOR(89501, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
     NEEDS_ADMINISTRATOR(89503, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
 
@@ -48,7 +48,8 @@ public enum ErrorCode {
     SECRET_FROZEN(40243, Kind.ACT, "the AppSecret is frozen: unfreeze it at mp.weixin.qq.com"),
     ACCOUNT_FORBIDDEN(50004, Kind.ACT, "the account may not use this API: see mp.weixin.qq.com"),
     ACCOUNT_FROZEN(50007, Kind.ACT, "the account is frozen: see mp.weixin.qq.com"),
-    NEEDS_COMPONENT(61024, Kind.ACT, "a third-party platform runs this account; only it may fetch the token"),
+    NEEDS_COMPONENT(61024, Kind.ACT,
+            "a third-party platform runs this account, and only that platform may fetch the token"),
     API_UNAUTHORIZED(48001, Kind.ACT, "the account has no right to this API: see mp.weixin.qq.com"),
 
     /**
@@ -58,13 +59,13 @@ public enum ErrorCode {
     UNLISTED(Integer.MIN_VALUE, Kind.HOLD, "look the code up in WeChat's list of return codes");
 
     /**
-     * The kinds of trouble, by what helps.
+     * The kinds of errors, by what helps.
      */
     public enum Kind {
 
         /**
-         * The trouble may be over in a moment: the next run asks again, and while the
-         * trouble lasts the waits grow.
+         * The error may be over in a moment: the next run asks again, and the waits grow
+         * while the error lasts.
          */
         TRANSIENT(ExitCode.RETRY),
 
@@ -96,14 +97,14 @@ public enum ErrorCode {
 
     }
 
-    private static final Set<ErrorCode> OF_ONE_NODE = EnumSet.of(WRONG_SECRET, WRONG_GRANT_TYPE, WRONG_APP_ID,
+    private static final Set<ErrorCode> CONCERN_ONE_NODE = EnumSet.of(WRONG_SECRET, WRONG_GRANT_TYPE, WRONG_APP_ID,
             INVALID_SECRET, NO_APP_ID, NO_SECRET, WRONG_METHOD, NOT_IN_WHITELIST, ADDRESS_REFUSED, REFUSED_FOR_AN_HOUR,
             REFUSED_FOR_A_DAY, WAITS_FOR_ADMINISTRATOR, NEEDS_ADMINISTRATOR);
 
     private static final long MINUTE = 60;
 
     /**
-     * In seconds.
+     * The longest wait that {@link #holdFor} returns, in seconds.
      */
     public static final long LONGEST_WAIT = 24 * 60 * MINUTE;
 
@@ -131,19 +132,20 @@ public enum ErrorCode {
     }
 
     /**
-     * The code concerns one node's address or settings: another node may succeed.
+     * Whether the code concerns one node's address or settings, so that another node may
+     * succeed.
      */
     public boolean concernsOneNode() {
-        return OF_ONE_NODE.contains(this);
+        return CONCERN_ONE_NODE.contains(this);
     }
 
-    /** What a person does about it, in one clause. */
+    /** What a person should do about the error, in one clause. */
     public String advice() {
         return advice;
     }
 
     /**
-     * How long WeChat is not asked again.
+     * Returns how long WeChat must not be asked again.
      * @param now Unix seconds by the database's clock
      * @param failures how many refreshes failed in a row, with this one
      * @return seconds, at most {@link #LONGEST_WAIT}
@@ -163,7 +165,7 @@ public enum ErrorCode {
     }
 
     /**
-     * How long to wait after several failures in a row, in seconds: not at all at first,
+     * Returns the wait after several failures in a row, in seconds: none at first,
      * because the live token may be doomed and lasts only 5 minutes; then 30 s, 1 min and
      * so on up to 10 min. That makes some 150 calls a day at worst, within a test
      * account's quota of 200.

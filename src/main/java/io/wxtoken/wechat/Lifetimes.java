@@ -5,7 +5,9 @@ import java.time.Duration;
 /** How long WeChat's access_tokens live. */
 public final class Lifetimes {
 
-    /** From its issue on (WX/doc/service/api/base/api_getaccesstoken). */
+    /**
+     * How long a token lives from its issue (WX/doc/service/api/base/api_getaccesstoken).
+     */
     public static final Duration TOKEN = Duration.ofSeconds(7200);
 
     /**

@@ -22,15 +22,15 @@ import javax.net.ssl.SSLHandshakeException;
 import io.wxtoken.wechat.Answer.Reach;
 
 /**
- * Asks WeChat. One call is one HTTP request, never repeated and never redirected, since
- * it may kill the token before it; it ends within the connect and the read timeout
- * together, whatever the other side does, and reads 64 KiB at most. Headers are ignored,
- * because WeChat's Content-Type is wrong.
+ * Asks WeChat. One call is one HTTP request, which is never repeated and never
+ * redirected, because it may kill the token that was issued before; it ends within the
+ * connect and the read timeout together, whatever the other side does, and reads 64 KiB
+ * at most. Headers are ignored, because WeChat's Content-Type is wrong.
  */
 public final class WeChatClient {
 
     /**
-     * In bytes. WeChat's answers have some 200, and 700 with the longest token.
+     * In bytes. WeChat's answers have some 200 bytes, and 700 with the longest token.
      */
     private static final int LONGEST_ANSWER = 64 * 1024;
 
@@ -41,10 +41,9 @@ public final class WeChatClient {
     private static final Set<Integer> GATEWAY_ERRORS = Set.of(502, 504);
 
     static {
-        // The JDK's client repeats a GET by itself, up to 5 times, when the connection
-        // closes before the answer: each
-        // repetition would issue one more token. 1 is the first attempt alone
-        // (java.net.http, MultiExchange).
+        // When the connection closes before the answer, the JDK's client repeats a GET
+        // up to 5 times, and each repetition would issue one more token. 1 means the
+        // first attempt alone (java.net.http, MultiExchange).
         System.setProperty("jdk.httpclient.redirects.retrylimit", "1");
     }
 
@@ -57,7 +56,7 @@ public final class WeChatClient {
     /**
      * @param baseUrl scheme and host, such as {@code https://api.weixin.qq.com}
      * @param connectTimeout bounds the connection, the TLS handshake included
-     * @param readTimeout what is added to it for the answer
+     * @param readTimeout how much longer the answer may take
      */
     public WeChatClient(String baseUrl, Duration connectTimeout, Duration readTimeout) {
         this.baseUrl = baseUrl.replaceAll("/$", "");
@@ -147,8 +146,8 @@ public final class WeChatClient {
     }
 
     /**
-     * Says what happened in this program's words, because an exception's text may contain
-     * the URI, and so the secret.
+     * Describes the failure in this program's words, because an exception's text may
+     * contain the URI, and so the secret.
      */
     private Reply failure(Throwable cause) {
         for (Throwable t = cause; t != null; t = t.getCause()) {
@@ -166,13 +165,12 @@ public final class WeChatClient {
                         Reach.NOT_SENT);
             }
             if (t instanceof SSLHandshakeException) {
-                return Reply.failed(
-                        "TLS to " + baseUrl
-                                + " failed, its certificate may not be trusted: check wx.api.base-url and the clock",
-                        Reach.NOT_SENT);
+                return Reply.failed("TLS to " + baseUrl
+                        + " failed, perhaps because its certificate is not trusted: check wx.api.base-url and the"
+                        + " clock", Reach.NOT_SENT);
             }
             if (t instanceof BoundedBody.TooLongException) {
-                return Reply.failed("an answer of more than " + LONGEST_ANSWER + " bytes from " + baseUrl,
+                return Reply.failed("the answer from " + baseUrl + " has more than " + LONGEST_ANSWER + " bytes",
                         Reach.ANSWERED);
             }
         }

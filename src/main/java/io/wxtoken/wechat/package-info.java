@@ -1,6 +1,6 @@
 /**
- * What WeChat is asked and what its answers mean: the only place that knows its URLs, its
- * JSON and its error codes. Nothing here knows the settings or the rows, and no secret or
- * token leaves this package in a text.
+ * Asks WeChat and interprets its answers. No other package knows WeChat's URLs, its JSON
+ * and its error codes. Nothing here knows the settings or the rows, and no text that
+ * leaves this package contains a secret or a token.
  */
 package io.wxtoken.wechat;

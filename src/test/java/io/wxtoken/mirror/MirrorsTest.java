@@ -110,7 +110,7 @@ class MirrorsTest {
         };
         assertThat(new Mirrors(List.of(failing), Duration.ofSeconds(20)).syncAll(holding("T1"), () -> holding("T1")))
             .hasSize(11)
-            .contains("and 990 more of the kind");
+            .contains("and 990 more failures like these");
     }
 
     @Test

@@ -49,8 +49,8 @@ final class MirrorReader implements AutoCloseable {
         this.folder = Files.createDirectories(folder);
         this.appIds = appIds;
         for (String appId : appIds) {
-            Files.deleteIfExists(file(appId)); // an earlier storm with the same seed left
-                                               // it
+            // an earlier storm with the same seed left it
+            Files.deleteIfExists(file(appId));
         }
     }
 

@@ -90,7 +90,7 @@ class WeChatClientTest {
 
     @Test
     void anEmptyHtmlAnswerIsUnknown() {
-        assertUnknown(fetch(new Fault.Body("")), "empty answer");
+        assertUnknown(fetch(new Fault.Body("")), "answer is empty");
     }
 
     @ParameterizedTest
