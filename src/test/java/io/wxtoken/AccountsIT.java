@@ -31,7 +31,7 @@ class AccountsIT extends OnEachDatabase {
     private static final int ACCOUNTS = 100;
 
     private Program node(int accounts) {
-        return Program.against(weChat, folder).on(database).withAccounts(accounts, weChat);
+        return program().withAccounts(accounts, weChat);
     }
 
     private void allAreDue() {

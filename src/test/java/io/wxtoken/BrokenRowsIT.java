@@ -3,19 +3,14 @@ package io.wxtoken;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.Fingerprint;
 
 /**
@@ -24,48 +19,31 @@ import io.wxtoken.token.Fingerprint;
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
-class BrokenRowsIT {
-
-    @Parameter
-    TestDatabase server;
-
-    private TestDatabase database;
-
-    private StandIn weChat;
+@CapturesOutput
+class BrokenRowsIT extends OnEachDatabase {
 
     @BeforeEach
-    void start() {
-        database = server.fresh().migrated();
-        weChat = StandIn.start();
+    void fillRows() {
+        database.migrated();
         run().ended(ExitCode.OK);
     }
 
-    @AfterEach
-    void stop() {
-        weChat.close();
-        database.close();
+    @Override
+    Said run(String... more) {
+        return withoutSecrets(super.run(more));
     }
 
-    private Said run() {
-        return run(database.arguments());
-    }
-
-    private Said run(List<String> login) {
-        List<String> arguments = new ArrayList<>(login);
-        arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
-                "--wx.api.base-url=" + weChat.baseUrl()));
-        Said said = Said.by(arguments);
+    private Said withoutSecrets(Said said) {
         assertThat(said.text()).doesNotContain(StandIn.SECRET, "hunter");
         weChat.issued().forEach(token -> assertThat(said.text()).doesNotContain(token));
         return said;
     }
 
-    private void sql(String sql, Object... parameters) {
-        database.jdbc().sql(sql).params(parameters).update();
-    }
-
-    private Map<String, Object> row(int id) {
-        return database.jdbc().sql("SELECT * FROM wx_token WHERE id = ?").param(id).query().singleRow();
+    private void set(int id, String column, String value) {
+        database.jdbc()
+            .sql("UPDATE wx_token SET `" + column + "` = ?, retry_after = 0 WHERE id = ?")
+            .params(value, id)
+            .update();
     }
 
     private void assertMended() {
@@ -78,7 +56,7 @@ class BrokenRowsIT {
     @Test
     void anExpireThatIsNoTimeIsMended() {
         for (String expire : new String[] { "", "soon", "-1", "0", " 1700000000 ", "99999999999", "1700000000.5" }) {
-            sql("UPDATE wx_token SET expire = ?, retry_after = 0 WHERE id = 1", expire);
+            set(1, "expire", expire);
             run().ended(ExitCode.OK)
                 .saying("access_token refreshed: age 0 s, 7200 s left",
                         "(its expire was not a Unix time, or was in the future)");
@@ -91,13 +69,13 @@ class BrokenRowsIT {
         String live = weChat.lastIssued();
         for (String value : new String[] { live + "\n", "\r\n" + live,
                 live.substring(0, 40) + "\n" + live.substring(40), '"' + live + '"', "\t", "令牌" }) {
-            sql("UPDATE wx_token SET `value` = ?, retry_after = 0 WHERE id = 1", value);
+            set(1, "value", value);
             run().ended(ExitCode.OK)
                 .saying("access_token: another program wrote this row", "access_token refreshed: ",
                         "(another program wrote it)");
         }
         assertMended();
-        sql("UPDATE wx_token SET `value` = ?, retry_after = 0 WHERE id = 2", weChat.ticket("jsapi") + " ");
+        set(2, "value", weChat.ticket("jsapi") + " ");
         run().ended(ExitCode.OK).saying("jsapi_ticket ", "(another program wrote it)");
         assertThat(row(2)).containsEntry("value", weChat.ticket("jsapi"));
     }
@@ -106,7 +84,7 @@ class BrokenRowsIT {
     void aRowThatIsThereTwiceIsNamedAndTheFirstIsKeptFresh() {
         sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (7, 'access_token', '1', 'theirs', '"
                 + StandIn.APP_ID + "')");
-        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        makeDue();
         run().ended(ExitCode.OK)
             .saying("wx0123456789abcdef access_token is in wx_token twice: row 1 is kept fresh, row 7 is not",
                     "Delete row 7");
@@ -122,8 +100,8 @@ class BrokenRowsIT {
 
     @Test
     void nullIsAsGoodAsEmpty() {
-        sql("ALTER TABLE wx_token MODIFY expire varchar(16) NULL");
-        sql("ALTER TABLE wx_token MODIFY `value` varchar(600) NULL");
+        execute("ALTER TABLE wx_token MODIFY expire varchar(16) NULL");
+        execute("ALTER TABLE wx_token MODIFY `value` varchar(600) NULL");
         sql("UPDATE wx_token SET expire = NULL, retry_after = 0 WHERE id = 1");
         run().ended(ExitCode.OK).saying("(its expire was not a Unix time, or was in the future)");
         sql("UPDATE wx_token SET `value` = NULL, expire = NULL, retry_after = 0");
@@ -134,7 +112,7 @@ class BrokenRowsIT {
     @Test
     void aMissingColumnIsNamedAndNothingIsLost() {
         for (String column : new String[] { "retry_after", "claimed_by", "value", "expire" }) {
-            sql("ALTER TABLE wx_token DROP COLUMN `" + column + "`");
+            execute("ALTER TABLE wx_token DROP COLUMN `" + column + "`");
             run().ended(ExitCode.DATABASE)
                 .saying("wx-token: the database at jdbc:", "lacks a table or a column", column)
                 .inOneLine();
@@ -145,11 +123,11 @@ class BrokenRowsIT {
 
     @Test
     void aMissingTableIsNamedAndMadeAgainAsTheLineSays() {
-        sql("DROP TABLE wx_token");
+        execute("DROP TABLE wx_token");
         run().ended(ExitCode.DATABASE)
             .saying("lacks a table or a column", "wx_token", "drop wx_token_schema_history")
             .inOneLine();
-        sql("DROP TABLE " + "wx_token_schema_history");
+        execute("DROP TABLE wx_token_schema_history");
         run().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
         assertMended();
     }
@@ -158,14 +136,14 @@ class BrokenRowsIT {
 
     @Test
     void aWrongPasswordIsToldAndNotShown() {
-        List<String> login = new ArrayList<>(userWith("ALL"));
-        login.set(2, "--spring.datasource.password=hunter3");
-        run(login).ended(ExitCode.DATABASE).saying("refuses: check spring.datasource.username, .password").inOneLine();
+        runAs(userWith("ALL"), "hunter3").ended(ExitCode.DATABASE)
+            .saying("refuses: check spring.datasource.username, .password")
+            .inOneLine();
     }
 
     @Test
     void aUserWithoutRightsOnTheTableIsToldSo() {
-        run(userWith(null)).ended(ExitCode.DATABASE)
+        runAs(userWith(null), "hunter2").ended(ExitCode.DATABASE)
             .saying("refuses: check spring.datasource.username, .password and the user's grants")
             .inOneLine();
     }
@@ -174,30 +152,34 @@ class BrokenRowsIT {
     void aUserWhoMayOnlyReadIsToldSoAndAsksWeChatNothing() {
         assumeThat(database.isH2()).as("Flyway on H2 needs an administrator").isFalse();
         sql("UPDATE wx_token SET expire = '1', retry_after = 0");
-        run(userWith("SELECT")).ended(ExitCode.DATABASE).saying("access_token failed: ", "the database failed: ");
+        runAs(userWith("SELECT"), "hunter2").ended(ExitCode.DATABASE)
+            .saying("access_token failed: ",
+                    "refuses: check spring.datasource.username, .password and the user's grants");
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(row(1)).containsEntry("value", weChat.lastIssued());
     }
 
-    /** A login with these rights on wx_token, and all on the other tables. */
-    private List<String> userWith(String rights) {
+    private Said runAs(String user, String password) {
+        return withoutSecrets(runAt(database.url().replace("user=root", "user=" + user),
+                "--spring.datasource.username=" + user, "--spring.datasource.password=" + password));
+    }
+
+    /** Makes a user with these rights on wx_token, and all on the other tables. */
+    private String userWith(String rights) {
         String user = "u" + System.nanoTime();
         String at = database.isH2() ? "" : "@'%'";
-        sql("CREATE USER " + user + at + (database.isH2() ? " PASSWORD 'hunter2'" : " IDENTIFIED BY 'hunter2'"));
-        for (Map<String, Object> table : database.jdbc()
-            .sql("SELECT table_name AS t FROM information_schema.tables WHERE table_schema = "
-                    + (database.isH2() ? "'public'" : "DATABASE()"))
-            .query()
-            .listOfRows()) {
+        execute("CREATE USER " + user + at + (database.isH2() ? " PASSWORD 'hunter2'" : " IDENTIFIED BY 'hunter2'"));
+        for (Map<String, Object> table : query(
+                "SELECT table_name AS t FROM information_schema.tables WHERE table_schema = "
+                        + (database.isH2() ? "'public'" : "DATABASE()"))) {
             String granted = table.get("t").equals("wx_token") ? rights : "ALL";
             if (granted != null) {
-                sql("GRANT " + granted + " ON "
+                execute("GRANT " + granted + " ON "
                         + (database.isH2() ? '"' + table.get("t").toString() + '"' : table.get("t")) + " TO " + user
                         + at);
             }
         }
-        return List.of("--spring.datasource.url=" + database.url().replace("user=root", "user=" + user),
-                "--spring.datasource.username=" + user, "--spring.datasource.password=hunter2");
+        return user;
     }
 
 }

@@ -33,6 +33,7 @@ import io.wxtoken.testing.Memcached;
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
+@CapturesOutput
 class Class2015IT extends OnEachDatabase {
 
     private static final List<String> FORMS = List.of("database", "memcache", "file");

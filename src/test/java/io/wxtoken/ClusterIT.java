@@ -18,6 +18,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Cluster;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
@@ -28,8 +29,9 @@ import io.wxtoken.testing.TestDatabase;
  * each run ends in a way that the README knows.
  */
 @ParameterizedClass(allowZeroInvocations = true)
-@MethodSource("io.wxtoken.testing.TestDatabase#clusters")
+@MethodSource("io.wxtoken.testing.Cluster#each")
 @Timeout(value = 1, unit = TimeUnit.HOURS)
+@CapturesOutput
 @Isolated
 class ClusterIT extends OnEachDatabase {
 
@@ -40,15 +42,7 @@ class ClusterIT extends OnEachDatabase {
     }
 
     private Program at(TestDatabase member) {
-        return Program.against(weChat, folder).on(member);
-    }
-
-    private Said run(String url, String... more) {
-        List<String> arguments = new ArrayList<>(
-                List.of("--spring.datasource.url=" + url, "--wx.app-id=" + StandIn.APP_ID,
-                        "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()));
-        arguments.addAll(List.of(more));
-        return Said.by(arguments);
+        return program().on(member);
     }
 
     /** All hosts, this one first. */
@@ -81,17 +75,22 @@ class ClusterIT extends OnEachDatabase {
             Thread.sleep(100);
         }
         assertThat(seen.stream().distinct()).as("%s", seen).hasSize(1);
-        assertThat(TestDatabase.cluster("status").lines()).as("members")
+        assertThat(Cluster.script("status").lines()).as("members")
             .hasSize(3)
             .allMatch(line -> line.matches("\\d (ONLINE|Synced).* 3"));
     }
 
-    private String value() throws SQLException {
+    /** On any member that takes writes. */
+    @Override
+    String value() {
         try (var connection = database.connect();
                 var statement = connection.createStatement();
                 var row = statement.executeQuery("SELECT `value` FROM wx_token WHERE id = 1")) {
             row.next();
             return row.getString(1);
+        }
+        catch (SQLException e) {
+            throw new IllegalStateException(e);
         }
     }
 
@@ -143,7 +142,7 @@ class ClusterIT extends OnEachDatabase {
 
     @Test
     void sixRunsOnADueRowFetchOnce() throws Exception {
-        run(urlFrom(0)).ended(ExitCode.OK);
+        runAt(urlFrom(0)).ended(ExitCode.OK);
         for (int round = 0; round < 3; round++) {
             int before = weChat.tokenCalls();
             change("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
@@ -173,7 +172,7 @@ class ClusterIT extends OnEachDatabase {
             if (withRows) {
                 statement.execute(row); // which stays on this member
             }
-            Said refused = run(url).ended(ExitCode.ACT).saying("CREATE TABLE wx_token_new").inOneLine();
+            Said refused = runAt(url).ended(ExitCode.ACT).saying("CREATE TABLE wx_token_new").inOneLine();
             String statements = refused.text().substring(refused.text().indexOf("CREATE TABLE wx_token_new"));
             for (String one : statements.split(";")) {
                 if (!one.isBlank()) {
@@ -181,7 +180,7 @@ class ClusterIT extends OnEachDatabase {
                 }
             }
         }
-        run(url).ended(ExitCode.OK).saying(withRows ? "1 refreshed, 1 fresh" : "2 refreshed");
+        runAt(url).ended(ExitCode.OK).saying(withRows ? "1 refreshed, 1 fresh" : "2 refreshed");
         assertThat(value()).isEqualTo(withRows ? token : weChat.lastIssued());
         assertAllThereAndAlike();
     }
@@ -201,34 +200,34 @@ class ClusterIT extends OnEachDatabase {
     @Test
     void aRunGoesOnWithTheNextMemberWhenTheFirstIsNotTheOneToUse() throws Exception {
         for (int first = 0; first < 3; first++) {
-            run(urlFrom(first), "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
+            runAt(urlFrom(first), "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
         }
         for (String kind : List.of("loadbalance:", "replication:")) {
             String url = urlFrom(0).replace("jdbc:mysql:", "jdbc:mysql:" + kind);
-            run(url, "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
+            runAt(url, "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
         }
-        run(urlFrom(0) + "&failOverReadOnly=true", "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
+        runAt(urlFrom(0) + "&failOverReadOnly=true", "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
         assertThat(value()).isEqualTo(weChat.lastIssued());
 
         String application = "app" + System.nanoTime() % 1_000_000_000;
         change("CREATE USER " + application + "@'%' IDENTIFIED BY 'x'");
         change("GRANT SELECT ON *.* TO " + application + "@'%'");
-        TestDatabase.cluster("cut", "1");
+        Cluster.script("cut", "1");
         try {
-            // the others have gone on without it
+            // By then the others have gone on without it.
             Thread.sleep(Duration.ofSeconds(25).toMillis());
-            run(urlFrom(1), "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
+            runAt(urlFrom(1), "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
             assertThat(weChat.lastIssued()).isEqualTo(valueAt(1));
             System.out.printf("%s: a reader on the cut-off member gets %s%n", server, whatAReaderGets(application));
-            Said withTheOthers = run(urlFrom(0), "refresh", "--force");
+            Said withTheOthers = runAt(urlFrom(0), "refresh", "--force");
             System.out.printf("%s: a run with the cut-off member first: %s%n", server, withTheOthers.text());
             withTheOthers.ended(ExitCode.OK).saying("refreshed");
-            Said alone = run(database.members().get(0).url(), "refresh", "--force");
+            Said alone = runAt(database.members().get(0).url(), "refresh", "--force");
             System.out.printf("%s: a run with the cut-off member alone: %s%n", server, alone.text());
             alone.ended(ExitCode.DATABASE);
         }
         finally {
-            TestDatabase.comesBack("1", false);
+            Cluster.bringBack("1", false);
         }
         assertThat(value()).isEqualTo(weChat.lastIssued());
         assertAllThereAndAlike();
@@ -244,8 +243,7 @@ class ClusterIT extends OnEachDatabase {
     }
 
     private String whatAReaderGets(String user) {
-        try (var connection = DriverManager
-            .getConnection(database.members().get(0).url().replace("user=root", "user=" + user + "&password=x"));
+        try (var connection = DriverManager.getConnection(database.members().get(0).url(user, "x"));
                 var statement = connection.createStatement();
                 var row = statement.executeQuery("SELECT `value` FROM wx_token WHERE id = 1")) {
             row.next();

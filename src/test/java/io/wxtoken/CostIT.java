@@ -81,7 +81,7 @@ class CostIT extends OnEachDatabase {
 
     @Test
     void eachStatementOfARunHasAReasonAndAllGoOverOneConnection() {
-        Program program = Program.against(weChat, folder).on(database);
+        Program program = program();
         Cost first = of(program, "2 refreshed");
         assertThat(first.statements().get("create_table")).isPositive();
 
@@ -90,7 +90,7 @@ class CostIT extends OnEachDatabase {
         assertStatements(of(program, ""), 3, 0, 0);
 
         // And whether the schema is complete; the claim; the publish; the history.
-        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1").update();
+        makeDue();
         assertStatements(of(program, "1 refreshed, 1 fresh"), 4, 1, 2);
 
         // A probe: the rows, the schema, and whose probe it is.
@@ -101,7 +101,7 @@ class CostIT extends OnEachDatabase {
     @Test
     void aFileThatIsWholeCostsTheDatabaseNothingAndOneThatIsMissingALookMore() throws IOException {
         Path file = folder.resolve("access_token.json");
-        Program program = Program.against(weChat, folder).on(database).with("WX_MIRROR_FILE", file.toString());
+        Program program = program().with("WX_MIRROR_FILE", file.toString());
         of(program, "2 refreshed");
         assertThat(of(program, "").connections()).isEqualTo(1);
         Files.delete(file);
@@ -112,7 +112,7 @@ class CostIT extends OnEachDatabase {
 
     @Test
     void eachOfManyDueAccountsCostsAClaimAndAPublishAndAHundredthOfAnInsert() {
-        Program program = Program.against(weChat, folder).on(database).withAccounts(ACCOUNTS, weChat);
+        Program program = program().withAccounts(ACCOUNTS, weChat);
         of(program, ACCOUNTS + " refreshed");
         database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE expire <> '0'").update();
         Cost cost = of(program, ACCOUNTS + " refreshed");

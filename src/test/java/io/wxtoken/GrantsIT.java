@@ -15,14 +15,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.MariaDb;
 import io.wxtoken.testing.Program;
-import io.wxtoken.testing.TestDatabase;
 
 /**
  * The program and an application, as the users of {@code config/mysql}, with exactly
@@ -30,35 +28,22 @@ import io.wxtoken.testing.TestDatabase;
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
-class GrantsIT {
-
-    @Parameter
-    TestDatabase server;
-
-    @TempDir
-    Path folder;
-
-    private TestDatabase database;
+@CapturesOutput
+class GrantsIT extends OnEachDatabase {
 
     private String schema;
 
-    private StandIn weChat;
-
     @BeforeEach
-    void start() throws Exception {
-        database = server.fresh();
-        schema = database.url().replaceFirst(".*/([^?]*).*", "$1");
-        weChat = StandIn.start();
+    void makeUsers() throws Exception {
+        schema = database.schema();
         asAdministrator("users.sql");
     }
 
     @AfterEach
-    void stop() {
-        weChat.close();
+    void dropUsers() {
         for (String user : List.of("wx_migrator", "wx_token", "wx_reader")) {
-            database.jdbc().sql("DROP USER " + ofThisTest(user) + "@'%'").update();
+            execute("DROP USER " + ofThisTest(user) + "@'%'");
         }
-        database.close();
     }
 
     /** So that the test meets nobody else's users. */
@@ -72,7 +57,7 @@ class GrantsIT {
             .replace("wx.", schema + ".");
         for (String statement : script.replaceAll("(wx_\\w+)@", "$1" + schema.substring(2) + "@").split(";")) {
             if (!statement.isBlank()) {
-                database.jdbc().sql(statement).update();
+                execute(statement);
             }
         }
     }
@@ -81,23 +66,20 @@ class GrantsIT {
         return database.url().replaceAll("\\?.*", "?" + more);
     }
 
-    private Said run(String user, String password, String... arguments) {
-        return Said
-            .by(Stream.concat(
-                    Stream.of("--spring.datasource.url=" + url("sslMode=REQUIRED"),
-                            "--spring.datasource.username=" + ofThisTest(user),
-                            "--spring.datasource.password=" + password, "--wx.app-id=" + StandIn.APP_ID,
-                            "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()),
-                    Stream.of(arguments))
-                .toList());
+    private Said runAs(String user, String password, String... arguments) {
+        return runAt(url("sslMode=REQUIRED"), Stream
+            .concat(Stream.of(arguments),
+                    Stream.of("--spring.datasource.username=" + ofThisTest(user),
+                            "--spring.datasource.password=" + password))
+            .toArray(String[]::new));
     }
 
     private Said job(String... arguments) {
-        return run("wx_token", "change-me-2", arguments);
+        return runAs("wx_token", "change-me-2", arguments);
     }
 
     private void install() throws Exception {
-        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 7").inOneLine();
+        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 7").inOneLine();
         asAdministrator("grants.sql");
     }
 
@@ -106,22 +88,22 @@ class GrantsIT {
         job().ended(ExitCode.DATABASE)
             .saying("refuses: check spring.datasource.username, .password and the user's grants")
             .inOneLine();
-        database.jdbc().sql("GRANT SELECT ON " + schema + ".* TO " + ofThisTest("wx_token") + "@'%'").update();
+        execute("GRANT SELECT ON " + schema + ".* TO " + ofThisTest("wx_token") + "@'%'");
         job().ended(ExitCode.ACT)
             .saying("the schema is missing, and this program needs version 7: run wx-token migrate as a user that may"
                     + " change tables")
             .inOneLine();
-        database.jdbc().sql("REVOKE SELECT ON " + schema + ".* FROM " + ofThisTest("wx_token") + "@'%'").update();
+        execute("REVOKE SELECT ON " + schema + ".* FROM " + ofThisTest("wx_token") + "@'%'");
         install();
         job().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
         assertThat(job().ended(ExitCode.OK).text()).isEmpty();
-        run("wx_reader", "change-me-3", "status").ended(ExitCode.OK).saying("access_token", "fresh");
+        runAs("wx_reader", "change-me-3", "status").ended(ExitCode.OK).saying("access_token", "fresh");
         job("history").ended(ExitCode.OK).saying("access_token  refreshed", "jsapi_ticket  refreshed");
-        run("wx_reader", "change-me-3", "history").ended(ExitCode.DATABASE).saying("refuses: check").inOneLine();
+        runAs("wx_reader", "change-me-3", "history").ended(ExitCode.DATABASE).saying("refuses: check").inOneLine();
 
         try (Connection reader = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_reader"),
                 "change-me-3"); Statement statement = reader.createStatement()) {
-            database.jdbc().sql("UPDATE wx_token SET retry_after = 0").update();
+            execute("UPDATE wx_token SET retry_after = 0");
             assertThat(statement
                 .executeUpdate("UPDATE wx_token SET refresh_requested = 1 WHERE type = 'access_token' AND value = '"
                         + weChat.lastIssued() + "' AND refresh_requested = 0"))
@@ -158,17 +140,17 @@ class GrantsIT {
     void aSchemaThatIsBehindIsToldToAUserWhoMayNotChangeIt() throws Exception {
         install();
         job().ended(ExitCode.OK);
-        database.jdbc().sql("DROP TABLE wx_token_history").update();
-        database.jdbc().sql("ALTER TABLE wx_token DROP COLUMN errcode").update();
-        database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7')").update();
-        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1").update();
+        execute("DROP TABLE wx_token_history");
+        execute("ALTER TABLE wx_token DROP COLUMN errcode");
+        execute("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7')");
+        makeDue();
         Said behind = job().ended(ExitCode.ACT)
             .saying("the schema is at version 5, and this program needs version 7: run wx-token migrate as a user that"
                     + " may change tables", "access_token refreshed");
         assertThat(behind.text()).doesNotContain("WARN");
         assertThat(weChat.tokenCalls()).isEqualTo(2);
         job("migrate").ended(ExitCode.ACT).saying("run wx-token migrate as a user that may change tables").inOneLine();
-        run("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 7");
+        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 7");
         asAdministrator("grants.sql");
         job("refresh", "--force").ended(ExitCode.OK);
     }
@@ -185,13 +167,13 @@ class GrantsIT {
      */
     @Test
     void theUrlForProductionGoesOverTlsToTheServerThatIsMeantOnly() throws Exception {
-        if (!server.toString().equals("MariaDB")) {
+        if (!server.isMariaDb()) {
             return; // MySQL's own certificate names no host
         }
         install();
         String localhost = url("sslMode=VERIFY_IDENTITY").replace("127.0.0.1", "localhost");
         assertThat(program(localhost, true)).isEqualTo(0);
-        assertThat(program(localhost + TestDatabase.trustedByUrl(), false)).isEqualTo(0);
+        assertThat(program(localhost + MariaDb.trustedByUrl(), false)).isEqualTo(0);
         assertThat(program(url("sslMode=VERIFY_IDENTITY"), true)).as("a host that the certificate does not name")
             .isEqualTo(3);
         assertThat(program(localhost, false)).as("an authority that is not trusted").isEqualTo(3);
@@ -204,7 +186,7 @@ class GrantsIT {
             .with("SPRING_DATASOURCE_USERNAME", ofThisTest("wx_token"))
             .with("SPRING_DATASOURCE_PASSWORD", "change-me-2");
         if (trusting) {
-            TestDatabase.trustingMariaDb().forEach(program::jvm);
+            MariaDb.trustedByJvm().forEach(program::jvm);
         }
         Program.Ended ended = program.run();
         if (ended.exitCode() != 0) {

@@ -29,26 +29,10 @@ import io.wxtoken.standin.StandIn;
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
+@CapturesOutput
 class GuestIT extends OnEachDatabase {
 
     private static final Set<String> OURS = Set.of("wx_token", "wx_token_history", "wx_token_schema_history");
-
-    private Said run(String... more) {
-        return Said.by(arguments(more));
-    }
-
-    private Said at(String url, String... more) {
-        return Said.by(arguments(more).stream()
-            .map(argument -> argument.startsWith("--spring.datasource.url=") ? "--spring.datasource.url=" + url
-                    : argument)
-            .toList());
-    }
-
-    private void make(String... statements) {
-        for (String statement : statements) {
-            database.jdbc().sql(statement).update();
-        }
-    }
 
     /** Every table that is not the job's: how it is made, and its rows. */
     private Map<String, List<String>> othersDump() {
@@ -120,7 +104,7 @@ class GuestIT extends OnEachDatabase {
 
     /** As Flyway makes it for an application, with V1 to V3 done. */
     private void makeFlywayHistory(boolean fourthFailed) {
-        make("CREATE TABLE flyway_schema_history (installed_rank int NOT NULL PRIMARY KEY, version varchar(50),"
+        execute("CREATE TABLE flyway_schema_history (installed_rank int NOT NULL PRIMARY KEY, version varchar(50),"
                 + " description varchar(200) NOT NULL,"
                 + " type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum int, installed_by"
                 + " varchar(100) NOT NULL,"
@@ -128,7 +112,7 @@ class GuestIT extends OnEachDatabase {
                 + " boolean NOT NULL)", "CREATE TABLE customer (id int NOT NULL PRIMARY KEY, name varchar(50))",
                 "INSERT INTO customer VALUES (1, 'Li')");
         for (int version = 1; version <= 4; version++) {
-            make("INSERT INTO flyway_schema_history (installed_rank, version, description, type, script, checksum,"
+            execute("INSERT INTO flyway_schema_history (installed_rank, version, description, type, script, checksum,"
                     + " installed_by, execution_time, success) VALUES (" + version + ", '" + version
                     + "', 'customers', 'SQL', 'V" + version + "__customers.sql', 4711, 'app', 3, "
                     + (version < 4 || !fourthFailed ? "1" : "0") + ")");
@@ -153,7 +137,7 @@ class GuestIT extends OnEachDatabase {
      */
     @Test
     void anotherJobsSpringBatchTablesAreLeftAlone() {
-        make("CREATE TABLE BATCH_JOB_INSTANCE (JOB_INSTANCE_ID bigint NOT NULL PRIMARY KEY, VERSION bigint, JOB_NAME"
+        execute("CREATE TABLE BATCH_JOB_INSTANCE (JOB_INSTANCE_ID bigint NOT NULL PRIMARY KEY, VERSION bigint, JOB_NAME"
                 + " varchar(100) NOT NULL, JOB_KEY varchar(32) NOT NULL)",
                 "CREATE TABLE BATCH_JOB_EXECUTION (JOB_EXECUTION_ID bigint NOT NULL PRIMARY KEY, VERSION bigint,"
                         + " JOB_INSTANCE_ID bigint NOT NULL,"
@@ -166,7 +150,7 @@ class GuestIT extends OnEachDatabase {
                         + " PRIMARY KEY (JOB_EXECUTION_ID, KEY_NAME))",
                 "CREATE TABLE BATCH_JOB_INSTANCE_SEQ (ID bigint NOT NULL PRIMARY KEY)");
         for (int i = 1; i <= 99; i++) {
-            make("INSERT INTO BATCH_JOB_INSTANCE VALUES (" + i + ", 0, 'invoices', 'key-" + i + "')",
+            execute("INSERT INTO BATCH_JOB_INSTANCE VALUES (" + i + ", 0, 'invoices', 'key-" + i + "')",
                     "INSERT INTO BATCH_JOB_EXECUTION VALUES (" + i + ", 2, " + i
                             + ", '2026-01-01 00:00:00', '2026-01-01 00:00:00', "
                             + (i == 99 ? "NULL, 'STARTED', 'UNKNOWN'"
@@ -178,7 +162,7 @@ class GuestIT extends OnEachDatabase {
 
     @Test
     void liquibasesTablesAreLeftAlone() {
-        make("CREATE TABLE DATABASECHANGELOG (ID varchar(255) NOT NULL PRIMARY KEY, AUTHOR varchar(255) NOT NULL,"
+        execute("CREATE TABLE DATABASECHANGELOG (ID varchar(255) NOT NULL PRIMARY KEY, AUTHOR varchar(255) NOT NULL,"
                 + " FILENAME varchar(255) NOT NULL, MD5SUM varchar(35))",
                 "CREATE TABLE DATABASECHANGELOGLOCK (ID int NOT NULL PRIMARY KEY, LOCKED boolean NOT NULL,"
                         + " LOCKGRANTED timestamp NULL, LOCKEDBY varchar(255))",
@@ -189,7 +173,7 @@ class GuestIT extends OnEachDatabase {
 
     @Test
     void tablesOfTheNamesThatTheJobOnceHadMayBeAnything() {
-        make("CREATE TABLE BATCH_JOB_EXECUTION (x int NOT NULL PRIMARY KEY)",
+        execute("CREATE TABLE BATCH_JOB_EXECUTION (x int NOT NULL PRIMARY KEY)",
                 "CREATE TABLE flyway_schema_history (y varchar(3) NOT NULL PRIMARY KEY)",
                 "INSERT INTO flyway_schema_history VALUES ('abc')",
                 "CREATE VIEW BATCH_STEP_EXECUTION AS SELECT 1 AS z");
@@ -199,13 +183,13 @@ class GuestIT extends OnEachDatabase {
     @Test
     void anotherProgramsHistoryTableCostsTheHistoryAndNoToken() {
         theirs.add("wx_token_history");
-        make("CREATE TABLE wx_token_history (id int NOT NULL PRIMARY KEY, token varchar(600))",
+        execute("CREATE TABLE wx_token_history (id int NOT NULL PRIMARY KEY, token varchar(600))",
                 "INSERT INTO wx_token_history VALUES (1, 'theirs')");
         assertGoodGuest();
         run("refresh", "--force").ended(ExitCode.OK)
             .saying("WARN", "wx_token_history can't be written",
                     "rename that table; then drop wx_token_schema_history");
-        make("ALTER TABLE wx_token_history RENAME TO theirs", "DROP TABLE wx_token_schema_history");
+        execute("ALTER TABLE wx_token_history RENAME TO theirs", "DROP TABLE wx_token_schema_history");
         run("refresh", "--force").ended(ExitCode.OK);
         run("refresh", "--force").ended(ExitCode.OK);
         run("history").ended(ExitCode.OK).saying("forced");
@@ -218,13 +202,13 @@ class GuestIT extends OnEachDatabase {
                 "token varchar(36) NOT NULL PRIMARY KEY, type int",
                 "id varchar(36) NOT NULL PRIMARY KEY, type varchar(20), expire varchar(16), `value` varchar(600)",
                 "id int NOT NULL PRIMARY KEY, type varchar(20), expire timestamp NULL, `value` varchar(600)")) {
-            make("CREATE TABLE wx_token (" + columns + ")");
+            execute("CREATE TABLE wx_token (" + columns + ")");
             assertLeftAlone("the database has a table wx_token that is not wx-token's", "It is left as it is");
-            make("DROP TABLE wx_token");
+            execute("DROP TABLE wx_token");
         }
-        make("CREATE TABLE theirs (id int NOT NULL PRIMARY KEY, type varchar(20), expire varchar(16), `value`"
+        execute("CREATE TABLE theirs (id int NOT NULL PRIMARY KEY, type varchar(20), expire varchar(16), `value`"
                 + " varchar(600))");
-        make("CREATE VIEW wx_token AS SELECT * FROM theirs");
+        execute("CREATE VIEW wx_token AS SELECT * FROM theirs");
         assertLeftAlone("it is a view");
     }
 
@@ -235,12 +219,12 @@ class GuestIT extends OnEachDatabase {
                 "CREATE TABLE wx_token_schema_history (id int NOT NULL PRIMARY KEY, version varchar(9), success"
                         + " varchar(9))",
                 "INSERT INTO wx_token_schema_history VALUES (1, 'theirs', 'done')" };
-        make(theirHistory);
+        execute(theirHistory);
         assertLeftAlone("the database has a table wx_token_schema_history that is not wx-token's");
-        make("DROP TABLE wx_token_schema_history");
+        execute("DROP TABLE wx_token_schema_history");
         run().ended(ExitCode.OK);
-        make("DROP TABLE wx_token_schema_history");
-        make(theirHistory);
+        execute("DROP TABLE wx_token_schema_history");
+        execute(theirHistory);
         run("refresh", "--force").ended(ExitCode.ACT)
             .saying("wx_token_schema_history that is not wx-token's", "(this alone makes exit code 2)",
                     "access_token refreshed");
@@ -268,19 +252,19 @@ class GuestIT extends OnEachDatabase {
     @Test
     void serversThatAskForMoreGetIt() {
         assumeThat(database.isH2()).isFalse();
-        boolean mySql = server.toString().equals("MySQL");
-        make("CREATE TABLE theirs (id int NOT NULL PRIMARY KEY)",
+
+        execute("CREATE TABLE theirs (id int NOT NULL PRIMARY KEY)",
                 // The source's, with a live token, so that each migration has something
                 // to do.
                 "CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL,"
                         + " value varchar(600) NOT NULL, PRIMARY KEY (id)) ENGINE=MyISAM DEFAULT CHARSET=utf8",
                 "INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"
                         + (System.currentTimeMillis() / 1000 - 600) + "', '" + weChat.issueElsewhere() + "')");
-        String strict = "autocommit=0,sql_safe_updates=1,default_storage_engine=MyISAM"
-                + (mySql ? ",sql_require_primary_key=1,binlog_format=STATEMENT" : ",binlog_format=STATEMENT");
+        String strict = "autocommit=0,sql_safe_updates=1,default_storage_engine=MyISAM" + (server.isMySql()
+                ? ",sql_require_primary_key=1,binlog_format=STATEMENT" : ",binlog_format=STATEMENT");
         String url = database.url() + "&sessionVariables=" + strict;
-        at(url).ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
-        at(url, "refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
+        runAt(url).ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
+        runAt(url, "refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
         assertThat(database.jdbc().sql("SELECT COUNT(*) FROM wx_token_history").query(Long.class).single())
             .isEqualTo(2);
         assertThat(database.jdbc()
@@ -294,22 +278,22 @@ class GuestIT extends OnEachDatabase {
     void aUserWhoMayOpenOneConnectionCanMigrateRefreshAndMirror() {
         assumeThat(database.isH2()).isFalse();
         String user = "one" + System.nanoTime();
-        make("CREATE USER " + user + "@'%' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 1",
-                "GRANT ALL ON " + database.url().replaceFirst(".*/([^?]*).*", "$1") + ".* TO " + user + "@'%'");
-        String url = database.url().replace("user=root", "user=" + user + "&password=x");
+        execute("CREATE USER " + user + "@'%' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 1",
+                "GRANT ALL ON " + database.schema() + ".* TO " + user + "@'%'");
+        String url = database.url(user, "x");
         String[] more = { "--wx.mirror.file=" + folder.resolve("{app_id}.json"),
                 "--wx.metrics.textfile=" + folder.resolve("wx.prom"), "--wx.accounts[0].app-id=wx2",
                 "--wx.accounts[0].app-secret=s2" };
         weChat.addAccount("wx2", "s2");
         try {
-            at(url, more).ended(ExitCode.OK).saying("4 rows: 4 refreshed");
+            runAt(url, more).ended(ExitCode.OK).saying("4 rows: 4 refreshed");
             sql("UPDATE wx_token SET expire = '1700000000', retry_after = 0");
-            at(url, more).ended(ExitCode.OK).saying("2 refreshed, 2 fresh");
+            runAt(url, more).ended(ExitCode.OK).saying("2 refreshed, 2 fresh");
             assertThat(folder.resolve("wx2.json")).content().contains(weChat.lastIssued("wx2"));
             assertThat(folder.resolve(StandIn.APP_ID + ".json")).content().contains(weChat.lastIssued(StandIn.APP_ID));
         }
         finally {
-            make("DROP USER " + user + "@'%'");
+            execute("DROP USER " + user + "@'%'");
         }
     }
 

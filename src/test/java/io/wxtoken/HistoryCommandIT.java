@@ -20,26 +20,13 @@ import io.wxtoken.token.Fingerprint;
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
+@CapturesOutput
 class HistoryCommandIT extends OnEachDatabase {
 
-    private Said run(String... more) {
-        return Said.by(arguments(more));
-    }
-
-    private void due() {
-        sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3001)
-                + "', retry_after = 0 WHERE id = 1");
-    }
-
     private List<String> outcomes() {
-        return database.jdbc()
-            .sql("SELECT outcome || ' ' || COALESCE(CAST(errcode AS char(9)), '-') FROM wx_token_history WHERE type"
-                    + " = 'access_token' ORDER BY id".replace(
-                            "outcome || ' ' || COALESCE(CAST(errcode AS char(9)), '-')",
-                            database.isH2() ? "outcome || ' ' || COALESCE(CAST(errcode AS varchar), '-')"
-                                    : "CONCAT(outcome, ' ', COALESCE(errcode, '-'))"))
-            .query(String.class)
-            .list();
+        return query("SELECT outcome, errcode FROM wx_token_history WHERE type = 'access_token' ORDER BY id").stream()
+            .map(row -> row.get("outcome") + " " + (row.get("errcode") == null ? "-" : row.get("errcode")))
+            .toList();
     }
 
     @Test
@@ -48,7 +35,7 @@ class HistoryCommandIT extends OnEachDatabase {
         String first = weChat.lastIssued();
         run().ended(ExitCode.OK);
         assertThat(outcomes()).containsExactly("refreshed -");
-        due();
+        makeDue();
         weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist rid: 1-2-3"));
         run().ended(ExitCode.ACT);
         // on hold, WeChat is not asked

@@ -22,6 +22,7 @@ import io.wxtoken.standin.StandIn;
  * The text file for Prometheus, as runs leave it. (promtool checks one in
  * .ci/check-config's rules; here it is read by hand.)
  */
+@CapturesOutput
 class MetricsIT {
 
     private static final String TOKEN = "{app_id=\"wx0123456789abcdef\",type=\"access_token\"}";

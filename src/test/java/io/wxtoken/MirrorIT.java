@@ -3,11 +3,8 @@ package io.wxtoken;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,6 +25,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
+import io.wxtoken.testing.TcpProxy;
 import io.wxtoken.token.Fingerprint;
 
 /**
@@ -36,6 +34,7 @@ import io.wxtoken.token.Fingerprint;
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
+@CapturesOutput
 class MirrorIT extends OnEachDatabase {
 
     private static final String TICKET_KEY = StandIn.APP_ID + ":jsapi_ticket";
@@ -56,8 +55,10 @@ class MirrorIT extends OnEachDatabase {
         }
     }
 
-    private Said run(String... more) {
-        Said said = Said.by(arguments(more));
+    /** No token is printed, whatever the run says. */
+    @Override
+    Said run(String... more) {
+        Said said = super.run(more);
         weChat.issued().forEach(token -> assertThat(said.text()).doesNotContain(token));
         return said;
     }
@@ -73,13 +74,13 @@ class MirrorIT extends OnEachDatabase {
         return "--wx.mirror.memcached.servers=" + memcached.server();
     }
 
-    private String row(String column) {
-        return database.jdbc().sql("SELECT " + column + " FROM wx_token WHERE id = 1").query(String.class).single();
+    private String expire() {
+        return (String) row(1).get("expire");
     }
 
     private void assertFileIsTheRow() throws IOException {
         assertThat(file).content()
-            .isEqualTo("{\"access_token\": \"" + row("`value`") + "\", \"expires_time\": " + row("expire") + "}");
+            .isEqualTo("{\"access_token\": \"" + value() + "\", \"expires_time\": " + expire() + "}");
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-r-----");
         try (var files = Files.list(folder)) {
             assertThat(files).as("nothing beside it").containsExactly(file);
@@ -87,7 +88,7 @@ class MirrorIT extends OnEachDatabase {
     }
 
     private void assertMemcachedIsTheRow() {
-        assertThat(memcached.value(StandIn.APP_ID)).isEqualTo(row("`value`"));
+        assertThat(memcached.value(StandIn.APP_ID)).isEqualTo(value());
     }
 
     @Test
@@ -102,7 +103,7 @@ class MirrorIT extends OnEachDatabase {
         run(toFile()).ended(ExitCode.OK);
         assertFileIsTheRow();
         for (String wrong : List.of("", "{\"access_token\": \"",
-                "{\"access_token\": \"theirs\", \"expires_time\": " + row("expire") + "}")) {
+                "{\"access_token\": \"theirs\", \"expires_time\": " + expire() + "}")) {
             Files.writeString(file, wrong);
             run(toFile()).ended(ExitCode.OK);
             assertFileIsTheRow();
@@ -131,7 +132,7 @@ class MirrorIT extends OnEachDatabase {
         assertMemcachedIsTheRow();
         // As PHP's and Java's clients mark what they have serialized: it is not to be
         // unserialized here.
-        memcached.set(StandIn.APP_ID, 1, row("`value`"));
+        memcached.set(StandIn.APP_ID, 1, value());
         run(toMemcached()).ended(ExitCode.OK);
         assertThat(memcached.get(StandIn.APP_ID).flags()).isZero();
         assertMemcachedIsTheRow();
@@ -166,10 +167,10 @@ class MirrorIT extends OnEachDatabase {
     @Test
     void aRefreshIsInTheMirrorsWhenTheRunEnds() throws IOException {
         run(toFile(), toMemcached()).ended(ExitCode.OK);
-        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        makeDue();
         run(toFile(), toMemcached()).ended(ExitCode.OK);
         assertThat(weChat.issued()).hasSize(2);
-        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+        assertThat(value()).isEqualTo(weChat.lastIssued());
         assertFileIsTheRow();
         assertMemcachedIsTheRow();
     }
@@ -188,7 +189,7 @@ class MirrorIT extends OnEachDatabase {
                                 + " can't be written: it can't be reached",
                         "wx-token: warning: memcached at no-such-host.invalid can't be written");
         }
-        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+        assertThat(value()).isEqualTo(weChat.lastIssued());
         assertThat(weChat.issued()).hasSize(1);
         run("--wx.mirror.file=" + folder).ended(ExitCode.RETRY)
             .saying("it is no regular file", "(this alone makes exit code 1)")
@@ -214,13 +215,13 @@ class MirrorIT extends OnEachDatabase {
             assertThat(Duration.ofNanos(System.nanoTime() - begun)).as("1.5 s, on a machine that is not busy")
                 .isLessThan(Duration.ofSeconds(10));
         }
-        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+        assertThat(value()).isEqualTo(weChat.lastIssued());
     }
 
     @Test
     void whenWeChatFailsTheMirrorsAreWholeAllTheSame() throws IOException {
         run().ended(ExitCode.OK);
-        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        makeDue();
         weChat.close();
         run(toFile(), toMemcached()).ended(ExitCode.RETRY);
         assertFileIsTheRow();
@@ -265,7 +266,7 @@ class MirrorIT extends OnEachDatabase {
             .update();
         run(toFile(), "--wx.probe.interval=0").ended(ExitCode.OK);
         assertThat(new JsonMapper().readValue(file.toFile(), Map.class)).containsEntry("access_token", odd)
-            .containsEntry("expires_time", Integer.valueOf(row("expire")));
+            .containsEntry("expires_time", Integer.valueOf(expire()));
     }
 
     /**
@@ -274,70 +275,36 @@ class MirrorIT extends OnEachDatabase {
      */
     @ParameterizedTest
     @ValueSource(strings = { "", "older" })
-    void aSlowRunsOlderTokenDoesNotStay(String there) throws IOException {
+    void aSlowRunsOlderTokenDoesNotStay(String there) {
         run().ended(ExitCode.OK);
         toMemcached();
         if (!there.isEmpty()) {
             memcached.set(StandIn.APP_ID, 0, there);
         }
         AtomicBoolean overtaken = new AtomicBoolean();
-        try (ServerSocket proxy = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
-            pump(proxy, () -> {
-                if (overtaken.compareAndSet(false, true)) {
-                    database.jdbc()
-                        .sql("UPDATE wx_token SET `value` = 'newer', fingerprint = :fingerprint, version = version +"
-                                + " 2 WHERE id = 1")
-                        .param("fingerprint", Fingerprint.of("newer"))
-                        .update();
-                    memcached.set(StandIn.APP_ID, 0, "newer");
-                }
-            });
-            run("--wx.mirror.memcached.servers=127.0.0.1:" + proxy.getLocalPort()).ended(ExitCode.OK);
+        try (TcpProxy proxy = new TcpProxy("127.0.0.1", memcached.port(), message -> {
+            if (setsAValue(message) && overtaken.compareAndSet(false, true)) {
+                overtake();
+            }
+            return true;
+        })) {
+            run("--wx.mirror.memcached.servers=127.0.0.1:" + proxy.port()).ended(ExitCode.OK);
         }
         assertThat(overtaken).isTrue();
         assertThat(memcached.value(StandIn.APP_ID)).isEqualTo("newer");
     }
 
-    /** Passes on what each connection says; before a value is set, something happens. */
-    private void pump(ServerSocket proxy, Runnable beforeSet) {
-        start(() -> {
-            while (true) {
-                Socket client = proxy.accept();
-                Socket real = new Socket(InetAddress.getLoopbackAddress(), memcached.port());
-                start(() -> pass(client.getInputStream(), real.getOutputStream(), beforeSet));
-                start(() -> pass(real.getInputStream(), client.getOutputStream(), () -> {
-                }));
-            }
-        });
+    private static boolean setsAValue(byte[] message) {
+        return new String(message, StandardCharsets.ISO_8859_1).matches("(?s)(add|cas) .*");
     }
 
-    private static void pass(InputStream in, OutputStream out, Runnable beforeSet) throws IOException {
-        byte[] bytes = new byte[65536];
-        for (int n = in.read(bytes); n >= 0; n = in.read(bytes)) {
-            if (new String(bytes, 0, n, StandardCharsets.ISO_8859_1).matches("(?s)(add|cas) .*")) {
-                beforeSet.run();
-            }
-            out.write(bytes, 0, n);
-        }
-    }
-
-    private interface Work {
-
-        void run() throws IOException;
-
-    }
-
-    private static void start(Work work) {
-        Thread thread = new Thread(() -> {
-            try {
-                work.run();
-            }
-            catch (IOException closed) {
-                // the end
-            }
-        });
-        thread.setDaemon(true);
-        thread.start();
+    private void overtake() {
+        database.jdbc()
+            .sql("UPDATE wx_token SET `value` = 'newer', fingerprint = :fingerprint, version = version + 2 WHERE id"
+                    + " = 1")
+            .param("fingerprint", Fingerprint.of("newer"))
+            .update();
+        memcached.set(StandIn.APP_ID, 0, "newer");
     }
 
 }

@@ -27,20 +27,8 @@ class NodesIT extends OnEachDatabase {
 
     private static final int NODES = 8;
 
-    private Program node() {
-        return Program.against(weChat, folder).on(database);
-    }
-
-    private List<Map<String, Object>> query(String sql) {
-        return database.jdbc().sql(sql).query().listOfRows();
-    }
-
-    private String value() {
-        return (String) query("SELECT value FROM wx_token WHERE id = 1").get(0).get("value");
-    }
-
     private List<Ended> startTogether() {
-        List<Started> started = Stream.generate(() -> node().start()).limit(NODES).toList();
+        List<Started> started = Stream.generate(() -> program().start()).limit(NODES).toList();
         return started.stream().map(Started::end).toList();
     }
 
@@ -57,7 +45,7 @@ class NodesIT extends OnEachDatabase {
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(value()).isEqualTo(weChat.lastIssued());
 
-        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1").update();
+        makeDue();
         List<Ended> second = startTogether();
         assertThat(second).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isZero());
         assertThat(weChat.tokenCalls()).isEqualTo(2);
@@ -71,7 +59,7 @@ class NodesIT extends OnEachDatabase {
     @Test
     void aNodeThatIsKilledWhileItFetchesIsTakenOverWhenItsLeaseLapses() throws Exception {
         weChat.next(new Fault.Delay(Duration.ofSeconds(30)));
-        Program node = node().with("WX_API_CONNECTTIMEOUT", "1s")
+        Program node = program().with("WX_API_CONNECTTIMEOUT", "1s")
             .with("WX_API_READTIMEOUT", "3s")
             .with("WX_REFRESH_LEASE", "5s");
         Started killed = node.start();
@@ -87,13 +75,13 @@ class NodesIT extends OnEachDatabase {
 
     @Test
     void aDatabaseThatHangsInTheMiddleOfARunIsGivenUpAndTheRunAsAWholeIsBounded() throws Exception {
-        assertThat(node().run().exitCode()).isZero();
+        assertThat(program().run().exitCode()).isZero();
         try (var connection = DriverManager.getConnection(database.url());
                 var statement = connection.createStatement()) {
             statement.execute("LOCK TABLES wx_token WRITE");
-            Ended givenUp = node().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=2000").run();
+            Ended givenUp = program().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=2000").run();
             assertThat(givenUp.exitCode()).as(givenUp.text()).isEqualTo(3);
-            Ended ended = node().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=600000")
+            Ended ended = program().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=600000")
                 .with("WX_RUN_TIMEOUT", "10s")
                 .run();
             assertThat(ended.exitCode()).as(ended.text()).isEqualTo(1);
@@ -103,9 +91,9 @@ class NodesIT extends OnEachDatabase {
 
     @Test
     void noSecretAndNoTokenIsInTheHistoryOrInLastError() {
-        node().with("WX_REFRESH_AFTER", "1s").run();
+        program().with("WX_REFRESH_AFTER", "1s").run();
         weChat.next(new Fault.Refuse(40125, "invalid appsecret " + StandIn.SECRET));
-        node().with("WX_REFRESH_AFTER", "1s").run();
+        program().with("WX_REFRESH_AFTER", "1s").run();
         assertThat(query("SELECT last_error AS e FROM wx_token WHERE id = 1").get(0).get("e").toString())
             .contains("errcode 40125")
             .doesNotContain(StandIn.SECRET);
@@ -123,16 +111,17 @@ class NodesIT extends OnEachDatabase {
      */
     @Test
     void aFetchBesideTheRowThatIsKilledLeavesItDue() throws InterruptedException {
-        assertThat(node().run().exitCode()).isZero();
+        assertThat(program().run().exitCode()).isZero();
         weChat.next(new Fault.Hang());
-        Started fetching = node().argument("fetch").argument("--endpoint=token").start();
+        Started fetching = program().argument("fetch").argument("--endpoint=token").start();
         fetching.until(() -> weChat.tokenCalls() == 2);
         fetching.process().destroyForcibly().waitFor();
-        assertThat(node().argument("status").run().text()).contains("held");
-        assertThat(node().run().exitCode()).isZero();
+        assertThat(program().argument("status").run().text()).contains("held");
+        assertThat(program().run().exitCode()).isZero();
         assertThat(weChat.tokenCalls()).as("left alone").isEqualTo(2);
         sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1");
-        assertThat(node().run().text()).contains("the claim of an earlier run lapsed, and that run may have fetched");
+        assertThat(program().run().text())
+            .contains("the claim of an earlier run lapsed, and that run may have fetched");
         assertThat(value()).isEqualTo(weChat.lastIssued());
     }
 

@@ -2,11 +2,9 @@ package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 
@@ -24,35 +22,15 @@ import io.wxtoken.standin.StandIn;
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
+@CapturesOutput
 class PrintingIT extends OnEachDatabase {
 
-    private record Printed(ExitCode exitCode, String out, String err) {
-
-        Printed ended(ExitCode expected) {
-            assertThat(exitCode).as(err).isEqualTo(expected);
-            assertThat(err).doesNotContain("\tat ");
-            return this;
-        }
-    }
-
-    private Printed run(String... more) {
-        PrintStream out = System.out;
-        PrintStream err = System.err;
-        ByteArrayOutputStream printed = new ByteArrayOutputStream();
-        ByteArrayOutputStream told = new ByteArrayOutputStream();
-        System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
-        System.setErr(new PrintStream(told, true, StandardCharsets.UTF_8));
-        try {
-            ExitCode exitCode = Said.exitCodeOf(arguments(more));
-            Printed result = new Printed(exitCode, printed.toString(StandardCharsets.UTF_8),
-                    told.toString(StandardCharsets.UTF_8));
-            weChat.issued().forEach(token -> assertThat(result.err()).doesNotContain(token));
-            return result;
-        }
-        finally {
-            System.setOut(out);
-            System.setErr(err);
-        }
+    /** Standard error never has a token. */
+    @Override
+    Said run(String... more) {
+        Said said = super.run(more);
+        weChat.issued().forEach(token -> assertThat(said.err()).doesNotContain(token));
+        return said;
     }
 
     private String row(String column) {
@@ -64,8 +42,8 @@ class PrintingIT extends OnEachDatabase {
         assertThat(run("token").ended(ExitCode.OK).out()).isEqualTo(weChat.lastIssued() + System.lineSeparator());
         assertThat(run("token").ended(ExitCode.OK).out()).isEqualTo(weChat.lastIssued() + System.lineSeparator());
         assertThat(weChat.tokenCalls()).isEqualTo(1);
-        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
-        Printed due = run("token", "--logging.structured.format.console=ecs").ended(ExitCode.OK);
+        makeDue();
+        Said due = run("token", "--logging.structured.format.console=ecs").ended(ExitCode.OK);
         assertThat(due.out()).isEqualTo(weChat.lastIssued() + System.lineSeparator());
         assertThat(due.err()).contains("refreshed");
         assertThat(weChat.tokenCalls()).isEqualTo(2);
@@ -74,13 +52,13 @@ class PrintingIT extends OnEachDatabase {
     @Test
     void tokenPrintsALiveTokenThatCantBeRefreshedAndNoneThatIsDead() {
         String token = run("token").ended(ExitCode.OK).out();
-        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        makeDue();
         weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist"));
-        Printed failing = run("token").ended(ExitCode.OK);
+        Said failing = run("token").ended(ExitCode.OK);
         assertThat(failing.out()).isEqualTo(token);
         assertThat(failing.err()).contains("errcode 40164");
         sql("UPDATE wx_token SET expires_at = UNIX_TIMESTAMP() - 1 WHERE id = 1");
-        Printed dead = run("token").ended(ExitCode.ACT);
+        Said dead = run("token").ended(ExitCode.ACT);
         assertThat(dead.out()).isEmpty();
         assertThat(dead.err()).contains("no live access_token of " + StandIn.APP_ID);
     }
@@ -100,7 +78,7 @@ class PrintingIT extends OnEachDatabase {
         assertThat(run(two).ended(ExitCode.ACT).err()).contains("--app-id=wx3 is none of the configured accounts");
     }
 
-    private static void assertIsJsonOf(Printed printed, String token) {
+    private static void assertIsJsonOf(Said printed, String token) {
         assertThat(new JsonMapper().readValue(printed.out(), Map.class)).containsOnlyKeys("access_token", "expires_in")
             .containsEntry("access_token", token)
             .hasEntrySatisfying("expires_in", left -> assertThat((int) left).isBetween(7100, 7200));
@@ -111,13 +89,12 @@ class PrintingIT extends OnEachDatabase {
         assertIsJsonOf(run("fetch").ended(ExitCode.OK), weChat.lastIssued());
         database.migrated();
         run("refresh").ended(ExitCode.OK);
-        String before = database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows().toString();
-        Printed fetched = run("fetch", "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/nowhere").ended(ExitCode.OK);
+        String before = query("SELECT * FROM wx_token ORDER BY id").toString();
+        Said fetched = run("fetch", "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/nowhere").ended(ExitCode.OK);
         assertThat(fetched.err()).isEmpty();
-        assertThat(fetched.out()).doesNotContain(row("`value`"));
-        assertThat(database.jdbc().sql("SELECT * FROM wx_token ORDER BY id").query().listOfRows().toString())
-            .isEqualTo(before);
-        assertThat(weChat.alive(row("`value`"))).isTrue();
+        assertThat(fetched.out()).doesNotContain(value());
+        assertThat(query("SELECT * FROM wx_token ORDER BY id").toString()).isEqualTo(before);
+        assertThat(weChat.alive(value())).isTrue();
         run("--wx.probe.interval=1").ended(ExitCode.OK);
         assertThat(weChat.tokenCalls()).as("nothing was due").isEqualTo(3);
     }
@@ -128,17 +105,17 @@ class PrintingIT extends OnEachDatabase {
             .contains("no row for the access_token of " + StandIn.APP_ID);
         assertThat(weChat.tokenCalls()).isZero();
         run("refresh").ended(ExitCode.OK);
-        String stored = row("`value`");
+        String stored = value();
         // A hold that WeChat's answer has proved wrong.
         sql("UPDATE wx_token SET failures = 2, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'errcode 45009,"
                 + " quota' WHERE id = 1");
-        Printed fetched = run("fetch", "--endpoint=token").ended(ExitCode.OK);
+        Said fetched = run("fetch", "--endpoint=token").ended(ExitCode.OK);
         assertIsJsonOf(fetched, weChat.lastIssued());
         assertThat(fetched.err()).contains("warning: this fetch kills the token in the table");
-        assertThat(row("`value`")).as("stored nothing").isEqualTo(stored);
+        assertThat(value()).as("stored nothing").isEqualTo(stored);
         assertThat(row("refresh_requested")).isEqualTo("2");
         run().ended(ExitCode.OK);
-        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+        assertThat(value()).isEqualTo(weChat.lastIssued());
         assertThat(weChat.tokenCalls()).isEqualTo(3);
         assertThat(row("refresh_requested")).isEqualTo("0");
     }
@@ -175,7 +152,7 @@ class PrintingIT extends OnEachDatabase {
         String[] stable = { "refresh", "--wx.api.endpoint=stable-token" };
         run(stable).ended(ExitCode.OK);
         stable[0] = "fetch";
-        assertThat(run(stable).ended(ExitCode.OK).out()).as("the same").contains(row("`value`"));
+        assertThat(run(stable).ended(ExitCode.OK).out()).as("the same").contains(value());
         assertThat(run("fetch", "--endpoint=token", "--wx.api.endpoint=stable-token").ended(ExitCode.OK).err())
             .isEmpty();
         assertThat(row("refresh_requested")).isEqualTo("0");
@@ -186,11 +163,11 @@ class PrintingIT extends OnEachDatabase {
         String token = run("token").ended(ExitCode.OK).out();
         sql("UPDATE wx_token SET probed_at = 0 WHERE id = 1");
         weChat.kill(weChat.lastIssued());
-        // no claim can be written
         weChat.next(new Fault.Body("{}")); // no clear answer to a probe
-        database.jdbc().sql("ALTER TABLE wx_token MODIFY claimed_by varchar(1)").update();
+        // From here on no claim can be written.
+        execute("ALTER TABLE wx_token MODIFY claimed_by varchar(1)");
         sql("UPDATE wx_token SET refresh_requested = 1, retry_after = 0 WHERE id = 1");
-        Printed failing = run("token");
+        Said failing = run("token");
         assertThat(failing.out()).isEqualTo(token);
         assertThat(failing.ended(ExitCode.OK).err()).contains("the database at ", " failed: ");
         assertThat(run("token").ended(ExitCode.DATABASE).out()).as("WeChat says that it is dead").isEmpty();
@@ -220,23 +197,24 @@ class PrintingIT extends OnEachDatabase {
         run("refresh").ended(ExitCode.OK);
         for (Fault fault : List.of(new Fault.CutAfter(), new Fault.Status(500))) {
             weChat.next(fault);
-            Printed lost = run("fetch", "--endpoint=token").ended(ExitCode.RETRY);
+            Said lost = run("fetch", "--endpoint=token");
+            assertThat(lost.exitCode()).as(lost.text()).isEqualTo(ExitCode.RETRY);
             assertThat(lost.out()).isEmpty();
-            // as a process that is killed leaves it
+            // The row is now as a process that is killed leaves it.
             sql("UPDATE wx_token SET claimed_until = claimed_until - 100, retry_after = 0 WHERE id = 1");
             run().ended(ExitCode.OK);
-            assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+            assertThat(value()).isEqualTo(weChat.lastIssued());
         }
         assertThat(run("fetch", "--endpoint=token", "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/nowhere")
             .ended(ExitCode.DATABASE)
             .out()).isEmpty();
-        assertThat(row("`value`")).isEqualTo(weChat.lastIssued());
+        assertThat(value()).isEqualTo(weChat.lastIssued());
     }
 
     @Test
     void aRefusalIsToldAndNothingIsPrinted() {
         weChat.next(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist"));
-        Printed refused = run("fetch").ended(ExitCode.ACT);
+        Said refused = run("fetch").ended(ExitCode.ACT);
         assertThat(refused.out()).isEmpty();
         assertThat(refused.err()).contains("errcode 40164", "IP whitelist");
         assertThat(run("fetch", "--endpoint=tokens").ended(ExitCode.ACT).err())

@@ -15,13 +15,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 import org.flywaydb.core.Flyway;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Await;
 import io.wxtoken.token.Fingerprint;
 
 /**
@@ -30,44 +30,19 @@ import io.wxtoken.token.Fingerprint;
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
+@CapturesOutput
 class SchemaIT extends OnEachDatabase {
 
-    /** A live token that somebody's table holds. */
-    private String adopted;
-
-    @BeforeEach
-    void issue() {
-        adopted = weChat.issueElsewhere();
-    }
-
-    private ExitCode run() {
-        return Said.exitCodeOf(arguments());
-    }
-
-    private List<Map<String, Object>> query(String sql) {
-        return database.jdbc().sql(sql).query().listOfRows();
-    }
-
-    /** The source's script, with a token obtained so many seconds ago. */
-    private void makeTableByHand(long age) {
-        database.jdbc()
-            .sql("CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL,"
-                    + " value varchar(600) NOT NULL, PRIMARY KEY (id))"
-                    + (database.isH2() ? "" : " ENGINE=MyISAM DEFAULT CHARSET=utf8"))
-            .update();
-        database.jdbc()
-            .sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"
-                    + (System.currentTimeMillis() / 1000 - age) + "', '" + adopted + "'), (2, 'jsapi_ticket', '', '')")
-            .update();
-    }
-
-    private Map<String, Object> row(int id) {
-        return query("SELECT * FROM wx_token WHERE id = " + id).get(0);
+    /** The 2015 class's table, with a row for a ticket that was never obtained. */
+    private String makeTableByHand(long age) {
+        String token = makeTableOf2015(age);
+        sql("INSERT INTO wx_token (id, type, expire, value) VALUES (2, 'jsapi_ticket', '', '')");
+        return token;
     }
 
     @Test
     void theFirstFourColumnsAndTheRowsAreTheSources() {
-        assertThat(run()).isEqualTo(ExitCode.OK);
+        run().ended(ExitCode.OK);
         List<Map<String, Object>> columns = query(
                 "SELECT column_name AS n, character_maximum_length AS l, is_nullable AS nullable, data_type AS t"
                         + " FROM information_schema.columns WHERE table_name = 'wx_token' AND table_schema = "
@@ -106,18 +81,17 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void aTableMadeByHandIsAdoptedAndItsLiveTokenKeptUntilItIsDue() {
         database.jdbc().sql("CREATE TABLE somebody_elses (id int PRIMARY KEY)").update();
-        makeTableByHand(600);
-        assertThat(run()).isEqualTo(ExitCode.OK);
+        String adopted = makeTableByHand(600);
+        run().ended(ExitCode.OK);
         assertThat(weChat.tokenCalls()).isZero();
         assertThat(row(1)).containsEntry("value", adopted);
         assertThat(row(2)).containsEntry("value", weChat.ticket("jsapi"));
         assertEngineAndCollation();
 
         database.jdbc()
-            .sql("UPDATE wx_token SET expire = '" + (System.currentTimeMillis() / 1000 - 3000)
-                    + "', retry_after = 0 WHERE id = 1")
+            .sql("UPDATE wx_token SET expire = '" + obtainedAgo(3000) + "', retry_after = 0 WHERE id = 1")
             .update();
-        assertThat(run()).isEqualTo(ExitCode.OK);
+        run().ended(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", weChat.lastIssued()).containsEntry("app_id", StandIn.APP_ID);
     }
 
@@ -125,17 +99,18 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void aTableMadeCarelesslyIsAdoptedToo() throws SQLException {
         assumeFalse(database.isH2(), "nobody made a table by hand there");
-        // there a key is forced on InnoDB's tables, and on no others
-        boolean mariaDb = server.toString().equals("MariaDB");
+        // MariaDB forces a key on InnoDB's tables, and on no others.
+        boolean mariaDb = server.isMariaDb();
+        String adopted = weChat.issueElsewhere();
         try (var connection = database.dataSource().getConnection(); var statement = connection.createStatement()) {
             statement.execute(mariaDb ? "DO 0" : "SET SESSION sql_require_primary_key = 0");
             statement.execute("CREATE TABLE wx_token (id int NOT NULL, type varchar(20), expire varchar(16), value"
                     + " varchar(600)) ENGINE=MyISAM DEFAULT CHARSET=utf8");
             statement.execute(mariaDb ? "DO 0" : "SET SESSION sql_require_primary_key = DEFAULT");
         }
-        sql("INSERT INTO wx_token VALUES (1, 'access_token', '" + (System.currentTimeMillis() / 1000 - 600) + "', '"
-                + adopted + "'), (2, 'jsapi_ticket', NULL, NULL)");
-        assertThat(run()).isEqualTo(ExitCode.OK);
+        sql("INSERT INTO wx_token VALUES (1, 'access_token', '" + obtainedAgo(600) + "', '" + adopted
+                + "'), (2, 'jsapi_ticket', NULL, NULL)");
+        run().ended(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", adopted);
         assertThat(row(2)).containsEntry("value", weChat.ticket("jsapi"));
         assertThat(
@@ -148,22 +123,22 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void anAdoptedTokenThatIsDueIsRefreshedAtOnce() {
         makeTableByHand(3001);
-        assertThat(run()).isEqualTo(ExitCode.OK);
+        run().ended(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", weChat.lastIssued());
     }
 
     @Test
     void aMigrationThatFailedIsRunAgainByTheNextRun() {
-        makeTableByHand(600);
+        String adopted = makeTableByHand(600);
         // V3 can't add a column that is there, or V5 can't fill it.
         database.jdbc().sql("ALTER TABLE wx_token ADD COLUMN fingerprint varchar(3) DEFAULT '' NOT NULL").update();
-        assertThat(run()).isEqualTo(ExitCode.DATABASE);
+        run().ended(ExitCode.DATABASE);
         assertThat(row(1)).containsEntry("value", adopted);
         database.jdbc()
             .sql("ALTER TABLE wx_token "
                     + (database.isH2() ? "MODIFY fingerprint varchar(64)" : "DROP COLUMN fingerprint"))
             .update();
-        assertThat(run()).isEqualTo(ExitCode.OK);
+        run().ended(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", adopted);
     }
 
@@ -171,7 +146,7 @@ class SchemaIT extends OnEachDatabase {
     void aNodeThatIsKilledBeforeItNotedAMigrationDoesNoHarm() {
         run();
         database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version IN ('1', '2', '3', '5', '6')").update();
-        assertThat(run()).isEqualTo(ExitCode.OK);
+        run().ended(ExitCode.OK);
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(query("SELECT id FROM wx_token")).hasSize(2);
     }
@@ -194,9 +169,9 @@ class SchemaIT extends OnEachDatabase {
     /** Its V4 failed, where tables must have primary keys. */
     @Test
     void anInstallationThatGotStuckKeepsItsAdoptedToken() {
-        makeTableByHand(600);
+        String adopted = makeTableByHand(600);
         installTheVersionBefore("3");
-        Said.by(arguments()).ended(ExitCode.OK).saying("2 rows: 1 refreshed, 1 fresh");
+        run().ended(ExitCode.OK).saying("2 rows: 1 refreshed, 1 fresh");
         assertThat(weChat.tokenCalls()).isZero();
         assertThat(row(1)).containsEntry("value", adopted);
     }
@@ -208,9 +183,8 @@ class SchemaIT extends OnEachDatabase {
         List<Map<String, Object>> before = query(
                 "SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`"));
         String foreign = weChat.issueElsewhere();
-        sql("UPDATE wx_token SET `value` = '" + foreign + "', expire = '" + (System.currentTimeMillis() / 1000 - 60)
-                + "' WHERE id = 1");
-        Said said = Said.by(arguments());
+        sql("UPDATE wx_token SET `value` = '" + foreign + "', expire = '" + obtainedAgo(60) + "' WHERE id = 1");
+        Said said = run();
         said.ended(ExitCode.OK).saying("another program wrote this row", "2 rows: 2 refreshed");
         assertThat(row(1)).containsEntry("value", weChat.lastIssued());
         assertThat(
@@ -234,6 +208,12 @@ class SchemaIT extends OnEachDatabase {
             .hasSize(3);
     }
 
+    private boolean isExecuting(String statement) {
+        return !query("SELECT id FROM information_schema.processlist WHERE info LIKE '" + statement
+                + "' AND command = 'Query'")
+            .isEmpty();
+    }
+
     /**
      * Flyway's lock on a server is its connection's, and a frozen process keeps that
      * open.
@@ -252,12 +232,8 @@ class SchemaIT extends OnEachDatabase {
                 .ignoreMigrationPatterns("*:missing")
                 .load()
                 .migrate());
-            while (query(
-                    "SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(20)' AND command = 'Query'")
-                .isEmpty()) {
-                Thread.sleep(50);
-            }
-            assertTimeout(Duration.ofSeconds(15), () -> assertThat(run()).isEqualTo(ExitCode.OK));
+            Await.until("the migration is under way", () -> isExecuting("%SLEEP(20)"), Duration.ofMinutes(1));
+            assertTimeout(Duration.ofSeconds(15), () -> run().ended(ExitCode.OK));
         }
         finally {
             frozen.shutdownNow();
@@ -271,18 +247,13 @@ class SchemaIT extends OnEachDatabase {
         run();
         sql("DELETE FROM wx_token_schema_history WHERE version = '6'");
         sql("UPDATE wx_token SET expire = expire - 3001, retry_after = 0 WHERE id = 1");
-        String table = "`" + database.url().replaceFirst(".*/([^?]*).*", "$1") + "`.`wx_token_schema_history`";
+        String table = "`" + database.schema() + "`.`wx_token_schema_history`";
         ExecutorService behind = Executors.newSingleThreadExecutor();
         try (var frozen = database.dataSource().getConnection(); var statement = frozen.createStatement()) {
             statement.execute("SELECT GET_LOCK('Flyway-" + table.hashCode() + "', 0)");
-            behind.submit(this::run);
-            assertTimeout(Duration.ofSeconds(15), () -> {
-                while (query(
-                        "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT GET_LOCK(''Flyway-%'")
-                    .isEmpty()) {
-                    Thread.sleep(50);
-                }
-            });
+            behind.submit(() -> Said.exitCodeOf(arguments()));
+            Await.until("the run waits for Flyway's lock", () -> isExecuting("SELECT GET_LOCK(''Flyway-%"),
+                    Duration.ofSeconds(15));
             assertThat(weChat.tokenCalls()).isEqualTo(2);
             assertThat(row(1)).containsEntry("value", weChat.lastIssued());
             statement.execute("SELECT RELEASE_LOCK('Flyway-" + table.hashCode() + "')");

@@ -27,7 +27,8 @@ import io.wxtoken.testing.Program.Started;
 
 /** What must work on every server of the matrix: see {@code .ci/run}. */
 @ParameterizedClass(allowZeroInvocations = true)
-@MethodSource("io.wxtoken.testing.TestDatabase#matrix")
+@MethodSource("io.wxtoken.testing.ServerMatrix#servers")
+@CapturesOutput
 @Isolated
 class ServerIT extends OnEachDatabase {
 
@@ -70,42 +71,12 @@ class ServerIT extends OnEachDatabase {
         System.out.println(table);
     }
 
-    private Said run(String... more) {
-        return Said.by(arguments(more));
-    }
-
-    private Said at(String url, String... more) {
-        return Said.by(Stream
-            .concat(Stream.of("--spring.datasource.url=" + url, "--wx.app-id=" + StandIn.APP_ID,
-                    "--wx.app-secret=" + StandIn.SECRET, "--wx.api.base-url=" + weChat.baseUrl()), Stream.of(more))
-            .toList());
-    }
-
     private String variable(String name) {
         return database.jdbc()
             .sql("SHOW VARIABLES LIKE '" + name + "'")
             .query((row, number) -> row.getString(2))
             .optional()
             .orElse("");
-    }
-
-    /** The source's, and nothing else, with a token obtained ten minutes ago. */
-    private String makeTableByHand() {
-        String token = weChat.issueElsewhere();
-        database.jdbc()
-            .sql("CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL,"
-                    + " value varchar(600) NOT NULL," + " PRIMARY KEY (id)) ENGINE=MyISAM DEFAULT CHARSET=utf8")
-            .update();
-        sql("INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"
-                + (System.currentTimeMillis() / 1000 - 600) + "', '" + token + "')");
-        return token;
-    }
-
-    private String value() {
-        return database.jdbc()
-            .sql("SELECT value FROM wx_token WHERE type = 'access_token'")
-            .query(String.class)
-            .single();
     }
 
     @Test
@@ -124,10 +95,10 @@ class ServerIT extends OnEachDatabase {
 
     @Test
     void myIsamAdopted() {
-        String token = makeTableByHand();
+        String token = makeTableOf2015(600);
         run().ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
         assertThat(value()).isEqualTo(token);
-        sql("UPDATE wx_token SET expire = expire - 3000 WHERE id = 1");
+        makeDue();
         run().ended(ExitCode.OK).saying("access_token refreshed");
         assertThat(value()).isEqualTo(weChat.lastIssued());
         seen("MyISAM adopted");
@@ -136,9 +107,7 @@ class ServerIT extends OnEachDatabase {
     @Test
     void sixAtOnce() {
         run("migrate").ended(ExitCode.OK);
-        List<Started> started = Stream.generate(() -> Program.against(weChat, folder).on(database).start())
-            .limit(NODES)
-            .toList();
+        List<Started> started = Stream.generate(() -> program().start()).limit(NODES).toList();
         for (Ended node : started.stream().map(Started::end).toList()) {
             // 1: the row is held, and there never was a token
             assertThat(node.exitCode()).as(node.text()).isIn(0, 1);
@@ -151,7 +120,7 @@ class ServerIT extends OnEachDatabase {
 
     @Test
     void threeRoles() throws Exception {
-        String schema = database.url().replaceFirst(".*/([^?]*).*", "$1");
+        String schema = database.schema();
         boolean tls = variable("have_ssl").equals("YES") && !variable("tls_version").matches("|TLSv1,TLSv1.1")
                 || variable("have_ssl").isEmpty();
         String users = Files.readString(Path.of("config/mysql/users.sql"));
@@ -187,7 +156,7 @@ class ServerIT extends OnEachDatabase {
     }
 
     private Said as(String user, String password, String schema, boolean tls, String... arguments) {
-        return at(
+        return runAt(
                 database.url()
                     .replaceAll("\\?.*", tls ? "?sslMode=REQUIRED" : "?sslMode=DISABLED&allowPublicKeyRetrieval=true"),
                 Stream.concat(Stream.of(arguments),
@@ -211,7 +180,7 @@ class ServerIT extends OnEachDatabase {
             try {
                 database.close();
                 database = server.fresh();
-                String token = makeTableByHand();
+                String token = makeTableOf2015(600);
                 run().ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
                 assertThat(value()).isEqualTo(token);
                 run("refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
@@ -236,24 +205,21 @@ class ServerIT extends OnEachDatabase {
     @Test
     void readOnly() {
         run().ended(ExitCode.OK);
-        sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE id = 1");
+        makeDue();
         String user = "ro" + System.nanoTime() % 1_000_000_000;
         database.jdbc().sql("CREATE USER " + user + "@'%' IDENTIFIED BY 'x'").update();
-        database.jdbc()
-            .sql("GRANT SELECT, UPDATE ON " + database.url().replaceFirst(".*/([^?]*).*", "$1") + ".* TO " + user
-                    + "@'%'")
-            .update();
+        database.jdbc().sql("GRANT SELECT, UPDATE ON " + database.schema() + ".* TO " + user + "@'%'").update();
         String before = set("read_only", "1");
         try {
             for (String who : List.of("user=root",
                     "user=" + user + "&password=x&allowPublicKeyRetrieval=true&sslMode=DISABLED")) {
                 String url = database.url().replace("user=root", who);
-                at(url).ended(ExitCode.DATABASE)
+                runAt(url).ended(ExitCode.DATABASE)
                     .saying("no server of spring.datasource.url takes writes", "is read-only",
                             "name a server that does")
                     .inOneLine();
-                at(url, "refresh", "--force").ended(ExitCode.DATABASE).inOneLine();
-                at(url, "status").ended(ExitCode.DATABASE)
+                runAt(url, "refresh", "--force").ended(ExitCode.DATABASE).inOneLine();
+                runAt(url, "status").ended(ExitCode.DATABASE)
                     .saying("access_token", "due", "these rows are a read-only server's");
             }
         }

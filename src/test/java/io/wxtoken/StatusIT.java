@@ -16,11 +16,8 @@ import io.wxtoken.standin.StandIn;
 /** What {@code wx-token status} says, of rows in each state. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
+@CapturesOutput
 class StatusIT extends OnEachDatabase {
-
-    private void refresh() {
-        Said.by(arguments()).ended(ExitCode.OK);
-    }
 
     private Said status(String... more) {
         List<String> arguments = new ArrayList<>(database.arguments());
@@ -66,7 +63,7 @@ class StatusIT extends OnEachDatabase {
                     .ended(ExitCode.RETRY),
                 "wx0123456789abcdef +access_token .*", "wx2 +access_token +dead +- +- +- +- +no row yet",
                 "\\(none\\) +jsapi_ticket +not configured .*row 2 is left alone: it has no app_id");
-        refresh();
+        run().ended(ExitCode.OK);
         assertLines(status().ended(ExitCode.OK),
                 "wx0123456789abcdef +access_token +fresh +\\d+ s +1(19|20) min +in (49|50) min +-",
                 "wx0123456789abcdef +jsapi_ticket +fresh +\\d+ s +1(19|20) min +in (49|50) min +-");
@@ -74,7 +71,7 @@ class StatusIT extends OnEachDatabase {
 
     @Test
     void whatIsDueHeldOrFailingIsUsableAndWhatIsOverIsNot() {
-        refresh();
+        run().ended(ExitCode.OK);
         sql("UPDATE wx_token SET expire = expire - 3100, retry_after = 0 WHERE id = 1");
         assertLines(status().ended(ExitCode.OK),
                 "wx0123456789abcdef +access_token +due +51 min +\\d+ min +next run +- +older than wx.refresh.after",
@@ -99,7 +96,7 @@ class StatusIT extends OnEachDatabase {
 
     @Test
     void machinesReadJson() {
-        refresh();
+        run().ended(ExitCode.OK);
         sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (9, 'access_token', '1', 'theirs',"
                 + " 'wx9')");
         JsonNode status = new JsonMapper()
@@ -119,11 +116,11 @@ class StatusIT extends OnEachDatabase {
 
     @Test
     void itWritesNothing() {
-        refresh();
+        run().ended(ExitCode.OK);
         sql("UPDATE wx_token SET expire = 'soon' WHERE id = 1");
-        List<?> before = database.jdbc().sql("SELECT * FROM wx_token").query().listOfRows();
+        List<?> before = query("SELECT * FROM wx_token");
         status().ended(ExitCode.OK);
-        assertThat(database.jdbc().sql("SELECT * FROM wx_token").query().listOfRows()).isEqualTo(before);
+        assertThat(query("SELECT * FROM wx_token")).isEqualTo(before);
         assertThat(weChat.requests()).isEqualTo(2);
     }
 

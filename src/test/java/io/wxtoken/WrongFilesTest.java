@@ -14,6 +14,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -24,6 +26,8 @@ import io.wxtoken.standin.StandIn;
  * A configuration file, a secret's file or a database's URL that a person got wrong: one
  * line that says where, and no secret.
  */
+@CapturesOutput
+@ResourceLock(Resources.SYSTEM_PROPERTIES)
 class WrongFilesTest {
 
     private static final String APP_ID = "wx:\n  app-id: " + StandIn.APP_ID + "\n";

@@ -174,8 +174,7 @@ public final class WeChatClient {
                         Reach.ANSWERED);
             }
         }
-        return Reply.failed("the connection to " + baseUrl + " broke (" + cause.getClass().getSimpleName() + ")",
-                Reach.IN_FLIGHT);
+        return Reply.failed("the connection to " + baseUrl + " broke before the whole answer came", Reach.IN_FLIGHT);
     }
 
     private static String encode(String value) {

@@ -17,7 +17,7 @@ import io.wxtoken.testing.TestDatabase;
  * others, and come back.
  */
 @ParameterizedClass(allowZeroInvocations = true)
-@MethodSource("io.wxtoken.testing.TestDatabase#clusters")
+@MethodSource("io.wxtoken.testing.Cluster#each")
 @Timeout(value = 3, unit = TimeUnit.DAYS)
 @Isolated
 class ClusterStormIT {

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 
+import io.wxtoken.testing.Cluster;
 import io.wxtoken.testing.TestDatabase;
 
 /** What happens to the database itself: restarts, and members of a cluster that go. */
@@ -56,10 +57,10 @@ final class DatabaseFaults {
         mercy.whenAffordable("a member is " + (kill ? "killed" : "cut off"), () -> {
             nodes.loseDatabase();
             readers.get(member).out(true);
-            TestDatabase.cluster(kill ? "kill" : "cut", name);
+            Cluster.script(kill ? "kill" : "cut", name);
             Thread.sleep(OUT.toMillis());
             log.note("member " + name + " comes back");
-            TestDatabase.comesBack(name, kill);
+            Cluster.bringBack(name, kill);
             log.note("member " + name + " is back");
             readers.get(member).out(false);
         });

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +17,6 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.spi.ToolProvider;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 
@@ -32,13 +32,12 @@ import io.wxtoken.testing.Program;
 import io.wxtoken.testing.TestDatabase;
 
 /**
- * What a run costs, against the least that a JVM can do with the table
- * ({@code benchmark/Floor.java}), in one go, turn and turn about, each with its
- * class-data archive and the launcher's flags:
- * {@code mvn verify -Dit.test=StartBenchmark}, on MySQL if {@code WX_TEST_MYSQL_URL}
- * names one, and with the distribution's memcached, with the JVMs of {@code -Dbench.java}
- * (their homes, with commas; else the tests' own). It prints medians of 10 and asserts no
- * times. On a Unix with /proc.
+ * What a run costs, against the least that a JVM can do with the table ({@link Floor}),
+ * in one go, turn and turn about, each with its class-data archive and the launcher's
+ * flags: {@code mvn verify -Pbenchmark -Dit.test=StartBenchmark}, on MySQL if
+ * {@code WX_TEST_MYSQL_URL} names one, and with the distribution's memcached, with the
+ * JVMs of {@code -Dbench.java} (their homes, with commas; else the tests' own). It prints
+ * medians of 10 and asserts no times. On a Unix with /proc.
  */
 @Isolated
 class StartBenchmark {
@@ -138,15 +137,10 @@ class StartBenchmark {
      */
     private List<String> floor(String home) throws Exception {
         Path floorJar = folder.resolve("wx-token/floor.jar");
-        // Not among the tests' classes: spring-boot:test-run wants only one with a main
-        // method.
-        ToolProvider.findFirst("javac")
-            .orElseThrow()
-            .run(System.out, System.err, "--release", "17", "-d", folder.toString(),
-                    Path.of(getClass().getResource("/benchmark/Floor.java").toURI()).toString());
-        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(floorJar))) {
-            out.putNextEntry(new JarEntry("Floor.class"));
-            Files.copy(folder.resolve("Floor.class"), out);
+        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(floorJar));
+                InputStream floor = Floor.class.getResourceAsStream("Floor.class")) {
+            out.putNextEntry(new JarEntry("io/wxtoken/Floor.class"));
+            floor.transferTo(out);
         }
         String driver;
         try (Stream<Path> libraries = Files.list(folder.resolve("wx-token/lib"))) {
@@ -155,7 +149,7 @@ class StartBenchmark {
                 .orElseThrow()
                 .toString();
         }
-        List<String> main = List.of("-cp", floorJar + File.pathSeparator + driver, "Floor");
+        List<String> main = List.of("-cp", floorJar + File.pathSeparator + driver, Floor.class.getName());
         Path list = folder.resolve("floor.lst");
         Path archive = folder.resolve("floor-" + home.hashCode() + ".jsa");
         List<String> record = java(home);

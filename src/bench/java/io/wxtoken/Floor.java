@@ -1,13 +1,19 @@
+package io.wxtoken;
+
 import java.sql.DriverManager;
 
-/** The least that a JVM can do with the table: one connection, one question. StartBenchmark compiles it, and measures against it. */
+/**
+ * The least that a JVM can do with the table: it opens one connection and asks one
+ * question. {@link StartBenchmark} starts it from a jar of its own.
+ */
 final class Floor {
 
     private Floor() {
     }
 
     public static void main(String[] args) throws Exception {
-        try (var connection = DriverManager.getConnection(System.getenv("SPRING_DATASOURCE_URL")); var statement = connection.createStatement();
+        try (var connection = DriverManager.getConnection(System.getenv("SPRING_DATASOURCE_URL"));
+                var statement = connection.createStatement();
                 var rows = statement.executeQuery("SELECT COUNT(*) FROM wx_token")) {
             rows.next();
             if (rows.getInt(1) == 0) {
@@ -15,4 +21,5 @@ final class Floor {
             }
         }
     }
+
 }

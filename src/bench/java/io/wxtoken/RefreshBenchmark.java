@@ -22,8 +22,8 @@ import io.wxtoken.testing.Program.Started;
 import io.wxtoken.testing.TestDatabase;
 
 /**
- * What many accounts cost: {@code mvn verify -Dit.test=RefreshBenchmark}. It prints
- * figures and asserts no times.
+ * What many accounts cost: {@code mvn verify -Pbenchmark -Dit.test=RefreshBenchmark}. It
+ * prints figures and asserts no times.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
