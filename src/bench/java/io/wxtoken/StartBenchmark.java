@@ -9,7 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,7 +52,7 @@ class StartBenchmark {
 
     private Path jar;
 
-    private String flags;
+    private List<String> flags;
 
     private Memcached memcached;
 
@@ -64,10 +63,7 @@ class StartBenchmark {
         weChat = StandIn.start();
         Program.unpack(folder);
         jar = folder.resolve("wx-token/wx-token.jar");
-        Matcher matcher = Pattern.compile("(?s)\\nflags=\"(.*?)\"")
-            .matcher(Files.readString(jar.resolveSibling("wx-token")));
-        assertThat(matcher.find()).isTrue();
-        flags = matcher.group(1);
+        flags = Program.launcherFlags(jar);
         memcached = Memcached.start();
     }
 
@@ -127,8 +123,9 @@ class StartBenchmark {
     }
 
     private List<String> java(String home) {
-        return new ArrayList<>(
-                Stream.concat(Stream.of(home + "/bin/java"), Arrays.stream(flags.trim().split("\\s+"))).toList());
+        List<String> java = new ArrayList<>(List.of(home + "/bin/java"));
+        java.addAll(flags);
+        return java;
     }
 
     /**

@@ -20,8 +20,8 @@ import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 
 /**
- * Many accounts in one table, by the built jar as processes. Counts are asserted, times
- * are not.
+ * Processes of the built program refresh many accounts in one table. Calls are counted
+ * and asserted, times are not.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
@@ -81,7 +81,7 @@ class AccountsIT extends OnEachDatabase {
     }
 
     @Test
-    void theSourcesRowIsTheFirstAccountsAndRowsOfOthersAreLeftAloneAndNamed() {
+    void readersWithoutAnAppIdGetTheFirstAccountAndRowsOfOtherAccountsAreReportedAndKept() {
         Program program = node(2);
         program.run();
         assertThat(database.jdbc()
@@ -100,7 +100,7 @@ class AccountsIT extends OnEachDatabase {
     }
 
     @Test
-    void aRowThatLostItsAccountToAReplaceIntoIsNamed() {
+    void aRowWhoseAppIdWasReplacedIsReported() {
         Program program = node(2);
         program.run();
         database.jdbc()
@@ -110,7 +110,7 @@ class AccountsIT extends OnEachDatabase {
     }
 
     @Test
-    void forceIsForOneAccountIfItIsNamed() {
+    void forceWithAnAppIdRefreshesThatAccountAlone() {
         Program program = node(3);
         program.run();
         Ended ended = program.argument("refresh")
@@ -124,7 +124,7 @@ class AccountsIT extends OnEachDatabase {
     }
 
     @Test
-    void whatOneNodeIsRefusedForItsAddressAnotherNodeGets() {
+    void anotherNodeRefreshesWhatWeChatRefusesOneNodeForItsAddress() {
         Program program = node(1);
         weChat.next(new Fault.Refuse(40164, "invalid ip"));
         Ended refused = program.run();

@@ -14,8 +14,8 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.token.Fingerprint;
 
 /**
- * What others broke in the table is mended, and that is said; or one line says what is
- * wrong, and the value stays as it was.
+ * Whatever others broke in the table, a run repairs and reports it; or it says in one
+ * line what is wrong, and leaves the value unchanged.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
@@ -54,7 +54,7 @@ class BrokenRowsIT extends OnEachDatabase {
     }
 
     @Test
-    void anExpireThatIsNoTimeIsMended() {
+    void anExpireThatIsNoTimeIsRefreshed() {
         for (String expire : new String[] { "", "soon", "-1", "0", " 1700000000 ", "99999999999", "1700000000.5" }) {
             set(1, "expire", expire);
             run().ended(ExitCode.OK)
@@ -65,7 +65,7 @@ class BrokenRowsIT extends OnEachDatabase {
     }
 
     @Test
-    void aValueThatSomebodyPastedIsForeignAndMended() {
+    void aValueThatSomebodyPastedCountsAsForeignAndIsRefreshed() {
         String live = weChat.lastIssued();
         for (String value : new String[] { live + "\n", "\r\n" + live,
                 live.substring(0, 40) + "\n" + live.substring(40), '"' + live + '"', "\t", "令牌" }) {
@@ -99,7 +99,7 @@ class BrokenRowsIT extends OnEachDatabase {
     }
 
     @Test
-    void nullIsAsGoodAsEmpty() {
+    void nullCountsAsEmpty() {
         execute("ALTER TABLE wx_token MODIFY expire varchar(16) NULL");
         execute("ALTER TABLE wx_token MODIFY `value` varchar(600) NULL");
         sql("UPDATE wx_token SET expire = NULL, retry_after = 0 WHERE id = 1");
@@ -122,7 +122,7 @@ class BrokenRowsIT extends OnEachDatabase {
     }
 
     @Test
-    void aMissingTableIsNamedAndMadeAgainAsTheLineSays() {
+    void aMissingTableIsNamedAndTheAdviceMakesItAgain() {
         execute("DROP TABLE wx_token");
         run().ended(ExitCode.DATABASE)
             .saying("lacks a table or a column", "wx_token", "drop wx_token_schema_history")

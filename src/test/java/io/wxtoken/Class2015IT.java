@@ -27,9 +27,9 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
 
 /**
- * Applications of 2015, in PHP, each of which keeps its token in another place and
- * fetches one of its own when that holds none or a stale one: as long as the job runs on
- * schedule, they find one that lives, and never fetch.
+ * The 2015 class in PHP keeps its token in the database, in memcached or in a file, and
+ * fetches one of its own when it finds none or a stale one there. As long as the job runs
+ * on schedule, the class finds a live token and never fetches.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
@@ -143,7 +143,7 @@ class Class2015IT extends OnEachDatabase {
         for (int minute = 1; minute <= 125; minute++) {
             pass(MINUTE);
             String before = row();
-            // a minute after the last run, and just before the next
+            // This is a minute after the last run, and just before the next.
             assertAllUseTheRows();
             runJob();
             refreshes += row().equals(before) ? 0 : 1;
@@ -159,12 +159,12 @@ class Class2015IT extends OnEachDatabase {
     }
 
     /**
-     * README's steps for who moves from memcached or from the file: the class as it is,
-     * then the job beside it.
+     * Follows the README's steps for moving from memcached or from the file: at first
+     * there is the class alone, then the job runs beside it.
      */
     @ParameterizedTest
     @ValueSource(strings = { "memcache", "file" })
-    void whoMovesInIsNeverWithoutALiveToken(String form) throws IOException {
+    void anApplicationThatMovesToTheTableAlwaysHasALiveToken(String form) throws IOException {
         Files.writeString(file, "{\"access_token\": \"\", \"expires_time\": 0}");
         String own = tokens(List.of(form)).get(form);
         assertThat(weChat.issued()).containsExactly(own);
@@ -179,7 +179,10 @@ class Class2015IT extends OnEachDatabase {
         assertThat(weChat.tokenCalls()).as("the class's, the job's first, and the one after 50 minutes").isEqualTo(3);
     }
 
-    /** That the first test can fail; and what a run makes of it. */
+    /**
+     * Shows that the first test can fail, and that the next run repairs what the class
+     * did.
+     */
     @Test
     void withoutTheJobEachFormFetchesOneOfItsOwnAndTheNextRunsMakeThemAgree() throws IOException {
         runJob();

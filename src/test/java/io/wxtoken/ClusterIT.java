@@ -17,7 +17,6 @@ import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
-import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Cluster;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
@@ -25,8 +24,8 @@ import io.wxtoken.testing.Program.Started;
 import io.wxtoken.testing.TestDatabase;
 
 /**
- * What an operator does with a cluster of three: no member may leave it for that, and
- * each run ends in a way that the README knows.
+ * Does what an operator does with a cluster of three. No member may leave the cluster
+ * because of it, and each run ends in a way that the README describes.
  */
 @ParameterizedClass(allowZeroInvocations = true)
 @MethodSource("io.wxtoken.testing.Cluster#each")
@@ -109,7 +108,7 @@ class ClusterIT extends OnEachDatabase {
     }
 
     @Test
-    void firstRunsOnAllMembersAtOnceHarmNobody() throws Exception {
+    void firstRunsOnAllMembersAtOnceMigrateOnceAndFetchOnce() throws Exception {
         for (int round = 0; round < ROUNDS; round++) {
             int before = weChat.tokenCalls();
             List<Ended> ended = together(1);
@@ -165,7 +164,7 @@ class ClusterIT extends OnEachDatabase {
         String table = "CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT"
                 + " NULL, value varchar(600) NOT NULL, PRIMARY KEY (id))" + " ENGINE=MyISAM DEFAULT CHARSET=utf8";
         String row = "INSERT INTO wx_token VALUES (1, 'access_token', UNIX_TIMESTAMP() - 600, '" + token + "')";
-        // there they could be written before the server joined the group alone
+        // A MyISAM table in a group can get rows only before the server joins it.
         boolean withRows = !server.toString().startsWith("group");
         try (var connection = DriverManager.getConnection(first.url()); var statement = connection.createStatement()) {
             statement.execute(table);
@@ -198,7 +197,7 @@ class ClusterIT extends OnEachDatabase {
     }
 
     @Test
-    void aRunGoesOnWithTheNextMemberWhenTheFirstIsNotTheOneToUse() throws Exception {
+    void aRunUsesTheNextMemberWhenTheFirstTakesNoWrites() throws Exception {
         for (int first = 0; first < 3; first++) {
             runAt(urlFrom(first), "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
         }

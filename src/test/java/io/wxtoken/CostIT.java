@@ -18,8 +18,8 @@ import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 
 /**
- * What each kind of run costs the database: connections, and statements as the server
- * counts them. Nobody else may use it meanwhile.
+ * Counts the connections and statements that each kind of run costs the database. The
+ * server counts them, so nobody else may use it meanwhile.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
@@ -65,8 +65,8 @@ class CostIT extends OnEachDatabase {
     }
 
     /**
-     * But for those that ask for this; admin commands are pings and the end of a
-     * connection.
+     * Counts all statements but those that ask for the counters. Admin commands are not
+     * counted: they are pings and the end of a connection.
      */
     private long allStatements() {
         return database.jdbc()
@@ -85,21 +85,23 @@ class CostIT extends OnEachDatabase {
         Cost first = of(program, "2 refreshed");
         assertThat(first.statements().get("create_table")).isPositive();
 
-        // The driver asks for the server's variables, the job whether it takes writes;
-        // then the rows.
+        // The driver asks for the server's variables, the job asks whether the server
+        // takes writes, and then reads the rows.
         assertStatements(of(program, ""), 3, 0, 0);
 
-        // And whether the schema is complete; the claim; the publish; the history.
+        // A refresh adds a query for the schema, the claim, the publish and the
+        // history.
         makeDue();
         assertStatements(of(program, "1 refreshed, 1 fresh"), 4, 1, 2);
 
-        // A probe: the rows, the schema, and whose probe it is.
+        // A probe adds a query for the schema and an update that says whose probe it
+        // is.
         database.jdbc().sql("UPDATE wx_token SET probed_at = 0").update();
         assertStatements(of(program, ""), 4, 0, 1);
     }
 
     @Test
-    void aFileThatIsWholeCostsTheDatabaseNothingAndOneThatIsMissingALookMore() throws IOException {
+    void anUnchangedFileCostsNoStatementAndAMissingFileCostsOneMoreQuery() throws IOException {
         Path file = folder.resolve("access_token.json");
         Program program = program().with("WX_MIRROR_FILE", file.toString());
         of(program, "2 refreshed");
@@ -111,7 +113,7 @@ class CostIT extends OnEachDatabase {
     }
 
     @Test
-    void eachOfManyDueAccountsCostsAClaimAndAPublishAndAHundredthOfAnInsert() {
+    void eachOfManyDueAccountsCostsTwoUpdatesAndTheHistoryOneInsertForAHundred() {
         Program program = program().withAccounts(ACCOUNTS, weChat);
         of(program, ACCOUNTS + " refreshed");
         database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0 WHERE expire <> '0'").update();

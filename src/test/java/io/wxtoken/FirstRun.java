@@ -12,9 +12,10 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.token.Fingerprint;
 
 /**
- * The README's first command, {@code mvn spring-boot:test-run}: the program, as it is,
- * against the stand-in for WeChat (which remembers what it issued) and an H2 file of its
- * own, and then the table, as an application reads it. Arguments are the program's.
+ * The README's first command, {@code mvn spring-boot:test-run}. It runs the program as it
+ * is, against the stand-in for WeChat (which remembers what it issued) and an H2 file of
+ * its own, and then prints the table as an application reads it. Arguments are passed on
+ * to the program.
  */
 public class FirstRun {
 

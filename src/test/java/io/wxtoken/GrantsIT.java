@@ -18,13 +18,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
-import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.MariaDb;
 import io.wxtoken.testing.Program;
 
 /**
- * The program and an application, as the users of {@code config/mysql}, with exactly
- * those rights, on a server that they must use TLS with.
+ * Runs the program and an application as the users of {@code config/mysql}, with exactly
+ * those rights, on a server that requires TLS of them.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
@@ -84,7 +83,7 @@ class GrantsIT extends OnEachDatabase {
     }
 
     @Test
-    void theJobRefreshesAndTellsAndAReaderReadsAndAsks() throws Exception {
+    void eachUserMayDoItsWorkAndNothingElse() throws Exception {
         job().ended(ExitCode.DATABASE)
             .saying("refuses: check spring.datasource.username, .password and the user's grants")
             .inOneLine();
@@ -133,8 +132,8 @@ class GrantsIT extends OnEachDatabase {
     }
 
     /**
-     * A new program before its tables: what must be done is said, and the token is fresh
-     * all the same.
+     * A new program runs before its tables are there: it says what must be done, and
+     * refreshes the token all the same.
      */
     @Test
     void aSchemaThatIsBehindIsToldToAUserWhoMayNotChangeIt() throws Exception {
@@ -162,11 +161,11 @@ class GrantsIT extends OnEachDatabase {
     }
 
     /**
-     * The README's URL for production, on a server whose certificate is for localhost, by
-     * an authority of our own.
+     * Tries the README's URL for production on a server whose certificate names localhost
+     * and is signed by an authority of the tests.
      */
     @Test
-    void theUrlForProductionGoesOverTlsToTheServerThatIsMeantOnly() throws Exception {
+    void theUrlForProductionConnectsOnlyToAServerWhoseCertificateNamesIt() throws Exception {
         if (!server.isMariaDb()) {
             return; // MySQL's own certificate names no host
         }

@@ -24,8 +24,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import io.wxtoken.standin.StandIn;
 
 /**
- * The job lives in an application's own database: the token is fresh, and all that others
- * have there is as before.
+ * The job runs in an application's own database. It keeps the token fresh, and changes
+ * nothing that others have there.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
@@ -83,8 +83,8 @@ class GuestIT extends OnEachDatabase {
     }
 
     /**
-     * A first run, a forced one, a scheduled one and a migration: the token is fresh, and
-     * others' tables are as they were.
+     * Makes a first run, a forced one, a scheduled one and a migration. The token is
+     * fresh then, and others' tables are unchanged.
      */
     private void assertGoodGuest() {
         Map<String, List<String>> before = othersDump();
@@ -126,14 +126,14 @@ class GuestIT extends OnEachDatabase {
     }
 
     @Test
-    void anApplicationsFlywayHistoryIsNotReadForOurs() {
+    void anApplicationsFlywayHistoryIsNotTakenForTheJobs() {
         makeFlywayHistory(false);
         assertGoodGuest();
     }
 
     /**
-     * The tables of Spring Batch 4, 99 executions of another job, one of them running for
-     * 30 h, and a sequence without its row.
+     * Makes the tables of Spring Batch 4 with 99 executions of another job, one of which
+     * has been running for 30 h, and a sequence without its row.
      */
     @Test
     void anotherJobsSpringBatchTablesAreLeftAlone() {
@@ -172,7 +172,7 @@ class GuestIT extends OnEachDatabase {
     }
 
     @Test
-    void tablesOfTheNamesThatTheJobOnceHadMayBeAnything() {
+    void tablesWithNamesThatTheJobOnceUsedAreLeftAlone() {
         execute("CREATE TABLE BATCH_JOB_EXECUTION (x int NOT NULL PRIMARY KEY)",
                 "CREATE TABLE flyway_schema_history (y varchar(3) NOT NULL PRIMARY KEY)",
                 "INSERT INTO flyway_schema_history VALUES ('abc')",
@@ -181,7 +181,7 @@ class GuestIT extends OnEachDatabase {
     }
 
     @Test
-    void anotherProgramsHistoryTableCostsTheHistoryAndNoToken() {
+    void besideAnotherProgramsHistoryTableTheJobRefreshesWithoutAHistory() {
         theirs.add("wx_token_history");
         execute("CREATE TABLE wx_token_history (id int NOT NULL PRIMARY KEY, token varchar(600))",
                 "INSERT INTO wx_token_history VALUES (1, 'theirs')");
@@ -196,7 +196,7 @@ class GuestIT extends OnEachDatabase {
     }
 
     @Test
-    void aTableWxTokenThatIsSomethingElseIsToldAndLeftAsItIs() {
+    void anotherProgramsTableWxTokenIsReportedAndKept() {
         theirs.add("wx_token");
         for (String columns : List.of("id int NOT NULL PRIMARY KEY, app_id varchar(32), access_token varchar(512)",
                 "token varchar(36) NOT NULL PRIMARY KEY, type int",
@@ -213,7 +213,7 @@ class GuestIT extends OnEachDatabase {
     }
 
     @Test
-    void aSchemaHistoryThatIsSomethingElseIsToldAndTheTokenIsFresh() {
+    void anotherProgramsSchemaHistoryIsReportedAndTheTokenIsRefreshed() {
         theirs.add("wx_token_schema_history");
         String[] theirHistory = {
                 "CREATE TABLE wx_token_schema_history (id int NOT NULL PRIMARY KEY, version varchar(9), success"
@@ -236,7 +236,7 @@ class GuestIT extends OnEachDatabase {
         for (String command : List.of("refresh", "migrate", "token")) {
             run(command).ended(ExitCode.ACT).saying(says).inOneLine();
         }
-        // a view of the source's columns is a table that is too old
+        // They take a view of the 2015 columns for a table that is too old.
         for (String command : List.of("status", "history")) {
             assertThat(run(command).ended(ExitCode.ACT).text()).contains(says);
         }
@@ -246,16 +246,16 @@ class GuestIT extends OnEachDatabase {
     }
 
     /**
-     * Primary keys are required, updates must name a key, a statement binlog is written,
-     * autocommit is off.
+     * The server requires primary keys and updates that name a key, writes a statement
+     * binlog, and has autocommit off.
      */
     @Test
-    void serversThatAskForMoreGetIt() {
+    void theJobWorksOnAStricterServer() {
         assumeThat(database.isH2()).isFalse();
 
         execute("CREATE TABLE theirs (id int NOT NULL PRIMARY KEY)",
-                // The source's, with a live token, so that each migration has something
-                // to do.
+                // This is the 2015 class's table with a live token, so that each
+                // migration has something to do.
                 "CREATE TABLE wx_token (id int NOT NULL, type varchar(20) NOT NULL, expire varchar(16) NOT NULL,"
                         + " value varchar(600) NOT NULL, PRIMARY KEY (id)) ENGINE=MyISAM DEFAULT CHARSET=utf8",
                 "INSERT INTO wx_token (id, type, expire, value) VALUES (1, 'access_token', '"

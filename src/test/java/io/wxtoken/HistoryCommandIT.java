@@ -15,8 +15,8 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.token.Fingerprint;
 
 /**
- * Who replaced the token, when and why: what each kind of run leaves in wx_token_history,
- * and how it is printed.
+ * Each kind of run leaves entries in wx_token_history that say who replaced the token,
+ * when and why; wx-token history prints them.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
@@ -38,7 +38,7 @@ class HistoryCommandIT extends OnEachDatabase {
         makeDue();
         weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist rid: 1-2-3"));
         run().ended(ExitCode.ACT);
-        // on hold, WeChat is not asked
+        // The row is on hold, so WeChat is not asked.
         run().ended(ExitCode.ACT).saying("WeChat is asked again in");
         sql("UPDATE wx_token SET retry_after = 0");
         weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.5, not in whitelist rid: 4-5-6"));
@@ -71,7 +71,7 @@ class HistoryCommandIT extends OnEachDatabase {
     }
 
     @Test
-    void whoForcedFetchedOrKilledATokenIsTold() {
+    void theHistorySaysWhyEachTokenWasReplaced() {
         run().ended(ExitCode.OK);
         run("refresh", "--force").ended(ExitCode.OK);
         run("fetch", "--endpoint=token").ended(ExitCode.OK);
@@ -104,7 +104,7 @@ class HistoryCommandIT extends OnEachDatabase {
     }
 
     @Test
-    void whatCantBePrintedIsToldInOneLine() {
+    void aHistoryThatCanNotBePrintedIsReportedInOneLine() {
         run("history").ended(ExitCode.RETRY)
             .saying("there is no table wx_token_history at ", "run wx-token migrate")
             .inOneLine();

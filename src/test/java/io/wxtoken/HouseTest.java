@@ -28,7 +28,8 @@ import io.wxtoken.wechat.Lifetimes;
 import io.wxtoken.wechat.Ticket;
 
 /**
- * What each package may know (docs/design.md draws it), and what the sources look like.
+ * Checks which packages each package may depend on (docs/design.md draws it), and what
+ * the sources look like.
  */
 class HouseTest {
 
@@ -46,7 +47,7 @@ class HouseTest {
     }
 
     @Test
-    void thePackageThatAllShareKnowsNoneOfThem() {
+    void theSharedPackageDependsOnNoOther() {
         noClasses().that()
             .resideInAPackage("io.wxtoken")
             .should()
@@ -117,7 +118,7 @@ class HouseTest {
     }
 
     @Test
-    void everyPackageSaysWhatLivesInIt() {
+    void everyPackageHasADescription() {
         assertThat(sources("src/main/java").map(Path::getParent)
             .distinct()
             .filter(folder -> !Files.exists(folder.resolve("package-info.java")))).isEmpty();

@@ -19,8 +19,8 @@ import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 
 /**
- * The text file for Prometheus, as runs leave it. (promtool checks one in
- * .ci/check-config's rules; here it is read by hand.)
+ * Reads the text file for Prometheus as runs leave it. (The rules on it are checked by
+ * promtool, in .ci/check-config.)
  */
 @CapturesOutput
 class MetricsIT {
@@ -97,7 +97,7 @@ class MetricsIT {
     }
 
     @Test
-    void aRunThatFailsAsAWholeSaysSoAndForgetsNoCounter() throws IOException {
+    void aRunThatFailsAsAWholeKeepsTheCounters() throws IOException {
         run().ended(ExitCode.OK);
         run("--spring.datasource.url=jdbc:mysql://127.0.0.1:1/wx").ended(ExitCode.DATABASE);
         assertThat(metric("wx_token_run_exit_code")).isEqualTo(3);
@@ -112,7 +112,7 @@ class MetricsIT {
     }
 
     @Test
-    void aFileThatCanNotBeWrittenIsToldAndFailsNobody() throws IOException {
+    void aFileThatCanNotBeWrittenIsReportedAndTheRunSucceeds() throws IOException {
         Files.createDirectory(file);
         Files.writeString(file.resolve("not empty"), "");
         run().ended(ExitCode.OK)

@@ -29,8 +29,7 @@ import io.wxtoken.testing.TcpProxy;
 import io.wxtoken.token.Fingerprint;
 
 /**
- * The mirrors follow the rows, in every run, and what happens to them does not happen to
- * the rows.
+ * Every run brings the mirrors to the rows, and no failure of a mirror harms the rows.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
@@ -92,7 +91,7 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void theFirstRunWritesThemAndARunWithNothingToDoMendsThem() throws IOException {
+    void theFirstRunWritesTheFileAndARunWithNothingDueRepairsIt() throws IOException {
         run(toFile()).ended(ExitCode.OK);
         assertFileIsTheRow();
         Object written = Files.getLastModifiedTime(file);
@@ -115,7 +114,7 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void memcachedHoldsTheBareTokenAndTheTicketsAndIsWholeAgainAfterARestart() {
+    void memcachedHoldsTheBareTokenAndTheTicketsAndIsFilledAgainAfterARestart() {
         run(toMemcached()).ended(ExitCode.OK);
         Memcached.Entry token = memcached.get(StandIn.APP_ID);
         assertThat(token.value()).isEqualTo(weChat.lastIssued());
@@ -130,8 +129,8 @@ class MirrorIT extends OnEachDatabase {
         memcached.set(StandIn.APP_ID, 0, "theirs");
         run(toMemcached()).ended(ExitCode.OK);
         assertMemcachedIsTheRow();
-        // As PHP's and Java's clients mark what they have serialized: it is not to be
-        // unserialized here.
+        // PHP's and Java's clients mark by a flag what they have serialized. Nothing
+        // may be unserialized here.
         memcached.set(StandIn.APP_ID, 1, value());
         run(toMemcached()).ended(ExitCode.OK);
         assertThat(memcached.get(StandIn.APP_ID).flags()).isZero();
@@ -139,13 +138,14 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void whatIsInMemcachedIsProlongedButNotBeyondTheTokensEndOrAnHour() {
+    void anEntryInMemcachedIsExtendedButNotBeyondTheTokensEndOrAnHour() {
         run(toMemcached()).ended(ExitCode.OK);
         sql("UPDATE wx_token SET expire = expire - 1800");
         memcached.tell("touch " + StandIn.APP_ID + " 10");
         run(toMemcached()).ended(ExitCode.OK);
         assertThat(memcached.get(StandIn.APP_ID).secondsLeft()).isBetween(3590L, 3600L);
-        // As of a ticket that WeChat goes on with: young, and near its end.
+        // A ticket that WeChat repeats is like that: it looks young, and is near its
+        // end.
         sql("UPDATE wx_token SET expire = UNIX_TIMESTAMP(), expires_at = UNIX_TIMESTAMP() + 1000");
         run(toMemcached()).ended(ExitCode.OK);
         assertThat(memcached.get(StandIn.APP_ID).secondsLeft()).isBetween(985L, 1000L);
@@ -154,9 +154,9 @@ class MirrorIT extends OnEachDatabase {
         assertThat(memcached.get(StandIn.APP_ID).secondsLeft()).isBetween(985L, 1000L);
     }
 
-    /** What the client has at these levels, the run asserts, is no token. */
+    /** Every run asserts that its output holds no token. */
     @Test
-    void noLogOfTheClientTellsATokenWhateverItsLevel() {
+    void theMemcachedClientLogsNoTokenAtAnyLevel() {
         String[] told = { toMemcached(), "--logging.level.net.rubyeye.xmemcached.impl=debug",
                 "--logging.level.com.google.code.yanf4j.core=debug" };
         run(told);
@@ -165,7 +165,7 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void aRefreshIsInTheMirrorsWhenTheRunEnds() throws IOException {
+    void aRefreshedTokenIsInTheMirrorsWhenTheRunEnds() throws IOException {
         run(toFile(), toMemcached()).ended(ExitCode.OK);
         makeDue();
         run(toFile(), toMemcached()).ended(ExitCode.OK);
@@ -176,11 +176,11 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void mirrorsThatFailAreAWarningAndNoReasonNotToRefreshNorToLeaveOutTheOthers() throws IOException {
+    void aMirrorThatFailsIsAWarningAndTheRowsAndOtherMirrorsAreWritten() throws IOException {
         int nobody = Memcached.freePort();
         String[] mirrors = { "--wx.mirror.file=" + folder.resolve("missing/access_token.json"),
                 "--wx.mirror.memcached.servers=127.0.0.1:" + nobody + ",no-such-host.invalid" };
-        // one that refreshes, and one with nothing to do
+        // The first run refreshes, the second has nothing to do.
         for (int run = 0; run < 2; run++) {
             run(mirrors).ended(ExitCode.RETRY)
                 .saying("wx-token: warning: the token's file " + folder.resolve("missing/access_token.json")
@@ -207,7 +207,7 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void aMemcachedThatHangsKeepsTheRunForAMoment() throws IOException {
+    void aMemcachedThatHangsDelaysTheRunBriefly() throws IOException {
         try (ServerSocket hanging = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             long begun = System.nanoTime();
             run("--wx.mirror.memcached.servers=127.0.0.1:" + hanging.getLocalPort()).ended(ExitCode.RETRY)
@@ -219,7 +219,7 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void whenWeChatFailsTheMirrorsAreWholeAllTheSame() throws IOException {
+    void theMirrorsAreRepairedEvenWhenWeChatFails() throws IOException {
         run().ended(ExitCode.OK);
         makeDue();
         weChat.close();
@@ -229,7 +229,7 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void aValueThatIsOverOrThatThereIsNotIsNoWhere() {
+    void noMirrorHoldsAnExpiredOrAMissingValue() {
         weChat.close();
         run(toFile(), toMemcached()).ended(ExitCode.RETRY);
         assertThat(file).doesNotExist();
@@ -241,7 +241,7 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void severalAccountsHaveAFileEach() throws IOException {
+    void eachOfSeveralAccountsHasAFile() throws IOException {
         weChat.addAccount("wx2", "s2");
         String[] two = { "--wx.mirror.file=" + folder + "/{app_id}.json", toMemcached(), "--wx.accounts[0].app-id=wx2",
                 "--wx.accounts[0].app-secret=s2" };
@@ -256,7 +256,7 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void whateverAnotherProgramWroteIntoTheRowMakesValidJson() throws IOException {
+    void anyValueThatAnotherProgramWroteGivesValidJson() throws IOException {
         run().ended(ExitCode.OK);
         String odd = "a \"quoted\" \\ token\n微信";
         database.jdbc()
@@ -270,12 +270,12 @@ class MirrorIT extends OnEachDatabase {
     }
 
     /**
-     * While this run's older token is on its way to memcached, the row and memcached get
-     * a newer one from another run.
+     * While this run sends its older token to memcached, another run writes a newer one
+     * to the row and to memcached.
      */
     @ParameterizedTest
     @ValueSource(strings = { "", "older" })
-    void aSlowRunsOlderTokenDoesNotStay(String there) {
+    void aSlowRunDoesNotReplaceANewerTokenInMemcached(String there) {
         run().ended(ExitCode.OK);
         toMemcached();
         if (!there.isEmpty()) {

@@ -9,20 +9,22 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Isolated;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Await;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 
-/** Several nodes, each the built jar as a process, on one server. */
+/** Runs several nodes on one server. Each is a process of the built program. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
-@Isolated
+@Execution(ExecutionMode.CONCURRENT)
 class NodesIT extends OnEachDatabase {
 
     private static final int NODES = 8;
@@ -35,7 +37,8 @@ class NodesIT extends OnEachDatabase {
     @Test
     void eightNodesThatStartTogetherOnAnEmptyDatabaseMigrateOnceAndFetchOnce() {
         List<Ended> first = startTogether();
-        // A node that finds the row held before there ever was a token says so, with 1.
+        // A node that finds the row held before there ever was a token says so, and
+        // ends with exit code 1.
         assertThat(first).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isIn(0, 1));
         assertThat(first).filteredOn(node -> node.exitCode() == 1)
             .allSatisfy(node -> assertThat(node.text()).containsAnyOf("held", "lost the claim"));
@@ -57,7 +60,7 @@ class NodesIT extends OnEachDatabase {
     }
 
     @Test
-    void aNodeThatIsKilledWhileItFetchesIsTakenOverWhenItsLeaseLapses() throws Exception {
+    void anotherNodeTakesOverFromAKilledNodeWhenItsLeaseLapses() throws Exception {
         weChat.next(new Fault.Delay(Duration.ofSeconds(30)));
         Program node = program().with("WX_API_CONNECTTIMEOUT", "1s")
             .with("WX_API_READTIMEOUT", "3s")
@@ -67,14 +70,16 @@ class NodesIT extends OnEachDatabase {
         killed.process().destroyForcibly().waitFor();
         String lost = weChat.lastIssued();
         assertThat(node.run().text()).contains("held");
-        Thread.sleep(6000);
+        Await.until("the lease lapses",
+                () -> !query("SELECT id FROM wx_token WHERE id = 1 AND claimed_until < UNIX_TIMESTAMP()").isEmpty(),
+                Duration.ofSeconds(10));
         Ended mended = node.run();
         assertThat(mended.exitCode()).as(mended.text()).isZero();
         assertThat(value()).isEqualTo(weChat.lastIssued()).isNotEqualTo(lost);
     }
 
     @Test
-    void aDatabaseThatHangsInTheMiddleOfARunIsGivenUpAndTheRunAsAWholeIsBounded() throws Exception {
+    void aRunGivesUpADatabaseThatHangsAndEndsAtItsTimeout() throws Exception {
         assertThat(program().run().exitCode()).isZero();
         try (var connection = DriverManager.getConnection(database.url());
                 var statement = connection.createStatement()) {
@@ -106,11 +111,11 @@ class NodesIT extends OnEachDatabase {
     }
 
     /**
-     * A fetch beside the row holds it, so that no run's fetch comes in between; one that
-     * is killed leaves a claim that lapses.
+     * The command holds the row, so that no run fetches in between. When it is killed, it
+     * leaves a claim that lapses.
      */
     @Test
-    void aFetchBesideTheRowThatIsKilledLeavesItDue() throws InterruptedException {
+    void aFetchCommandThatIsKilledLeavesTheRowDue() throws InterruptedException {
         assertThat(program().run().exitCode()).isZero();
         weChat.next(new Fault.Hang());
         Started fetching = program().argument("fetch").argument("--endpoint=token").start();

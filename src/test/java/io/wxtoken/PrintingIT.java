@@ -17,8 +17,8 @@ import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 
 /**
- * {@code wx-token token} and {@code wx-token fetch}: standard output has what was asked
- * for, and nothing else.
+ * {@code wx-token token} and {@code wx-token fetch} print to standard output what was
+ * asked for, and nothing else.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
@@ -38,7 +38,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void tokenPrintsTheRowsAloneAndRefreshesItFirstIfItIsDue() {
+    void tokenPrintsTheRowsTokenAloneAndRefreshesItFirstIfItIsDue() {
         assertThat(run("token").ended(ExitCode.OK).out()).isEqualTo(weChat.lastIssued() + System.lineSeparator());
         assertThat(run("token").ended(ExitCode.OK).out()).isEqualTo(weChat.lastIssued() + System.lineSeparator());
         assertThat(weChat.tokenCalls()).isEqualTo(1);
@@ -50,7 +50,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void tokenPrintsALiveTokenThatCantBeRefreshedAndNoneThatIsDead() {
+    void tokenPrintsALiveTokenThatCanNotBeRefreshedAndNoDeadOne() {
         String token = run("token").ended(ExitCode.OK).out();
         makeDue();
         weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist"));
@@ -64,7 +64,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void tokenOfAnAccount() {
+    void tokenAndFetchAreForTheAccountThatIsNamed() {
         weChat.addAccount("wx2", "s2");
         String[] two = { "token", "--wx.accounts[0].app-id=wx2", "--wx.accounts[0].app-secret=s2", null };
         two[3] = "--app-id=wx2";
@@ -106,7 +106,7 @@ class PrintingIT extends OnEachDatabase {
         assertThat(weChat.tokenCalls()).isZero();
         run("refresh").ended(ExitCode.OK);
         String stored = value();
-        // A hold that WeChat's answer has proved wrong.
+        // The row is on hold, although WeChat's answer will show that it need not be.
         sql("UPDATE wx_token SET failures = 2, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'errcode 45009,"
                 + " quota' WHERE id = 1");
         Said fetched = run("fetch", "--endpoint=token").ended(ExitCode.OK);
@@ -121,7 +121,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void whenNothingWasIssuedTheRowIsAsItWas() {
+    void afterARefusedFetchTheRowIsUnchanged() {
         run("refresh").ended(ExitCode.OK);
         for (int requested = 0; requested <= 2; requested++) {
             sql("UPDATE wx_token SET refresh_requested = " + requested
@@ -140,7 +140,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void anotherRunAtWorkIsNotDisturbed() {
+    void fetchLeavesARowAloneThatAnotherRunHolds() {
         run("refresh").ended(ExitCode.OK);
         sql("UPDATE wx_token SET claimed_by = 'node-7-0123', claimed_until = UNIX_TIMESTAMP() + 50 WHERE id = 1");
         assertThat(run("fetch", "--endpoint=token").ended(ExitCode.RETRY).err()).contains("another run is at work");
@@ -148,7 +148,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void onTheStableEndpointNoTokenInTheTableDiesOfIt() {
+    void onTheStableEndpointFetchKillsNoTokenInTheTable() {
         String[] stable = { "refresh", "--wx.api.endpoint=stable-token" };
         run(stable).ended(ExitCode.OK);
         stable[0] = "fetch";
@@ -159,7 +159,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void aDeadTokenIsNotPrintedNorIsALiveOneHeldBackByWhatElseFails() {
+    void aTokenIsPrintedUnlessWeChatSaysThatItIsDeadWhateverElseFails() {
         String token = run("token").ended(ExitCode.OK).out();
         sql("UPDATE wx_token SET probed_at = 0 WHERE id = 1");
         weChat.kill(weChat.lastIssued());
@@ -174,7 +174,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void outputThatIsLostIsNoSuccess() {
+    void aTokenThatCanNotBePrintedIsAFailure() {
         run("refresh").ended(ExitCode.OK);
         PrintStream out = System.out;
         System.setOut(new PrintStream(new OutputStream() {
@@ -193,7 +193,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void whateverComesOfThatFetchTheRowIsRefreshed() {
+    void afterAFetchWhoseAnswerWasLostTheRowIsRefreshed() {
         run("refresh").ended(ExitCode.OK);
         for (Fault fault : List.of(new Fault.CutAfter(), new Fault.Status(500))) {
             weChat.next(fault);
@@ -212,7 +212,7 @@ class PrintingIT extends OnEachDatabase {
     }
 
     @Test
-    void aRefusalIsToldAndNothingIsPrinted() {
+    void aRefusedFetchIsReportedAndPrintsNothing() {
         weChat.next(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist"));
         Said refused = run("fetch").ended(ExitCode.ACT);
         assertThat(refused.out()).isEmpty();

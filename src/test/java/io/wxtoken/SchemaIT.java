@@ -25,8 +25,8 @@ import io.wxtoken.testing.Await;
 import io.wxtoken.token.Fingerprint;
 
 /**
- * The schema as the program itself makes it, from nothing and from a table made by hand,
- * on every database.
+ * The program makes its schema itself, from nothing and from a table made by hand, on
+ * every database.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
@@ -41,7 +41,7 @@ class SchemaIT extends OnEachDatabase {
     }
 
     @Test
-    void theFirstFourColumnsAndTheRowsAreTheSources() {
+    void theFirstFourColumnsAndTheRowsAreThoseOf2015() {
         run().ended(ExitCode.OK);
         List<Map<String, Object>> columns = query(
                 "SELECT column_name AS n, character_maximum_length AS l, is_nullable AS nullable, data_type AS t"
@@ -95,7 +95,7 @@ class SchemaIT extends OnEachDatabase {
         assertThat(row(1)).containsEntry("value", weChat.lastIssued()).containsEntry("app_id", StandIn.APP_ID);
     }
 
-    /** Without a primary key, and with NULL where there is no value yet. */
+    /** The table has no primary key, and NULL where there is no value yet. */
     @Test
     void aTableMadeCarelesslyIsAdoptedToo() throws SQLException {
         assumeFalse(database.isH2(), "nobody made a table by hand there");
@@ -130,7 +130,8 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void aMigrationThatFailedIsRunAgainByTheNextRun() {
         String adopted = makeTableByHand(600);
-        // V3 can't add a column that is there, or V5 can't fill it.
+        // V3 fails, as it can't add a column that is there; or V5 fails, as it can't
+        // fill it.
         database.jdbc().sql("ALTER TABLE wx_token ADD COLUMN fingerprint varchar(3) DEFAULT '' NOT NULL").update();
         run().ended(ExitCode.DATABASE);
         assertThat(row(1)).containsEntry("value", adopted);
@@ -143,7 +144,7 @@ class SchemaIT extends OnEachDatabase {
     }
 
     @Test
-    void aNodeThatIsKilledBeforeItNotedAMigrationDoesNoHarm() {
+    void aMigrationThatAKilledNodeDidNotRecordIsRunAgainWithoutHarm() {
         run();
         database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version IN ('1', '2', '3', '5', '6')").update();
         run().ended(ExitCode.OK);
@@ -152,8 +153,8 @@ class SchemaIT extends OnEachDatabase {
     }
 
     /**
-     * The version that had Spring Batch's tables had Flyway's history in its default
-     * table.
+     * Installs a version that had Spring Batch's tables, and Flyway's history in its
+     * default table.
      */
     private void installTheVersionBefore(String version) {
         Flyway.configure()
@@ -166,9 +167,9 @@ class SchemaIT extends OnEachDatabase {
             .migrate();
     }
 
-    /** Its V4 failed, where tables must have primary keys. */
+    /** The old version's V4 failed on servers where tables must have primary keys. */
     @Test
-    void anInstallationThatGotStuckKeepsItsAdoptedToken() {
+    void anInstallationWhoseMigrationFailedKeepsItsAdoptedToken() {
         String adopted = makeTableByHand(600);
         installTheVersionBefore("3");
         run().ended(ExitCode.OK).saying("2 rows: 1 refreshed, 1 fresh");
@@ -177,7 +178,7 @@ class SchemaIT extends OnEachDatabase {
     }
 
     @Test
-    void anInstallationOfTheVersionBeforeIsUpgradedAndAForeignValueInItStaysOne() {
+    void anInstallationOfTheVersionBeforeIsUpgradedAndItsForeignValueIsStillFound() {
         installTheVersionBefore("5");
         sql("UPDATE wx_token SET `value` = 'ours', fingerprint = '" + Fingerprint.of("ours") + "' WHERE id = 2");
         List<Map<String, Object>> before = query(
@@ -215,11 +216,11 @@ class SchemaIT extends OnEachDatabase {
     }
 
     /**
-     * Flyway's lock on a server is its connection's, and a frozen process keeps that
-     * open.
+     * Flyway's lock on a server belongs to a connection, and a frozen process keeps its
+     * connection open.
      */
     @Test
-    void aNodeThatIsFrozenWhileItMigratesHoldsUpNobodyWhoseSchemaIsComplete(@TempDir Path migrations) throws Exception {
+    void aNodeThatIsFrozenWhileItMigratesDelaysNoRunWhoseSchemaIsComplete(@TempDir Path migrations) throws Exception {
         assumeFalse(database.isH2(), "one process at a time");
         run();
         Files.writeString(migrations.resolve("V1000__later.sql"), "DO SLEEP(20)");
@@ -240,12 +241,12 @@ class SchemaIT extends OnEachDatabase {
         }
     }
 
-    /** A run waits for the lock in the end, when the row is fresh. */
+    /** A run refreshes its rows before it waits for the lock. */
     @Test
-    void norAnyTokenOfARunThatWouldMigrate() throws Exception {
+    void aRunThatWaitsToMigrateHasRefreshedItsTokenBefore() throws Exception {
         assumeFalse(database.isH2(), "one process at a time");
         run();
-        sql("DELETE FROM wx_token_schema_history WHERE version = '6'");
+        sql("DELETE FROM wx_token_schema_history WHERE version = '7'");
         sql("UPDATE wx_token SET expire = expire - 3001, retry_after = 0 WHERE id = 1");
         String table = "`" + database.schema() + "`.`wx_token_schema_history`";
         ExecutorService behind = Executors.newSingleThreadExecutor();
@@ -260,7 +261,7 @@ class SchemaIT extends OnEachDatabase {
         }
         behind.shutdown();
         assertThat(behind.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
-        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version = '6'")).as("then it migrates")
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version = '7'")).as("then it migrates")
             .hasSize(1);
     }
 

@@ -20,8 +20,6 @@ import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
-import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
 
@@ -34,7 +32,7 @@ class ServerIT extends OnEachDatabase {
 
     private static final int NODES = 6;
 
-    /** What was seen, by server: for the README. */
+    /** What was tried on each server, for the README's table. */
     private static final Map<String, Set<String>> SEEN = new LinkedHashMap<>();
 
     private void seen(String what) {
@@ -80,7 +78,7 @@ class ServerIT extends OnEachDatabase {
     }
 
     @Test
-    void emptyDatabase() {
+    void anEmptyDatabaseIsMigratedAndEachCommandWorks() {
         run().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
         assertThat(run().ended(ExitCode.OK).text()).isEmpty();
         run("status").ended(ExitCode.OK).saying("access_token", "fresh");
@@ -94,7 +92,7 @@ class ServerIT extends OnEachDatabase {
     }
 
     @Test
-    void myIsamAdopted() {
+    void theTableOf2015IsAdopted() {
         String token = makeTableOf2015(600);
         run().ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
         assertThat(value()).isEqualTo(token);
@@ -105,11 +103,11 @@ class ServerIT extends OnEachDatabase {
     }
 
     @Test
-    void sixAtOnce() {
+    void sixRunsThatStartTogetherFetchOnce() {
         run("migrate").ended(ExitCode.OK);
         List<Started> started = Stream.generate(() -> program().start()).limit(NODES).toList();
         for (Ended node : started.stream().map(Started::end).toList()) {
-            // 1: the row is held, and there never was a token
+            // Exit code 1 says that the row is held, and that there never was a token.
             assertThat(node.exitCode()).as(node.text()).isIn(0, 1);
             assertThat(node.text()).doesNotContain("\tat ");
         }
@@ -119,7 +117,7 @@ class ServerIT extends OnEachDatabase {
     }
 
     @Test
-    void threeRoles() throws Exception {
+    void theThreeUsersOfConfigMysqlDoTheirWork() throws Exception {
         String schema = database.schema();
         boolean tls = variable("have_ssl").equals("YES") && !variable("tls_version").matches("|TLSv1,TLSv1.1")
                 || variable("have_ssl").isEmpty();
@@ -166,7 +164,7 @@ class ServerIT extends OnEachDatabase {
     }
 
     @Test
-    void settingsThatPeopleHave() {
+    void theJobWorksWithOtherPeoplesServerSettings() {
         Map<String, String> settings = new LinkedHashMap<>(Map.of("autocommit", "0", "default_storage_engine", "MyISAM",
                 "sql_safe_updates", "1", "character_set_server", "latin1", "collation_server", "latin1_swedish_ci",
                 "binlog_format", "STATEMENT", "sql_require_primary_key", "1", "innodb_force_primary_key", "1"));
@@ -199,11 +197,11 @@ class ServerIT extends OnEachDatabase {
     }
 
     /**
-     * A replica, or a primary that was replaced: nothing is written there, even by a user
-     * who could.
+     * On a replica, or on a primary that was replaced, the job writes nothing, even as a
+     * user who could.
      */
     @Test
-    void readOnly() {
+    void aReadOnlyServerIsReportedAndNothingIsFetched() {
         run().ended(ExitCode.OK);
         makeDue();
         String user = "ro" + System.nanoTime() % 1_000_000_000;
@@ -233,7 +231,7 @@ class ServerIT extends OnEachDatabase {
     }
 
     /**
-     * @return what it was
+     * @return the value before
      */
     private String set(String name, String value) {
         String before = database.jdbc().sql("SELECT @@GLOBAL." + name).query(String.class).single();

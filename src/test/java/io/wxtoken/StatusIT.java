@@ -39,7 +39,7 @@ class StatusIT extends OnEachDatabase {
     }
 
     @Test
-    void withoutATableItSaysSoAndMakesNone() {
+    void aMissingTableIsReportedAndNotMade() {
         status().ended(ExitCode.RETRY)
             .saying("there is no table wx_token at ", "the job has not run there")
             .inOneLine();
@@ -53,7 +53,7 @@ class StatusIT extends OnEachDatabase {
     }
 
     @Test
-    void aRowThatWasNeverFilledIsDeadAndFreshWhenItIs() {
+    void anEmptyRowIsDeadAndAFilledRowIsFresh() {
         database.migrated();
         assertLines(status("--wx.app-id=" + StandIn.APP_ID).ended(ExitCode.RETRY),
                 "wx0123456789abcdef +access_token +dead +- +- +next run +- +never obtained",
@@ -70,7 +70,7 @@ class StatusIT extends OnEachDatabase {
     }
 
     @Test
-    void whatIsDueHeldOrFailingIsUsableAndWhatIsOverIsNot() {
+    void aRowThatIsDueHeldOrFailingIsUsableUntilItExpires() {
         run().ended(ExitCode.OK);
         sql("UPDATE wx_token SET expire = expire - 3100, retry_after = 0 WHERE id = 1");
         assertLines(status().ended(ExitCode.OK),
@@ -95,7 +95,7 @@ class StatusIT extends OnEachDatabase {
     }
 
     @Test
-    void machinesReadJson() {
+    void theStatusCanBePrintedAsJson() {
         run().ended(ExitCode.OK);
         sql("INSERT INTO wx_token (id, type, expire, `value`, app_id) VALUES (9, 'access_token', '1', 'theirs',"
                 + " 'wx9')");
@@ -115,7 +115,7 @@ class StatusIT extends OnEachDatabase {
     }
 
     @Test
-    void itWritesNothing() {
+    void statusWritesNothing() {
         run().ended(ExitCode.OK);
         sql("UPDATE wx_token SET expire = 'soon' WHERE id = 1");
         List<?> before = query("SELECT * FROM wx_token");

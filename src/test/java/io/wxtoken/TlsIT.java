@@ -91,7 +91,7 @@ class TlsIT {
     }
 
     @Test
-    void aHostThatIsNotTheOneMeantIsAskedNothingAndTheTokenStays() throws Exception {
+    void aHostWithoutATrustedCertificateIsSentNothingAndTheTokenStays() throws Exception {
         Ended first = runAgainst("good", true);
         assertThat(first.exitCode()).as(first.text()).isZero();
         assertThat(value()).isEqualTo("token-1");

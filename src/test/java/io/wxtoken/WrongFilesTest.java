@@ -23,8 +23,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 import io.wxtoken.standin.StandIn;
 
 /**
- * A configuration file, a secret's file or a database's URL that a person got wrong: one
- * line that says where, and no secret.
+ * When a configuration file, a secret's file or a database's URL is wrong, one line says
+ * where, and shows no secret.
  */
 @CapturesOutput
 @ResourceLock(Resources.SYSTEM_PROPERTIES)
@@ -89,7 +89,7 @@ class WrongFilesTest {
             a placeholder | ~  run:~    timeout: ${NOWHERE} | wx.run.timeout = '${NOWHERE}' is no duration
             a circle | ~  run:~    timeout: ${wx.run.timeout} | wx.run.timeout
             """)
-    void aFileThatIsWrongIsToldInOneLine(String name, String more, String says) throws IOException {
+    void aWrongFileIsReportedInOneLine(String name, String more, String says) throws IOException {
         Files.writeString(config, COMPLETE + more.replace("~", "\n"));
         run().ended(ExitCode.ACT)
             .saying(says.replace("NO YAML:", "config/application.yml is no valid YAML:"))
@@ -97,7 +97,7 @@ class WrongFilesTest {
     }
 
     @Test
-    void aFileInAnotherEncodingIsTold() throws IOException {
+    void aFileInAnotherEncodingIsReported() throws IOException {
         Files.write(config, (COMPLETE + "# 中文").getBytes(Charset.forName("GBK")));
         run().ended(ExitCode.ACT).saying("config/application.yml is not in UTF-8").inOneLine();
     }
@@ -112,7 +112,7 @@ class WrongFilesTest {
 
     @ParameterizedTest
     @ValueSource(strings = { "", "\n", "\r\n" })
-    void aSecretsFileMayEndItsLine(String end) throws IOException {
+    void aSecretFileMayEndWithALineBreak(String end) throws IOException {
         Files.writeString(config, APP_ID);
         Files.writeString(secret, StandIn.SECRET + end);
         run().ended(ExitCode.OK).saying("2 refreshed");
@@ -121,7 +121,7 @@ class WrongFilesTest {
     @ParameterizedTest
     @CsvSource({ "'', is missing", "'\n', is missing", "' s3cret', holds a blank", "'s3cret\n\n', a line break",
             "\uFEFFs3cret, not ASCII", "${NOWHERE}, a placeholder that nothing fills" })
-    void aSecretsFileThatIsWrongIsTold(String text, String says) throws IOException {
+    void aWrongSecretFileIsReported(String text, String says) throws IOException {
         Files.writeString(config, APP_ID);
         Files.writeString(secret, text);
         assertThat(run().ended(ExitCode.ACT).saying("wx-token: wx.app-secret ", says).inOneLine().text())
@@ -129,7 +129,7 @@ class WrongFilesTest {
     }
 
     @Test
-    void aSecretsFolderThatIsAFileIsTold() throws IOException {
+    void aSecretsFolderThatIsAFileIsReported() throws IOException {
         Files.writeString(config, APP_ID);
         System.setProperty("WX_SECRETS", config.toString());
         run().ended(ExitCode.ACT).saying("WX_SECRETS (or ./secrets) is no folder").inOneLine();
@@ -153,7 +153,7 @@ class WrongFilesTest {
             3 | jdbc:mysql://127.0.0.1:1/wx?sslMode=on | The connection property 'sslMode' acceptable values are
             3 | jdbc:h2:mem:;NOSUCH=1 | Unsupported connection setting
             """)
-    void aDatabaseUrlThatIsWrongIsTold(int exitCode, String url, String says) throws IOException {
+    void aWrongDatabaseUrlIsReportedInOneLine(int exitCode, String url, String says) throws IOException {
         Files.writeString(config, COMPLETE);
         Said said = run(url);
         assertThat(said.exitCode().code()).as(said.text()).isEqualTo(exitCode);
@@ -184,7 +184,7 @@ class WrongFilesTest {
     }
 
     @Test
-    void aDriverThatDoesNotFitIsToldWithoutThePasswordInTheUrl() throws IOException {
+    void aDriverThatDoesNotFitIsReportedWithoutThePasswordInTheUrl() throws IOException {
         Files.writeString(config, COMPLETE);
         for (String driver : new String[] { "org.h2.Driver", "com.example.Driver" }) {
             run("jdbc:mysql://u:hunter2@127.0.0.1:1/wx", "--spring.datasource.driver-class-name=" + driver)

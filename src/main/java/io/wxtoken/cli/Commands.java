@@ -132,7 +132,7 @@ final class Commands implements Callable<Integer> {
     private void rejectOptionsBefore(String command) {
         if (options.force || options.appId != null) {
             throw new ParameterException(spec.commandLine(),
-                    "--force and --app-id are options of refresh and must stand after it, not before " + command);
+                    "--force and --app-id belong to refresh, and stand after it, not before " + command);
         }
     }
 

@@ -16,8 +16,8 @@ import io.wxtoken.settings.Settings;
 import io.wxtoken.testing.TestDatabase;
 
 /**
- * A run goes on over the connection that it looked with; one that broke meanwhile is
- * replaced.
+ * The due check keeps its connection for the run that follows. A connection that broke
+ * meanwhile is replaced.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
@@ -35,7 +35,7 @@ class RunDatabaseIT {
     }
 
     @Test
-    void theKeptConnectionIsHandedOutOnceAndNotIfItBroke() throws SQLException {
+    void theKeptConnectionIsHandedOutOnceUnlessItBroke() throws SQLException {
         try (RunDatabase database = new RunDatabase(Settings.environment(server.arguments().toArray(String[]::new)))) {
             Connection first = database.getConnection();
             long id = id(first);

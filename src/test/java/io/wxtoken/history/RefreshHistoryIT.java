@@ -23,8 +23,8 @@ import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.token.RefreshEvent;
 
 /**
- * What is written to {@code wx_token_history}, how it is bounded, and that it keeps
- * nobody from anything.
+ * What is written to {@code wx_token_history} and deleted from it; a table that is
+ * missing stops no run.
  */
 @ParameterizedClass
 @MethodSource("databases")
@@ -67,7 +67,7 @@ class RefreshHistoryIT {
     }
 
     @Test
-    void whatIsToldIsReadAsItWas() throws Exception {
+    void anEntryIsReadAsItWasWritten() throws Exception {
         history.happened(event("wx1", "x".repeat(300)));
         history.happened(new RefreshEvent("wx2", "jsapi_ticket", RefreshEvent.Kind.REFRESHED, "never obtained", "",
                 "c".repeat(64), null, ""));
@@ -91,7 +91,7 @@ class RefreshHistoryIT {
     }
 
     @Test
-    void manyAreWrittenWhileTheRunGoesOn() {
+    void entriesAreWrittenAHundredAtATimeDuringTheRun() {
         for (int i = 0; i < 250; i++) {
             history.happened(event("wx" + i, ""));
         }
@@ -101,11 +101,10 @@ class RefreshHistoryIT {
     }
 
     /**
-     * A month of runs that each tell something, every twenty minutes, and then one that
-     * tells a lot at once.
+     * For a month a run every twenty minutes has something to record.
      */
     @Test
-    void itKeepsTheDaysThatAreAskedForAndNotManyMore() {
+    void entriesAreKeptForTheDaysThatAreSetAndLittleLonger() {
         long kept = 7 * 72;
         long most = 0;
         for (int run = 0; run < 30 * 72; run++) {
@@ -121,7 +120,7 @@ class RefreshHistoryIT {
     }
 
     @Test
-    void onlyWhatIsTooOldIsDeletedTheOldestFirstAndABoundedNumber() {
+    void onlyOldEntriesAreDeletedTheOldestFirstAndABoundedNumberAtATime() {
         for (int i = 0; i < 30; i++) {
             history.happened(event("wx" + i, ""));
         }
@@ -139,7 +138,7 @@ class RefreshHistoryIT {
     }
 
     @Test
-    void aTableThatIsGoneIsAWarningAndNoMore() {
+    void aMissingTableIsOneWarning() {
         database.jdbc().sql("ALTER TABLE wx_token_history RENAME TO gone").update();
         Logger logger = (Logger) LoggerFactory.getLogger("io.wxtoken");
         ListAppender<ILoggingEvent> said = new ListAppender<>();
@@ -167,7 +166,7 @@ class RefreshHistoryIT {
     }
 
     @Test
-    void whatHasWaitedIsWrittenBeforeTheRunEndsAndWithItsOwnTime() throws Exception {
+    void entriesThatHaveWaitedAreWrittenBeforeTheRunEndsWithTheirOwnTime() throws Exception {
         history.happened(event("wx1", ""));
         Thread.sleep(2100);
         history.happened(event("wx2", ""));
@@ -177,7 +176,7 @@ class RefreshHistoryIT {
     }
 
     @Test
-    void nothingIsWrittenToATableThatIsStillToBeMade() {
+    void nothingIsWrittenBeforeTheTableIsMade() {
         RefreshHistory later = new RefreshHistory(database.dataSource(), "run", Duration.ofDays(7), false);
         later.happened(event("wx1", ""));
         later.finish();

@@ -53,7 +53,7 @@ class MirrorsTest {
     }
 
     @Test
-    void whoFindsItWholeDoesNotReadTheRowsAgain() throws Exception {
+    void theRowsAreReadAgainOnlyAfterAMirrorWasWritten() throws Exception {
         mirrors.syncAll(holding("T1"), () -> holding("T1"));
         assertThat(mirrors.syncAll(holding("T1"), () -> {
             throw new AssertionError("read again");
@@ -61,7 +61,7 @@ class MirrorsTest {
     }
 
     @Test
-    void whoWasOvertakenWritesAgain() throws Exception {
+    void aRunWritesAgainWhenTheRowsHaveChangedMeanwhile() throws Exception {
         AtomicInteger reads = new AtomicInteger(1);
         assertThat(mirrors.syncAll(holding("T1"), () -> holding("T" + Math.min(3, reads.incrementAndGet())))).isEmpty();
         assertThat(file).content().isEqualTo("{\"access_token\": \"T3\", \"expires_time\": " + NOW + "}");
@@ -69,7 +69,7 @@ class MirrorsTest {
     }
 
     @Test
-    void whoeverWritesItAllTheTimeIsNotFoughtForEver() throws Exception {
+    void aFileThatAnotherProgramKeepsWritingIsGivenUpWithAWarning() throws Exception {
         assertThat(mirrors.syncAll(holding("T1"), () -> {
             write("theirs");
             return holding("T1");
@@ -77,7 +77,7 @@ class MirrorsTest {
     }
 
     @Test
-    void oneThatHangsOrFailsInItsOwnWayIsToldAndKeepsNoOtherFromIt() throws Exception {
+    void aMirrorThatHangsOrThrowsIsReportedAndTheOthersAreWritten() throws Exception {
         Mirror hanging = (rows, failures) -> {
             Thread.sleep(60_000);
             return false;
@@ -96,14 +96,14 @@ class MirrorsTest {
     }
 
     @Test
-    void rowsThatCantBeReadAgainAreTold() {
+    void rowsThatCanNotBeReadAgainAreReported() {
         assertThat(mirrors.syncAll(holding("T1"), () -> {
             throw new SQLException("quotes T1", "08S01");
         })).singleElement().asString().contains("may be older than the table", "08S01").doesNotContain("T1");
     }
 
     @Test
-    void ofManyFailuresTenAreTold() {
+    void tenOfManyFailuresAreReported() {
         Mirror failing = (rows, failures) -> {
             IntStream.range(0, 1000).forEach(i -> failures.add("failure " + i));
             return false;
@@ -114,7 +114,7 @@ class MirrorsTest {
     }
 
     @Test
-    void aLinkStaysOneAndItsTargetIsReplaced() throws Exception {
+    void aLinkIsKeptAndItsTargetIsReplaced() throws Exception {
         Path target = Files.createDirectory(folder.resolve("shared")).resolve("t.json");
         Files.writeString(target, "old");
         Files.createSymbolicLink(file, Path.of("shared/t.json"));
@@ -138,7 +138,7 @@ class MirrorsTest {
     }
 
     @Test
-    void itsReadersDoNotLoseIt() throws Exception {
+    void aReplacedFileKeepsItsGroupAndANewOneHasItsFoldersGroup() throws Exception {
         assumeTrue(System.getProperty("user.name").equals("root"),
                 "skipped, as this user can't give a file to another group");
         Files.writeString(file, "old");
@@ -152,7 +152,7 @@ class MirrorsTest {
     }
 
     @Test
-    void whatAWriterThatWasKilledLeftIsDeleted() throws Exception {
+    void temporaryFilesOfAKilledRunAreDeleted() throws Exception {
         Path old = Files.writeString(folder.resolve(".access_token.json.0-1-2-3.wx-token"), "T0");
         Path theirs = Files.writeString(folder.resolve(".hidden"), "theirs");
         Files.setLastModifiedTime(old, FileTime.from(Instant.now().minusSeconds(700)));
@@ -165,7 +165,7 @@ class MirrorsTest {
     }
 
     @Test
-    void aFileThatCantBeReplacedIsAsItWas() throws Exception {
+    void aFolderInTheFilesPlaceIsReportedAndKept() throws Exception {
         Files.createDirectories(file.resolve("sub"));
         assertThat(mirrors.syncAll(holding("T1"), () -> holding("T1"))).singleElement()
             .asString()
@@ -178,7 +178,7 @@ class MirrorsTest {
     }
 
     @Test
-    void aReaderNeverFindsAPartOfIt() throws Exception {
+    void aReaderNeverSeesAHalfWrittenFile() throws Exception {
         mirrors.syncAll(holding("T0"), () -> holding("T0"));
         Thread writer = new Thread(() -> {
             for (int i = 1; i <= 200; i++) {

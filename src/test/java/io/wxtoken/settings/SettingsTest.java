@@ -164,7 +164,7 @@ class SettingsTest {
     }
 
     @Test
-    void aListOfAccountsInTwoPlacesIsAnErrorAndNotAnAccountLess() {
+    void aListOfAccountsInTwoPlacesIsRejected() {
         settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2",
                 "wx.accounts[1].app-id", "wx3", "wx.accounts[1].app-secret", "s3"));
         StandardEnvironment environment = new StandardEnvironment();
@@ -177,13 +177,13 @@ class SettingsTest {
     }
 
     @Test
-    void accountsWrittenAsOneTextAreNotShown() {
+    void accountsWrittenAsOneTextAreRejectedAndNotShown() {
         settings.put("wx.accounts", "wx1:s3cret");
         assertThat(problem()).contains("wx.accounts");
     }
 
     @Test
-    void aTicketIsWantedOnce() {
+    void aTicketThatIsNamedTwiceIsWantedOnce() {
         settings.put("wx.tickets", "jsapi,jsapi");
         assertThat(read().allAccounts().get(0).tickets()).containsExactly(Ticket.JSAPI);
     }
@@ -195,7 +195,7 @@ class SettingsTest {
     }
 
     @Test
-    void aBaseUrlIsShownWithoutWhatMayBeASecretInIt() {
+    void aWrongBaseUrlIsShownWithoutItsPasswordAndQuery() {
         settings.put("wx.api.base-url", "https://u:hunter2@api.weixin.qq.com/cgi-bin/token?secret=hunter2");
         assertThat(problem()).doesNotContain("hunter2");
     }
@@ -207,7 +207,7 @@ class SettingsTest {
     }
 
     @Test
-    void valuesDownToASecondWork() {
+    void valuesDownToASecondAreAccepted() {
         settings.putAll(Map.of("wx.refresh.after", "1s", "wx.refresh.before", "1s", "wx.refresh.lease", "1s",
                 "wx.refresh.request-interval", "1s", "wx.api.connect-timeout", "200ms", "wx.api.read-timeout",
                 "500ms"));
@@ -215,7 +215,7 @@ class SettingsTest {
     }
 
     @Test
-    void noTextShowsTheSecret() {
+    void noToStringShowsTheSecret() {
         WxProperties wx = read();
         assertThat(wx.toString() + wx.allAccounts()).doesNotContain("s3cret").contains("wx0123456789abcdef");
     }

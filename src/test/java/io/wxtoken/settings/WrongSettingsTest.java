@@ -23,14 +23,14 @@ import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 
 /**
- * Every property there is, wrong in every way that a person gets it wrong: one line that
- * names it, and no secret.
+ * Every property gets every value that a person may write by mistake. One line names the
+ * property, and shows no secret.
  */
 class WrongSettingsTest {
 
     private static final String SECRET = "s3cret-0123456789";
 
-    /** Of each type; a new type needs its own here. */
+    /** Wrong values of each type. A new type needs its own here. */
     private static final Map<Type, List<String>> WRONG = Map.of(
             Duration.class, List.of("", " ", "soon", "m", "-1s", "-5", "1500h", "5y", "5 minutes", "5min", "５m", "5 m",
                     "\"5m\"", "'5m'", "[5m]", "5m,", "1,5m", "0.5h", "1e3", "0x10", "~", "null", "true",
@@ -43,7 +43,7 @@ class WrongSettingsTest {
             Ticket.class,
             List.of("card", "jsapi;wx_card", "jsapi wx_card", "jsapi,,cards", "none", "ｊｓａｐｉ", "${NOWHERE}"));
 
-    /** Of each text. */
+    /** Wrong values of each text. */
     private static final Map<String, List<String>> WRONG_TEXTS = Map.of("app-id",
             List.of("", " ", "\t", "0123456789abcdef", "wx", "wx 123", "wx123\u00a0", "\"wx123\"", "ｗｘ123",
                     "wx" + "1".repeat(31), "${NOWHERE}", SECRET),
@@ -123,7 +123,7 @@ class WrongSettingsTest {
 
     @ParameterizedTest
     @MethodSource("properties")
-    void aWrongValueIsToldInOneLine(Property property) {
+    void aWrongValueIsReportedInOneLine(Property property) {
         List<String> wrong = property.type() == String.class ? WRONG_TEXTS.get(property.lastName())
                 : WRONG.get(property.type());
         assertThat(wrong).as("wrong values for %s: a new property needs its own", property).isNotEmpty();
@@ -132,9 +132,9 @@ class WrongSettingsTest {
 
     @ParameterizedTest
     @MethodSource("properties")
-    void aMisspeltNameAndAGroupInItsPlaceAreToldInOneLine(Property property) {
+    void aMisspeltNameAndAGroupInItsPlaceAreReportedInOneLine(Property property) {
         assertToldInOneLine(property, property.name() + "s", "1");
-        // there Boot overlooks it, and the account has its default
+        // In a list Boot overlooks the group, and the account has its default.
         if (!property.name().startsWith("wx.accounts")) {
             assertToldInOneLine(property, property.name() + ".x", "1");
         }

@@ -32,7 +32,7 @@ final class MirrorReader implements AutoCloseable {
 
     private final Memcached memcached = Memcached.isInstalled() ? Memcached.start() : null;
 
-    /** By place and account: since when, in ms, what is there is dead. */
+    /** Since when, in ms, the token in a place is dead; by place and account. */
     private final Map<String, Long> deadSince = new HashMap<>();
 
     private long longestDead;
@@ -49,7 +49,8 @@ final class MirrorReader implements AutoCloseable {
         this.folder = Files.createDirectories(folder);
         this.appIds = appIds;
         for (String appId : appIds) {
-            Files.deleteIfExists(file(appId)); // of an earlier storm with the same seed
+            // an earlier storm with the same seed left it
+            Files.deleteIfExists(file(appId));
         }
     }
 
@@ -114,7 +115,7 @@ final class MirrorReader implements AutoCloseable {
         return longestDead;
     }
 
-    /** What writers that were killed left beside the files. */
+    /** How many files writers left that were killed. */
     long leftBehind() throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
             return files.filter(file -> file.getFileName().toString().startsWith(".")).count();

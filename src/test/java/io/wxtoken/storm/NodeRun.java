@@ -53,9 +53,7 @@ final class NodeRun implements Tap.Watch {
 
     private final Set<Integer> ports = ConcurrentHashMap.newKeySet();
 
-    /**
-     * When it claimed each row, in Unix ms.
-     */
+    /** When it claimed each row, in Unix ms. */
     private final Map<Integer, Long> claimed = new ConcurrentHashMap<>();
 
     /** When it wrote into each row that it published, was fenced or gave up. */
@@ -95,7 +93,9 @@ final class NodeRun implements Tap.Watch {
         this.toWeChat = new Tap(URI.create(weChat.baseUrl()), this);
     }
 
-    /** The URL with the taps in the way, and without TLS, or they would see nothing. */
+    /**
+     * The URL with the taps in it, and without TLS, with which they would see nothing.
+     */
     static String through(List<Tap> taps, String url) {
         return url.replaceFirst("//[^/]+/",
                 "//" + taps.stream().map(Tap::address).collect(Collectors.joining(",")) + "/")
@@ -209,7 +209,7 @@ final class NodeRun implements Tap.Watch {
     private boolean meet(Strike strike) {
         if (!mercy.affords(strike)) {
             synchronized (strikes) {
-                strikes.addFirst(strike); // for another time, or another run
+                strikes.addFirst(strike); // it may come later, or to another run
             }
             return true;
         }

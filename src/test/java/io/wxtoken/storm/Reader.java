@@ -58,7 +58,7 @@ final class Reader implements AutoCloseable {
 
     private long unanswered;
 
-    /** What a reader knows of an account. Times in ms. */
+    /** What the reader knows of an account. Times are in ms. */
     private final class Copy {
 
         int rowId;
@@ -83,7 +83,7 @@ final class Reader implements AutoCloseable {
 
     }
 
-    /** A stretch in which a reader would have used a dead token. Times in Unix ms. */
+    /** A time in which the reader would have used a dead token. Times are in Unix ms. */
     static final class DeadTime {
 
         final String appId;
@@ -151,7 +151,7 @@ final class Reader implements AutoCloseable {
     private synchronized void read(String appId, int rowId, String value, int failures) {
         Copy copy = copies.get(appId);
         long now = System.currentTimeMillis();
-        if (out) { // what an application would use that goes on asking this member
+        if (out) { // counts what an application would use that goes on asking this member
             readsOut++;
             boolean dead = value != null && !value.isEmpty() && !weChat.alive(appId, value);
             deadReadsOut += dead ? 1 : 0;
@@ -202,8 +202,8 @@ final class Reader implements AutoCloseable {
     }
 
     /**
-     * Its server is not part of its cluster, until it is again: what is read there is
-     * counted apart.
+     * Says whether its server is out of its cluster; as long as it is, what is read there
+     * is counted apart.
      */
     synchronized void out(boolean out) {
         this.out = out;
@@ -240,7 +240,7 @@ final class Reader implements AutoCloseable {
                     && weChat.millisLeft(copy.value) > time.toMillis());
     }
 
-    /** All that stood in {@code last_error}. */
+    /** Every text that {@code last_error} held. */
     Set<String> errors() {
         return errors;
     }

@@ -10,7 +10,7 @@ import io.wxtoken.standin.Fault;
 import io.wxtoken.storm.Tap.Step;
 
 /**
- * What is done to a run, once.
+ * A thing that is done to a run, once.
  *
  * @param step at which; null: at a moment that has nothing to do with the protocol
  * @param after the step's answer came, and before the run gets it; else before the step
@@ -48,7 +48,7 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
                 for (Duration pause : pauses(random, lease)) {
                     all.add(List.of(new Strike(Kind.PAUSE, step, after, pause, null)));
                 }
-                // A run that is paused for longer than its lease may have to say so.
+                // A run that is paused for longer than its lease may have to report it.
                 for (Kind kind : List.of(Kind.KILL, Kind.PAUSE, Kind.CUT)) {
                     all.add(List.of(new Strike(Kind.PAUSE, step, after, pauses(random, lease).get(1), null),
                             new Strike(kind, Step.REPORT, random.nextBoolean(), pauses(random, lease).get(0), null)));
@@ -67,7 +67,7 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
 
     /**
      * Those that a run may meet at any time; the long holds that WeChat can ask for are
-     * {@code AccountRefresherIT}'s.
+     * {@code DayQuotaIT}'s.
      */
     private static List<Fault> faults(Duration lease) {
         return List.of(new Fault.Hang(), new Fault.Delay(Duration.ofMillis(700)), new Fault.Delay(lease),
@@ -77,7 +77,7 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
                 new Fault.Status(504), new Fault.Refuse(-1, "system error"), new Fault.NullToken());
     }
 
-    /** For the table of figures. */
+    /** The strike as the table of figures names it. */
     @Override
     public String toString() {
         String what = switch (kind) {

@@ -27,10 +27,10 @@ final class Tap implements AutoCloseable {
         CLAIM("claimed_until = UNIX_TIMESTAMP() +"), FETCH("GET /cgi-bin/token"), PUBLISH("SET probed_at = CASE"),
         REPORT("SET refresh_requested = 2"),
 
-        /** The run gave up its request, and leaves its claim to lapse. */
+        /** The run gave its request up, and leaves its claim to lapse. */
         GIVE_UP("UPDATE wx_token SET last_error ="),
 
-        /** What the run did is told, after the row. */
+        /** The run records what it did, after it wrote the row. */
         HISTORY("INSERT INTO wx_token_history");
 
         private final String text;
@@ -101,7 +101,7 @@ final class Tap implements AutoCloseable {
                 work.run();
             }
             catch (IOException e) {
-                // a connection that ended
+                // the connection has ended
             }
         }, "tap");
         thread.setDaemon(true);

@@ -13,9 +13,9 @@ import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 
 /**
- * Answers of WeChat, or of whatever stands between: a body, valid or broken in one of
- * many ways, in HTTP that is valid or broken. From the same seed the n-th answer is
- * always the same.
+ * Generates answers as WeChat, or a proxy before it, might send them: a body, valid or
+ * broken in one of many ways, in HTTP that is valid or broken. From the same seed the
+ * n-th answer is always the same.
  */
 public final class Answers {
 
@@ -162,8 +162,8 @@ public final class Answers {
     }
 
     /**
-     * A few bytes are others. (No backslash, which would let a token stand there in
-     * another form.)
+     * Replaces a few bytes, but never by a backslash, which could let a token stand there
+     * in another form.
      */
     private Body mutated() {
         byte[] bytes = valid().bytes();
@@ -283,8 +283,8 @@ public final class Answers {
     }
 
     private byte[] brokenChunks(byte[] bytes) {
-        // Not 80000000 to fffffffe: it overflows in the JDK's client, whose thread then
-        // runs in circles; the call ends by its timeout.
+        // Sizes from 80000000 to fffffffe are left out. They overflow in the JDK's
+        // client, whose thread then loops until the call's timeout.
         String[] sizes = { "zz", "-1", "", "ffffffffffffffffff", "7fffffff", "0x10", " 5", "5 " + "x".repeat(70_000) };
         ByteArrayOutputStream chunks = new ByteArrayOutputStream();
         chunks.writeBytes(RawServer.bytes(sizes[random.nextInt(sizes.length)] + "\r\n"));

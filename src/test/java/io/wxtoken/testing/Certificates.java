@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 
-/** An authority, and certificates that it signs, as keytool makes them. */
+/** Makes an authority, and certificates that it signs, with keytool. */
 public final class Certificates {
 
     public static final char[] PASSWORD = "changeit".toCharArray();

@@ -49,6 +49,9 @@ public final class MariaDb {
             .addArg("--innodb-force-primary-key=ON")
             .addArg("--log-bin")
             .addArg("--binlog-format=STATEMENT")
+            // Nobody cuts the power here: a commit need not reach the disk, and still
+            // survives the kill of the server's process.
+            .addArg("--innodb-flush-log-at-trx-commit=2")
             .addArg("--bind-address=127.0.0.1")
             .addArg("--ssl-cert=" + new File(folder, "server-cert.pem"))
             .addArg("--ssl-key=" + new File(folder, "server-key.pem"))

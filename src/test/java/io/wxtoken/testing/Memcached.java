@@ -13,8 +13,8 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
 
 /**
- * The distribution's memcached, as a process on a port of its own; a test that starts it
- * is skipped where it is not installed.
+ * Runs the distribution's memcached as a process on a port of its own. A test that starts
+ * it is skipped where it is not installed.
  */
 public final class Memcached implements AutoCloseable {
 
@@ -141,7 +141,7 @@ public final class Memcached implements AutoCloseable {
         tell("set " + key + " " + flags + " 3600 " + value.getBytes(StandardCharsets.UTF_8).length + "\r\n" + value);
     }
 
-    /** As if so much time had passed. */
+    /** Ages an entry, as if so much time had passed. */
     public void age(String key, long seconds) {
         Entry entry = get(key);
         if (entry != null) {

@@ -3,15 +3,20 @@ package io.wxtoken.testing;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 import org.springframework.util.FileSystemUtils;
@@ -20,9 +25,8 @@ import io.wxtoken.cli.Main;
 import io.wxtoken.standin.StandIn;
 
 /**
- * The built archive's program, started as a process in a folder of its own, as a
- * scheduler would: with settings in its environment, and with the launcher's flags and
- * class-data archive.
+ * Starts the built program as a process, as a scheduler would: in a folder of its own,
+ * with settings in its environment, and with the launcher's flags and class-data archive.
  */
 public final class Program {
 
@@ -30,6 +34,8 @@ public final class Program {
             + "java";
 
     private static final Path ARCHIVE = Path.of(System.getProperty("wx.archive"));
+
+    private static final Pattern LAUNCHER_FLAGS = Pattern.compile("\\nflags=\"([^\"]*)\"");
 
     private static Path installed;
 
@@ -39,8 +45,7 @@ public final class Program {
 
     private final Map<String, String> environment = new HashMap<>();
 
-    private final List<String> jvmOptions = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1",
-            "-XX:CompileThresholdScaling=8", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable"));
+    private final List<String> jvmOptions = new ArrayList<>();
 
     private final List<String> arguments = new ArrayList<>();
 
@@ -70,8 +75,8 @@ public final class Program {
     }
 
     /**
-     * A config/application.yml with so many accounts of the stand-in's, which want no
-     * tickets.
+     * Writes a config/application.yml with so many accounts of the stand-in, which want
+     * no tickets.
      */
     public Program withAccounts(int accounts, StandIn weChat) {
         StringBuilder yaml = new StringBuilder("wx:\n  tickets: []\n  accounts:\n");
@@ -93,7 +98,7 @@ public final class Program {
         return "wx%06d".formatted(i);
     }
 
-    /** With a configuration class of the tests' beside the program's own. */
+    /** Adds a configuration class of the tests to the program's own. */
     public Program with(Class<?> configuration) {
         program = List.of(archived(), "-cp", installed() + File.pathSeparator + ARCHIVE.resolveSibling("test-classes"),
                 Main.class.getName());
@@ -156,6 +161,7 @@ public final class Program {
                 program = List.of(archived(), "-jar", installed().toString());
             }
             List<String> command = new ArrayList<>(List.of(JAVA));
+            command.addAll(launcherFlags(installed()));
             command.addAll(jvmOptions);
             command.addAll(program);
             command.addAll(arguments);
@@ -176,7 +182,7 @@ public final class Program {
         return start().end();
     }
 
-    /** Before the first start, which would else take some seconds more. */
+    /** Unpacks the program, so that the first start takes no longer than others. */
     public static void install() {
         installed();
     }
@@ -188,7 +194,9 @@ public final class Program {
         if (installed == null) {
             Path target = ARCHIVE.resolveSibling("installed");
             Path jar = target.resolve("wx-token/wx-token.jar");
-            try {
+            // The tests' JVMs share it, and the first one unpacks it.
+            try (FileChannel lock = FileChannel.open(ARCHIVE.resolveSibling("installed.lock"),
+                    StandardOpenOption.CREATE, StandardOpenOption.WRITE); FileLock held = lock.lock()) {
                 if (!Files.exists(jar)
                         || Files.getLastModifiedTime(target).compareTo(Files.getLastModifiedTime(ARCHIVE)) < 0) {
                     FileSystemUtils.deleteRecursively(target);
@@ -207,12 +215,26 @@ public final class Program {
         return installed;
     }
 
+    /** The flags that the launcher beside this jar starts the JVM with. */
+    public static List<String> launcherFlags(Path jar) {
+        try {
+            Matcher flags = LAUNCHER_FLAGS.matcher(Files.readString(jar.resolveSibling("wx-token")));
+            if (!flags.find()) {
+                throw new IllegalStateException("the launcher sets no flags");
+            }
+            return List.of(flags.group(1).trim().split("\\s+"));
+        }
+        catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** The archive's folder wx-token, unpacked there. */
     public static void unpack(Path folder) throws IOException {
         execute(new ProcessBuilder("tar", "-xzf", ARCHIVE.toString(), "-C", folder.toString()));
     }
 
-    /** What an operator starts, with the tests' JVM. */
+    /** The launcher, as an operator starts it, with the tests' JVM. */
     public static ProcessBuilder launcher(Path jar, String... arguments) {
         List<String> command = new ArrayList<>(List.of(jar.resolveSibling("wx-token").toString()));
         command.addAll(List.of(arguments));

@@ -16,8 +16,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Answers each request with the bytes that it is told to send, whatever HTTP says of
- * them; the JDK's server would mend them.
+ * Answers each request with exactly the bytes that a test gives it, valid HTTP or not.
+ * (The JDK's server would correct them.)
  */
 public final class RawServer implements AutoCloseable {
 
@@ -102,7 +102,7 @@ public final class RawServer implements AutoCloseable {
             }
         }
         catch (IOException theClientClosed) {
-            // as it may
+            // The client may close the connection at any time.
         }
     }
 

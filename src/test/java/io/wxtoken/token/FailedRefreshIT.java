@@ -79,6 +79,20 @@ class FailedRefreshIT extends RowTest {
     }
 
     @Test
+    void anAnswerThatCannotBeUsedLeavesTheClaimToLapseAsATokenMayHaveBeenIssued() {
+        run("a");
+        age(3000);
+        weChat.always(new Fault.Body(""));
+        assertThat(run("a").exitCode()).isEqualTo(ExitCode.RETRY);
+        weChat.always(null);
+        assertThat(row().claim().by()).isEqualTo("a");
+        assertThat(run("b").outcome()).isEqualTo(Outcome.HELD);
+        lapse();
+        assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
+        assertHoldsTheLastIssued();
+    }
+
+    @Test
     void aRequestThatNeverReachedWeChatIsTriedAgainByTheNextRun() {
         weChat.close();
         assertThat(run("a").exitCode()).isEqualTo(ExitCode.RETRY);

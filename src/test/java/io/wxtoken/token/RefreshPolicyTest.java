@@ -106,7 +106,7 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void onTheStableEndpointTheEndAloneDecides() {
+    void onTheStableEndpointATokenIsDueByItsEndAndNotByItsAge() {
         Row row = new Row(6899);
         assertThat(policy.judge(row.row(), STABLE, Trigger.SCHEDULE, ME)).isEqualTo(Verdict.FRESH);
         assertThat(policy.judge(new Row(6900).row(), STABLE, Trigger.SCHEDULE, ME)).isEqualTo(Verdict.NEAR_EXPIRY);
@@ -146,7 +146,7 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void aValueWithoutFingerprintIsOneThatAReplaceIntoWrote() {
+    void aValueWithoutFingerprintIsForeignAndEndsTwoHoursAfterItsExpire() {
         Row row = new Row(10);
         row.fingerprint = "";
         row.expiresAt = 0;
@@ -165,7 +165,7 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void whatWasRefusedToOneNodeAnotherMayTryWhileTheFailuresAreFew() {
+    void anotherNodeMayTryWhatWasRefusedToOneWhileTheFailuresAreFew() {
         Row row = new Row(3000);
         row.failures = 3;
         row.retryAfter = NOW + 600;
@@ -180,7 +180,7 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void whatOthersWantWaitsUntilTheLastFetchIsOldEnough() {
+    void requestsAndForeignValuesWaitUntilTheLastFetchIsOldEnough() {
         Row row = new Row(59);
         row.requested = 1;
         row.retryAfter = NOW + 1;
@@ -196,7 +196,7 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void anExpireThatAnApplicationSpoiledWaitsToo() {
+    void aRowWhoseExpireAnApplicationSpoiledWaitsToo() {
         Row row = new Row(3000);
         row.retryAfter = NOW + 60;
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
@@ -238,7 +238,7 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void aRequestDoesNotLiftAHold() {
+    void aRequestDoesNotShortenTheWaitAfterAFailure() {
         Row row = new Row(600);
         row.requested = 1;
         row.failures = 3;
@@ -247,7 +247,7 @@ class RefreshPolicyTest {
     }
 
     @Test
-    void anOperatorsForceLiftsEveryHoldButNoClaim() {
+    void anOperatorsForceWaitsForAClaimAndForNothingElse() {
         Row row = new Row(5);
         row.failures = 9;
         row.retryAfter = NOW + 600;

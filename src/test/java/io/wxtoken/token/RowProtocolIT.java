@@ -196,4 +196,16 @@ class RowProtocolIT extends RowTest {
         assertThat(rows.claim(seen, "a", SETTINGS.lease())).isEmpty();
     }
 
+    /**
+     * The column {@code expire} has whole seconds, so it may be the same after a write.
+     */
+    @Test
+    void p5AWriteThatLeavesExpireAsItWasMakesTheClaimFailToo() {
+        run("a");
+        TokenRow seen = row();
+        database.jdbc().sql("UPDATE wx_token SET value = 'theirs' WHERE id = 1").update();
+        assertThat(row().stored().expire()).isEqualTo(seen.stored().expire());
+        assertThat(rows.claim(seen, "b", SETTINGS.lease())).isEmpty();
+    }
+
 }

@@ -29,6 +29,20 @@ class RowsOfAccountsIT extends RowTest {
                     "5 wx-new wx_card_ticket");
     }
 
+    /**
+     * The ids that follow may be taken for the same purposes, so nothing is added twice.
+     */
+    @Test
+    void aNodeThatFindsAnIdTakenReadsTheRowsAgainBeforeItAddsAnother() {
+        Account one = new Account("wx-one", "s", Endpoint.TOKEN, List.of(), false);
+        Account two = new Account("wx-two", "s", Endpoint.TOKEN, List.of(), false);
+        List<TokenRow> stale = rows.readAll();
+        rows.findOrAdd(stale, List.of(two));
+        rows.findOrAdd(stale, List.of(one, two));
+        assertThat(rows.readAll()).extracting(row -> row.id() + " " + row.appId())
+            .containsExactly("1 ", "2 ", "3 wx-two", "4 wx-one");
+    }
+
     @Test
     void theFirstAccountAdoptsTheRowsOfThe2015ClassAndTheOthersGetTheirOwn() {
         Account second = new Account("wx2", "s", Endpoint.TOKEN, List.of(), false);

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 import io.wxtoken.testing.RawServer;
 
-/** An answer that never ends costs neither memory nor time. */
+/** An answer that never ends is cut off, and costs little memory and time. */
 class EndlessAnswerTest {
 
     /** What the client reads, and what the two sockets' buffers hold. */
@@ -65,14 +65,15 @@ class EndlessAnswerTest {
             return false;
         });
         assertThat(fetch().text()).doesNotContain("s3cret");
-        Thread.sleep(200); // nor is it read on, unseen
+        // The client does not go on reading in the background.
+        Thread.sleep(200);
         assertThat(written.get()).isLessThan(BOUND);
     }
 
     @ParameterizedTest
     @CsvSource({ "HTTP/1.1 200 OK~~", "HTTP/1.1 200 OK~X: ", "HTTP/1.1 200 OK~Transfer-Encoding: chunked~~",
             "HTTP/1.1 " })
-    void anAnswerThatDripsIsGivenUp(String begin) {
+    void anAnswerThatComesByteByByteIsGivenUp(String begin) {
         server.reply(out -> {
             out.write(RawServer.bytes(begin.replace("~", "\r\n")));
             while (true) { // until the client closes
@@ -84,7 +85,7 @@ class EndlessAnswerTest {
     }
 
     @Test
-    void aRefusalIsOneLineWhateverItsLetters() {
+    void aRefusalIsOneLineWhateverCharactersItHolds() {
         byte[] body = RawServer
             .bytes("{\"errcode\":40013,\"errmsg\":\"a\\r\\nb\\u0085c\\u2028d\\u001b[31me\\u009bf\\u202eg\"}");
         server.reply(out -> {

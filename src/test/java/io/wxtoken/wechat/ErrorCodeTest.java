@@ -20,7 +20,7 @@ class ErrorCodeTest {
 
     @ParameterizedTest
     @ValueSource(ints = { -1, -1000 })
-    void busyIsTransientAndAskedAgainLaterAndLater(int code) {
+    void aBusyWeChatIsAskedAgainAtGrowingIntervals(int code) {
         ErrorCode error = ErrorCode.of(code);
         assertThat(error.kind()).isEqualTo(Kind.TRANSIENT);
         assertThat(error.holdFor(NOW, 1)).isZero();
@@ -43,7 +43,7 @@ class ErrorCodeTest {
     @ParameterizedTest
     @ValueSource(
             ints = { 40001, 40002, 40013, 40125, 41002, 41004, 43002, 40164, 61004, 40243, 50004, 50007, 61024, 48001 })
-    void aPersonMustActAndItIsAskedAgainAfterTenMinutes(int code) {
+    void anErrorThatAPersonMustMendIsAskedAgainAfterTenMinutes(int code) {
         assertThat(ErrorCode.of(code).kind().exitCode()).isEqualTo(ExitCode.ACT);
         assertThat(ErrorCode.of(code).holdFor(NOW, 0)).isEqualTo(600);
     }

@@ -55,7 +55,7 @@ class WeChatClientTest {
     }
 
     @Test
-    void theStableEndpointGoesOnWithItsToken() {
+    void theStableEndpointReturnsTheSameToken() {
         Account stable = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.STABLE_TOKEN, List.of(), true);
         Answer.Issued first = (Answer.Issued) client.fetchToken(stable, false);
         assertThat(client.fetchToken(stable, false)).isEqualTo(first);
@@ -109,7 +109,7 @@ class WeChatClientTest {
     }
 
     @Test
-    void aTokenFitsTheColumnOrIsNotUsed() {
+    void aTokenThatDoesNotFitTheColumnIsNotUsed() {
         assertThat(fetch(
                 new Fault.Body("{\"access_token\":\"" + "x".repeat(600) + "\",\"expires_in\":7200,\"errcode\":0}")))
             .isInstanceOf(Answer.Issued.class);
@@ -125,7 +125,7 @@ class WeChatClientTest {
 
     @ParameterizedTest
     @ValueSource(ints = { 300, 301, 302, 303, 305, 307, 308 })
-    void noRedirectIsFollowedWithTheSecretInHand(int status) {
+    void noRedirectIsFollowed(int status) {
         try (RawServer from = new RawServer()) {
             for (String target : new String[] { weChat.baseUrl() + "/cgi-bin/token", from.baseUrl() + "/cgi-bin/token",
                     "/cgi-bin/token" }) {
@@ -159,7 +159,7 @@ class WeChatClientTest {
     }
 
     @Test
-    void aCallEndsWithinItsTimeoutsWhateverTheOtherSideDoes() {
+    void aCallEndsWithinItsTimeouts() {
         for (Fault fault : new Fault[] { new Fault.Hang(), new Fault.Trickle(),
                 new Fault.Delay(Duration.ofSeconds(5)) }) {
             assertUnknown(fetch(fault), "no answer");
@@ -197,7 +197,7 @@ class WeChatClientTest {
 
     @ParameterizedTest
     @ValueSource(ints = { 40001, 40014, 42001 })
-    void aDeadTokenIsKnownByItsCodesFromAnApiCallAlone(int errcode) {
+    void onlyAnApiCallsErrorCodesSayThatATokenIsDead(int errcode) {
         Fault dead = new Fault.Refuse(errcode, "invalid credential");
         weChat.next(dead, dead, dead);
         assertThat(client.fetchTicket(Ticket.JSAPI, "T")).isInstanceOf(Answer.TokenDead.class);
@@ -206,7 +206,7 @@ class WeChatClientTest {
     }
 
     @Test
-    void aProbeSaysAliveDeadOrUnknownAndOnlyAClearWordIsDead() {
+    void aProbeSaysDeadOnlyOnAClearErrorCode() {
         String token = ((Answer.Issued) fetch()).value();
         assertThat(client.probe(token)).isEqualTo(ProbeResult.ALIVE);
         assertThat(client.probe("never issued")).isEqualTo(ProbeResult.DEAD);
@@ -219,7 +219,7 @@ class WeChatClientTest {
     }
 
     @Test
-    void whatMayStillBeUnderWayIsToldFromWhatIsOver() {
+    void anUnknownAnswerSaysWhetherTheRequestMayStillBeUnderWay() {
         for (Fault fault : new Fault[] { new Fault.Hang(), new Fault.CutAfter(), new Fault.CutInside(),
                 new Fault.Status(504) }) {
             assertThat(fetch(fault)).isInstanceOfSatisfying(Answer.Unknown.class,
@@ -232,7 +232,7 @@ class WeChatClientTest {
     }
 
     @Test
-    void noTextShowsAToken() {
+    void noToStringShowsAToken() {
         Answer.Issued token = (Answer.Issued) fetch();
         assertThat(token.toString()).doesNotContain(token.value());
     }
