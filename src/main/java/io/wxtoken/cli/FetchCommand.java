@@ -60,7 +60,8 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
             TokenRow row = row(environment, connection, account);
             if (row == null) {
                 console.error("wx_token has no row for the access_token of " + account.appId()
-                        + " yet, so its refresh can't be requested: run wx-token first, or fetch without --endpoint=token");
+                        + " yet, so its refresh can't be requested: run wx-token first, or fetch without"
+                        + " --endpoint=token");
                 return ExitCode.RETRY;
             }
             SingleConnectionDataSource dataSource = new SingleConnectionDataSource(connection, true);

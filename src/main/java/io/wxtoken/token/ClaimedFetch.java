@@ -55,10 +55,6 @@ final class ClaimedFetch {
             .map(claim -> new ClaimedFetch(rows, claim, lease, requestTimeout, nanoTime, begun));
     }
 
-    Claim claim() {
-        return claim;
-    }
-
     /**
      * Asks WeChat if the lease outlasts the request; otherwise answers that the request
      * was not sent.

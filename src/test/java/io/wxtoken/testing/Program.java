@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -36,6 +37,8 @@ public final class Program {
     private static final Path ARCHIVE = Path.of(System.getProperty("wx.archive"));
 
     private static final Pattern LAUNCHER_FLAGS = Pattern.compile("\\nflags=\"([^\"]*)\"");
+
+    private static final String JAR = "wx-token.jar";
 
     private static Path installed;
 
@@ -100,7 +103,7 @@ public final class Program {
 
     /** Adds a configuration class of the tests to the program's own. */
     public Program with(Class<?> configuration) {
-        program = List.of(archived(), "-cp", installed() + File.pathSeparator + ARCHIVE.resolveSibling("test-classes"),
+        program = List.of(archived(), "-cp", linked(JAR) + File.pathSeparator + ARCHIVE.resolveSibling("test-classes"),
                 Main.class.getName());
         return with("SPRING_MAIN_SOURCES", configuration.getName());
     }
@@ -158,7 +161,7 @@ public final class Program {
     public Started start() {
         try {
             if (program == null) {
-                program = List.of(archived(), "-jar", installed().toString());
+                program = List.of(archived(), "-jar", linked(JAR));
             }
             List<String> command = new ArrayList<>(List.of(JAVA));
             command.addAll(launcherFlags(installed()));
@@ -193,7 +196,7 @@ public final class Program {
     public static synchronized Path installed() {
         if (installed == null) {
             Path target = ARCHIVE.resolveSibling("installed");
-            Path jar = target.resolve("wx-token/wx-token.jar");
+            Path jar = target.resolve("wx-token").resolve(JAR);
             // The tests' JVMs share it, and the first one unpacks it.
             try (FileChannel lock = FileChannel.open(ARCHIVE.resolveSibling("installed.lock"),
                     StandardOpenOption.CREATE, StandardOpenOption.WRITE); FileLock held = lock.lock()) {
@@ -242,6 +245,29 @@ public final class Program {
         builder.environment().keySet().removeIf(name -> name.startsWith("WX_") || name.startsWith("SPRING_"));
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
         return builder;
+    }
+
+    /**
+     * Makes the jar and its libraries appear in the folder: the JVM takes the class-data
+     * archive only for a class path with the same names, and the launcher's is relative.
+     */
+    private String linked(String name) {
+        for (String each : List.of(name, "lib")) {
+            Path link = folder.resolve(each);
+            if (!Files.isSymbolicLink(link)) {
+                try {
+                    Files.createSymbolicLink(link, installed().resolveSibling(each));
+                }
+                catch (FileAlreadyExistsException anotherThreadMadeIt) {
+                    // It is the same link.
+                }
+                catch (IOException | UnsupportedOperationException noLinks) {
+                    return installed().toString(); // The program starts without the
+                                                   // archive.
+                }
+            }
+        }
+        return name;
     }
 
     /** The class-data archive that the launcher made. */
