@@ -1,6 +1,6 @@
-// The part of check-config that reads YAML and JSON: node check-config.mjs <what kustomize made> <folder for its results>
-// Kubernetes' objects and Grafana's dashboard become TypeScript, check.ts, whose compiler knows their types and refuses any
-// field that these don't have; the dashboard's queries become rules, queries.json, for promtool.
+// The part of check-config that reads YAML and JSON: node check-config.mjs <kustomize's output> <folder for its results>
+// It writes Kubernetes' objects and Grafana's dashboard as TypeScript, check.ts, whose compiler knows their types and refuses
+// unknown fields; and the dashboard's queries as rules, queries.json, for promtool.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parse, parseAllDocuments } from 'yaml'
 import { CronExpressionParser } from 'cron-parser'
@@ -10,7 +10,7 @@ const read = file => readFileSync('config/' + file, 'utf8')
 const problems = []
 const expect = (condition, problem) => condition || problems.push(problem)
 
-// ---- Kubernetes: types by the compiler, the ranges of numbers by the models, and some of what only a server checks
+// ---- Kubernetes: the compiler checks types, the models check ranges of numbers, and this code some rules of the server
 const grafana = './node_modules/@grafana/schema/dist/esm/raw'
 const type = (path, name) => `import("${grafana}/composable/${path}_types.gen").${name}`
 let ts = `import type { Dashboard, Panel, FieldConfig } from "${grafana}/dashboard/x/dashboard_types.gen"
@@ -48,7 +48,7 @@ const queries = panels.flatMap(panel => panel.targets).map(target => target.expr
 writeFileSync(results + '/queries.json', JSON.stringify({ groups: [{ name: 'dashboard',
   rules: queries.map((expr, i) => ({ record: 'query:' + i, expr })) }] }))
 
-// ---- Prometheus: the metrics that the program writes (names that rules make have a colon), and that no alert is half done
+// ---- Prometheus: rules use only the program's metrics (names that rules create have a colon), and each alert is complete
 const metrics = `life_left_seconds age_seconds last_success_timestamp_seconds failures_in_a_row fetches_total lost_claims_total
   fenced_publishes_total probes_total run_duration_seconds run_exit_code last_run_timestamp_seconds`.split(/\s+/)
 const tests = read('prometheus/wx-token.rules.test.yml')
@@ -56,11 +56,11 @@ const rules = parse(read('prometheus/wx-token.rules.yml')).groups.flatMap(group 
 for (const [name] of [...queries, ...rules.map(rule => rule.expr), tests].join(' ').matchAll(/\bwx_token_\w+/g))
   expect(metrics.includes(name.slice('wx_token_'.length)), `${name} is no metric`)
 for (const { alert, labels, annotations } of rules.filter(rule => rule.alert)) {
-  expect(labels?.severity && annotations?.summary && annotations?.description, `${alert}: severity, summary or description?`)
+  expect(labels?.severity && annotations?.summary && annotations?.description, `${alert} lacks a severity, a summary or a description`)
   expect(tests.includes(`alertname="${alert}"`), `${alert} has no test`)
 }
 
-// ---- cron: variables, comments, and five fields, a user and a command
+// ---- cron: each other line has five fields, a user and a command
 for (const line of read('cron').split('\n').filter(line => !/^(#.*|[A-Z_]+=.*|)$/.test(line))) {
   const [, when, command] = line.match(/^((?:\S+ ){5})[a-z][\w-]* (\/.*)$/) ?? []
   expect(command && !command.includes('%'), `cron: ${line}`)
