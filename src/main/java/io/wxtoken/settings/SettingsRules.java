@@ -106,15 +106,15 @@ final class SettingsRules {
         }
         if (wx.refresh().lease().compareTo(wx.api().requestTimeout()) <= 0) {
             problems
-                .add("wx.refresh.lease = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: raise the"
-                        + " lease or lower the timeouts".formatted(text(wx.refresh().lease()),
-                                text(wx.api().requestTimeout())));
+                .add(("wx.refresh.lease = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: raise the"
+                        + " lease or lower the timeouts")
+                    .formatted(text(wx.refresh().lease()), text(wx.api().requestTimeout())));
         }
         if (wx.run().timeout().compareTo(wx.api().requestTimeout()) <= 0) {
             problems
-                .add("wx.run.timeout = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: a run would"
-                        + " be ended while it fetches".formatted(text(wx.run().timeout()),
-                                text(wx.api().requestTimeout())));
+                .add(("wx.run.timeout = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: a run would"
+                        + " be ended while it fetches")
+                    .formatted(text(wx.run().timeout()), text(wx.api().requestTimeout())));
         }
         return problems;
     }
@@ -242,8 +242,9 @@ final class SettingsRules {
                     + " URL itself");
         }
         else if (!url.startsWith("jdbc:mysql:") && !url.startsWith("jdbc:h2:")) {
-            problems.add("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins"
-                    + " with '%s'".formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
+            problems.add(("spring.datasource.url must begin with jdbc:mysql: (MySQL or MariaDB) or jdbc:h2:, and begins"
+                    + " with '%s'")
+                .formatted(url.substring(0, Math.min(url.length(), Math.max(url.indexOf("//"), 0)))));
         }
         else if (!environment.getProperty("spring.datasource.driver-class-name", DRIVERS.get(url.split(":")[1]))
             .equals(DRIVERS.get(url.split(":")[1]))) {

@@ -272,8 +272,8 @@ public final class Program {
                     // It is the same link.
                 }
                 catch (IOException | UnsupportedOperationException noLinks) {
-                    return installed().toString(); // The program starts without the
-                                                   // archive.
+                    // The program starts without the archive.
+                    return installed().toString();
                 }
             }
         }
