@@ -1,7 +1,5 @@
 package io.wxtoken;
 
-import java.util.Arrays;
-
 /**
  * The exit codes, which tell the scheduler how the run ended. The README quotes this
  * table.
@@ -40,10 +38,6 @@ public enum ExitCode {
 
     public int code() {
         return code;
-    }
-
-    static ExitCode of(int code) {
-        return Arrays.stream(values()).filter(exitCode -> exitCode.code == code).findFirst().orElseThrow();
     }
 
     /**
