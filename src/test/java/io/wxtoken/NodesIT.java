@@ -9,8 +9,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -24,7 +23,7 @@ import io.wxtoken.testing.Program.Started;
 /** Runs several nodes on one server. Each is a process of the built program. */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
-@Execution(ExecutionMode.CONCURRENT)
+@Isolated
 class NodesIT extends OnEachDatabase {
 
     private static final int NODES = 8;
@@ -42,7 +41,7 @@ class NodesIT extends OnEachDatabase {
         assertThat(first).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isIn(0, 1));
         assertThat(first).filteredOn(node -> node.exitCode() == 1)
             .allSatisfy(node -> assertThat(node.text()).containsAnyOf("held", "lost the claim"));
-        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version <> '0'")).hasSize(5)
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version <> '0'")).hasSize(6)
             .doesNotHaveDuplicates();
         assertThat(query("SELECT version FROM wx_token_schema_history WHERE success = 0")).isEmpty();
         assertThat(weChat.tokenCalls()).isEqualTo(1);

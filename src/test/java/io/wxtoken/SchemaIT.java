@@ -146,7 +146,9 @@ class SchemaIT extends OnEachDatabase {
     @Test
     void aMigrationThatAKilledNodeDidNotRecordIsRunAgainWithoutHarm() {
         run();
-        database.jdbc().sql("DELETE FROM wx_token_schema_history WHERE version IN ('1', '2', '3', '5', '6')").update();
+        database.jdbc()
+            .sql("DELETE FROM wx_token_schema_history WHERE version IN ('1', '2', '3', '5', '6'," + " '7')")
+            .update();
         run().ended(ExitCode.OK);
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         assertThat(query("SELECT id FROM wx_token")).hasSize(2);
