@@ -18,6 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -34,6 +35,7 @@ import io.wxtoken.testing.Memcached;
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 @CapturesOutput
+@Isolated
 class Class2015IT extends OnEachDatabase {
 
     private static final List<String> FORMS = List.of("database", "memcache", "file");
