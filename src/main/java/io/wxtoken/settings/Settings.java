@@ -1,7 +1,6 @@
 package io.wxtoken.settings;
 
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -10,11 +9,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 import org.springframework.boot.context.config.ConfigDataEnvironmentPostProcessor;
+import org.springframework.boot.context.properties.bind.BindContext;
 import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.boot.context.properties.bind.BindHandler;
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
-import org.springframework.boot.context.properties.bind.PropertySourcesPlaceholdersResolver;
 import org.springframework.boot.context.properties.bind.UnboundConfigurationPropertiesException;
 import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
 import org.springframework.boot.context.properties.source.ConfigurationProperty;
@@ -49,9 +48,6 @@ public final class Settings {
 
     static final String LOG_FORMAT = "logging.structured.format.console";
 
-    private static final Set<String> GROUPS = Set.of("wx", "wx.api", "wx.refresh", "wx.probe", "wx.run", "wx.metrics",
-            "wx.history", "wx.mirror", "wx.mirror.memcached");
-
     private Settings() {
     }
 
@@ -72,6 +68,9 @@ public final class Settings {
         }
         environment.getPropertySources().addLast(CONFIG_LOCATIONS);
         ConfigDataEnvironmentPostProcessor.applyTo(environment);
+        // otherwise each binder would index all names anew, which takes longer with each
+        // account
+        ConfigurationPropertySources.attach(environment);
         return environment;
     }
 
@@ -100,11 +99,8 @@ public final class Settings {
         }
         WxProperties properties;
         try {
-            // Without this handler a misspelt name would be ignored silently. It does not
-            // check environment variables; EnvironmentSpelling does.
-            BindHandler handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT,
-                    new UnboundElementsSourceFilter());
-            properties = binder(environment).bindOrCreate("wx", Bindable.of(WxProperties.class), handler);
+            properties = Binder.get(environment)
+                .bindOrCreate("wx", Bindable.of(WxProperties.class), new StrictBindHandler());
         }
         catch (BindException e) {
             throw new InvalidSettingsException(problems(e));
@@ -154,19 +150,38 @@ public final class Settings {
     }
 
     /**
+     * Reports a misspelt name, which Boot would ignore silently. It does not check
+     * environment variables; {@link EnvironmentSpelling} does.
+     * <p>
      * A group whose settings are all commented out ("refresh:" alone on its line) is an
-     * empty text to Boot. This binder treats it as a group with default values.
+     * empty text to Boot. It counts as a group with default values.
      */
-    private static Binder binder(Environment environment) {
-        List<ConfigurationPropertySource> sources = new ArrayList<>();
-        for (ConfigurationPropertySource source : ConfigurationPropertySources.get(environment)) {
-            sources.add(source.filter(name -> {
-                ConfigurationProperty property = GROUPS.contains(name.toString())
-                        ? source.getConfigurationProperty(name) : null;
-                return property == null || !"".equals(property.getValue());
-            }));
+    private static final class StrictBindHandler extends NoUnboundElementsBindHandler {
+
+        StrictBindHandler() {
+            super(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
         }
-        return new Binder(sources, new PropertySourcesPlaceholdersResolver(environment));
+
+        @Override
+        public Object onFailure(ConfigurationPropertyName name, Bindable<?> target, BindContext context,
+                Exception error) throws Exception {
+            if (!target.getType().resolve(Object.class).isRecord() || !isEmptyText(name, context)) {
+                return super.onFailure(name, target, context, error);
+            }
+            onSuccess(name, target, context, ""); // the name is known
+            return new Binder().bindOrCreate(name, target, null);
+        }
+
+        private static boolean isEmptyText(ConfigurationPropertyName name, BindContext context) {
+            for (ConfigurationPropertySource source : context.getSources()) {
+                ConfigurationProperty property = source.getConfigurationProperty(name);
+                if (property != null) {
+                    return "".equals(property.getValue());
+                }
+            }
+            return false;
+        }
+
     }
 
     private static List<String> problems(BindException e) {

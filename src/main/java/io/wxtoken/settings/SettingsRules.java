@@ -53,21 +53,22 @@ final class SettingsRules {
     List<String> problems(boolean toRefresh) {
         List<String> problems = new ArrayList<>();
         Set<String> seen = new HashSet<>();
-        for (int i = 0; i < wx.entries().size(); i++) {
-            int index = wx.shortForm() ? i - 1 : i;
+        int index = wx.shortForm() ? -1 : 0;
+        for (WxProperties.Entry entry : wx.entries()) {
             String prefix = index < 0 ? "wx." : "wx.accounts[" + index + "].";
-            if (toRefresh || !WxProperties.isBlank(wx.entries().get(i).appId())) {
-                appIdProblem(prefix, wx.entries().get(i)).ifPresent(problems::add);
+            String appId = entry.appId();
+            if (toRefresh || !WxProperties.isBlank(appId)) {
+                appIdProblem(prefix, entry).ifPresent(problems::add);
             }
             if (toRefresh) {
-                secretProblem(prefix, wx.entries().get(i)).ifPresent(problems::add);
+                secretProblem(prefix, entry).ifPresent(problems::add);
             }
-            String appId = wx.entries().get(i).appId();
             if (!WxProperties.isBlank(appId) && APP_ID.matcher(appId).matches()
                     && !seen.add(appId.toLowerCase(Locale.ROOT))) {
                 problems.add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two entries"
                     .formatted(index, appId));
             }
+            index++;
         }
         baseUrlProblem().ifPresent(problems::add);
         checkBounds(problems, "wx.api.connect-timeout", wx.api().connectTimeout(), Duration.ofMillis(100),
