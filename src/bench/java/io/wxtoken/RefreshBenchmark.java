@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
@@ -16,6 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
+import io.wxtoken.testing.Memcached;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
 import io.wxtoken.testing.Program.Started;
@@ -39,23 +41,26 @@ class RefreshBenchmark {
     @Test
     void aThousandDueAccountsWithWeChatAnsweringIn50Milliseconds() {
         for (int nodes : new int[] { 1, 2, 4 }) {
-            measure(1_000, nodes, "-Xmx128m");
+            measure(1_000, nodes, Map.of());
         }
     }
 
     @Test
-    void tenThousandAccountsIn128MebibytesOfHeap() {
-        measure(10_000, 1, "-Xmx128m");
+    void tenThousandAccountsInTheLaunchersHeapWithMetricsAndBothMirrors() {
+        try (Memcached memcached = Memcached.start()) {
+            measure(10_000, 1, Map.of("WX_METRICS_TEXTFILE", folder.resolve("wx.prom").toString(), "WX_MIRROR_FILE",
+                    folder.resolve("{app_id}.json").toString(), "WX_MIRROR_MEMCACHED_SERVERS", memcached.server()));
+        }
     }
 
-    private void measure(int accounts, int nodes, String heap) {
+    private void measure(int accounts, int nodes, Map<String, String> settings) {
         try (StandIn weChat = StandIn.start()) {
             TestDatabase database = server.fresh();
             Program program = Program.against(weChat, folder)
                 .on(database)
                 .withAccounts(accounts, weChat)
-                .jvm(heap)
                 .with("WX_RUN_TIMEOUT", "10m");
+            settings.forEach(program::with);
             Ended first = program.run();
             assertThat(first.exitCode()).as(first.text().lines().limit(5).toList().toString()).isZero();
 
@@ -82,10 +87,10 @@ class RefreshBenchmark {
             statements = database.serverStatus("Questions") - statements;
             connections = database.serverStatus("Connections") - connections;
             System.out.printf(
-                    "%s, %d accounts, %d node(s), %s: %.0f tokens/s after start-up (%.1f s, with start-up %.1f s),"
+                    "%s, %d accounts, %d node(s): %.0f tokens/s after start-up (%.1f s, with start-up %.1f s),"
                             + " %d fetches, %.2f statements a token, %d connections%n",
-                    server, accounts, nodes, heap, accounts / refreshing, refreshing, whole,
-                    weChat.tokenCalls() - calls, (double) statements / accounts, connections);
+                    server, accounts, nodes, accounts / refreshing, refreshing, whole, weChat.tokenCalls() - calls,
+                    (double) statements / accounts, connections);
             assertThat(weChat.tokenCalls() - calls).isEqualTo(accounts);
             database.close();
         }

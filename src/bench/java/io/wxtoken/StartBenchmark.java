@@ -8,6 +8,10 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,6 +33,7 @@ import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.token.Fingerprint;
 
 /**
  * What a run costs, against the least that a JVM can do with the table ({@link Floor}),
@@ -99,15 +104,86 @@ class StartBenchmark {
                 costs.computeIfAbsent("one refresh", name -> new ArrayList<>()).add(run(home, launcher));
                 assertThat(weChat.tokenCalls()).isEqualTo(fetched + 1);
             }
-            Cost least = median(costs.get("floor"));
-            System.out.printf("%s, %s, medians of %d:%n%-13s %8s %8s %8s   against the floor: wall, CPU%n", home,
-                    database, RUNS, "", "wall s", "CPU s", "MiB");
-            costs.forEach((name, each) -> {
-                Cost cost = median(each);
-                System.out.printf("%-13s %8.3f %8.3f %8.0f   %.2f, %.2f%n", name, cost.wall(), cost.cpu(),
-                        cost.mebibytes(), cost.wall() / least.wall(), cost.cpu() / least.cpu());
-            });
+            print(home, "the floor", costs);
         }
+    }
+
+    /**
+     * What a run costs in which nothing is due, with more and more accounts in the file,
+     * and with rows of accounts that are not in it.
+     */
+    @Test
+    void manyAccountsAgainstOne() throws Exception {
+        for (String home : System.getProperty("bench.java", System.getProperty("java.home")).split(",")) {
+            List<String> launcher = List.of(jar.resolveSibling("wx-token").toString());
+            Map<String, TestDatabase> databases = new LinkedHashMap<>();
+            for (int accounts : new int[] { 1, 100, 1_000, 10_000 }) {
+                databases.put(String.valueOf(accounts), filled(accounts, 0));
+            }
+            databases.put("1 of 100001", filled(1, 100_000));
+            Map<String, List<Cost>> costs = new LinkedHashMap<>();
+            for (int i = 0; i <= RUNS; i++) {
+                for (Map.Entry<String, TestDatabase> each : databases.entrySet()) {
+                    writeAccounts(Integer.parseInt(each.getKey().split(" ")[0]));
+                    Cost cost = run(home, launcher, Map.of("SPRING_DATASOURCE_URL", each.getValue().url(),
+                            "WX_PROBE_INTERVAL", "0", "WX_APPID", "", "WX_APPSECRET", ""));
+                    if (i > 0) { // the first run may make the archive
+                        costs.computeIfAbsent(each.getKey(), name -> new ArrayList<>()).add(cost);
+                    }
+                }
+            }
+            Files.delete(jar.resolveSibling("config/application.yml"));
+            print(home + ", nothing due", "one account", costs);
+            databases.values().forEach(TestDatabase::close);
+        }
+    }
+
+    private void writeAccounts(int accounts) throws IOException {
+        StringBuilder yaml = new StringBuilder("wx:\n  accounts:\n");
+        for (int i = 0; i < accounts; i++) {
+            yaml.append("    - app-id: ").append(appId(i)).append("\n      app-secret: ");
+            yaml.append(Fingerprint.of(appId(i)), 0, 32).append("\n");
+        }
+        Files.writeString(jar.resolveSibling("config/application.yml"), yaml);
+    }
+
+    private static String appId(int i) {
+        return "wx%016x".formatted(i);
+    }
+
+    /** A database with the rows of these accounts and of others, none of them due. */
+    private TestDatabase filled(int accounts, int others) throws SQLException {
+        TestDatabase filled = database.fresh().migrated();
+        try (Connection connection = DriverManager.getConnection(filled.url() + "&rewriteBatchedStatements=true");
+                PreparedStatement insert = connection.prepareStatement("""
+                        INSERT INTO wx_token (id, app_id, type, expire, `value`, expires_at, fingerprint)
+                        VALUES (?, ?, ?, UNIX_TIMESTAMP(), ?, UNIX_TIMESTAMP() + 7200, ?)""")) {
+            connection.setAutoCommit(false);
+            for (int i = 0; i < 2 * accounts + others; i++) {
+                boolean ours = i < 2 * accounts;
+                String value = (appId(i) + "_").repeat(12);
+                insert.setInt(1, 10 + i);
+                insert.setString(2, ours ? appId(i / 2) : "wxother%011d".formatted(i));
+                insert.setString(3, ours && i % 2 == 1 ? "jsapi_ticket" : "access_token");
+                insert.setString(4, value);
+                insert.setString(5, ours ? Fingerprint.of(value) : "");
+                insert.addBatch();
+            }
+            insert.executeBatch();
+            connection.commit();
+        }
+        return filled;
+    }
+
+    private void print(String what, String least, Map<String, List<Cost>> costs) {
+        Cost base = median(costs.values().iterator().next());
+        System.out.printf("%s, %s, medians of %d:%n%-13s %8s %8s %8s   against %s: wall, CPU%n", what, database, RUNS,
+                "", "wall s", "CPU s", "MiB", least);
+        costs.forEach((name, each) -> {
+            Cost cost = median(each);
+            System.out.printf("%-13s %8.3f %8.3f %8.0f   %.2f, %.2f%n", name, cost.wall(), cost.cpu(), cost.mebibytes(),
+                    cost.wall() / base.wall(), cost.cpu() / base.cpu());
+        });
     }
 
     private Map<String, String> toFile() {

@@ -89,15 +89,14 @@ class CostIT extends OnEachDatabase {
         // takes writes, and then reads the rows.
         assertStatements(of(program, ""), 3, 0, 0);
 
-        // A refresh adds a query for the schema, the claim, the publish and the
-        // history.
+        // A refresh adds queries for the account's rows, the schema, and app ids that
+        // are not configured, and the claim, the publish and the history.
         makeDue();
-        assertStatements(of(program, "1 refreshed, 1 fresh"), 4, 1, 2);
+        assertStatements(of(program, "1 refreshed, 1 fresh"), 6, 1, 2);
 
-        // A probe adds a query for the schema and an update that says whose probe it
-        // is.
+        // A probe adds the same queries, and an update that says whose probe it is.
         database.jdbc().sql("UPDATE wx_token SET probed_at = 0").update();
-        assertStatements(of(program, ""), 4, 0, 1);
+        assertStatements(of(program, ""), 6, 0, 1);
     }
 
     @Test

@@ -205,7 +205,7 @@ class ExitCodesIT extends OnH2File {
         Started started = program.start();
         started.until(() -> weChat.requests() > 0);
         started.process().destroy();
-        ends(started, ExitCode.STOPPED, "refreshed", "access_token stopped: none yet", "exit code 143");
+        ends(started, ExitCode.STOPPED, "refreshed", "access_token left to the next run: none yet", "exit code 143");
         assertThat(weChat.tokenCalls()).isEqualTo(1);
         try (var connection = DriverManager
             .getConnection("jdbc:h2:file:" + folder.resolve("data/wx-token") + ";DATABASE_TO_LOWER=TRUE");

@@ -1,5 +1,7 @@
 package io.wxtoken.cli;
 
+import java.nio.file.Path;
+
 import org.springframework.core.env.ConfigurableEnvironment;
 
 import io.wxtoken.ExitCode;
@@ -26,12 +28,19 @@ final class Execution {
      * @return the exit code
      */
     static int of(Body command, String... settings) {
+        return of(Path.of("."), command, settings);
+    }
+
+    /**
+     * @param folder with the configuration files
+     */
+    static int of(Path folder, Body command, String... settings) {
         ConfigurableEnvironment environment = null;
         try {
-            environment = Settings.environment(settings);
+            environment = Settings.environment(folder, settings);
             return command.run(environment, new Console(environment)).code();
         }
-        catch (Exception e) {
+        catch (Exception | OutOfMemoryError e) {
             Console console = new Console(environment);
             FailureReport report = FailureReport.of(e, environment);
             console.error(report.lines());

@@ -40,6 +40,10 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
             if (cause instanceof InvalidSettingsException invalid) {
                 return new FailureReport(ExitCode.ACT, invalid.problems());
             }
+            if (cause instanceof OutOfMemoryError) {
+                return new FailureReport(ExitCode.RETRY, List.of("no memory is left: start the program with a larger"
+                        + " heap, JAVA_OPTS=-Xmx256m (the launcher's own, 128 MiB, serves 10,000 accounts)"));
+            }
             if (cause instanceof UnusableSchemaException) {
                 return act(cause.getMessage());
             }

@@ -92,7 +92,7 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
     private static TokenRow row(ConfigurableEnvironment environment, Connection connection, Account account)
             throws SQLException {
         try {
-            return RowSet.of(TokenRepository.readAll(connection), List.of(account))
+            return RowSet.of(TokenRepository.read(connection, List.of(account)), List.of(account))
                 .configured()
                 .get(RowKey.accessToken(account));
         }

@@ -38,6 +38,7 @@ import io.wxtoken.token.RowKey;
 import io.wxtoken.token.RowSet;
 import io.wxtoken.token.TokenRepository;
 import io.wxtoken.token.TokenRow;
+import io.wxtoken.wechat.Account;
 
 /**
  * Checks the rows, starts Spring and the job only if something is due, then updates the
@@ -106,6 +107,15 @@ final class RefreshCommand implements Execution.Body {
 
         private final boolean rowsWanted;
 
+        private List<Account> accounts = List.of();
+
+        /**
+         * The accounts whose rows are shown in metrics or mirrors, or to the caller,
+         * whether they are due or not.
+         */
+        private List<Account> shown = List.of();
+
+        /** The rows of these accounts. */
         private Map<RowKey, TokenRow> rows = Map.of();
 
         /** Whether {@link #rows} are as the run left them. */
@@ -129,14 +139,15 @@ final class RefreshCommand implements Execution.Body {
 
         ExitCode execute() throws Exception {
             WxProperties wx = Settings.read(environment);
-            options.accounts(wx); // a wrong --app-id ends the run here
-            guard.limit(wx.run().timeout());
-            DueCheck check = DueCheck.of(database, wx, options);
+            accounts = options.accounts(wx); // a wrong --app-id ends the run here
+            shown = textfile != null || wx.mirror().wanted() ? wx.allAccounts() : rowsWanted ? accounts : List.of();
+            guard.limit(wx.run().timeout(), wx.api().requestTimeout());
+            DueCheck check = DueCheck.of(database, wx, accounts, options, shown);
             ExitCode migrated = ExitCode.OK;
             if (check.schema() == Schema.State.UNREADY) {
                 migrated = migrate(check);
                 // a migration may have changed the rows
-                check = DueCheck.of(database, wx, options);
+                check = DueCheck.of(database, wx, accounts, options, shown);
             }
             rows = check.rows().configured();
             if (check.nothingDue()) {
@@ -196,8 +207,8 @@ final class RefreshCommand implements Execution.Body {
                     // A run that failed may have published all the same. The pool is
                     // used, because this user may be allowed only one connection.
                     DataSource pool = context.getBean(DataSource.class);
-                    if (textfile != null || wx.mirror().wanted() || rowsWanted) {
-                        readAgain(wx, pool);
+                    if (!shown.isEmpty()) {
+                        readAgain(pool);
                     }
                     mirrored = mirror(wx, pool);
                     // last, because no application waits for the history
@@ -207,8 +218,8 @@ final class RefreshCommand implements Execution.Body {
         }
 
         private ConfigurableApplicationContext context(WxProperties wx, DueCheck check) {
-            // one for each worker
-            int connections = Math.min(wx.refresh().concurrency(), wx.allAccounts().size());
+            // a worker needs one for a small part of its time only
+            int connections = (Math.min(wx.refresh().concurrency(), check.due().size()) + 1) / 2;
             environment.getPropertySources()
                 .addLast(new MapPropertySource("wx-token",
                         Map.of("spring.datasource.hikari.maximum-pool-size", connections)));
@@ -250,15 +261,15 @@ final class RefreshCommand implements Execution.Body {
             }
         }
 
-        private static Map<RowKey, TokenRow> read(WxProperties wx, DataSource source) throws SQLException {
+        private Map<RowKey, TokenRow> read(DataSource source) throws SQLException {
             try (Connection connection = source.getConnection()) {
-                return RowSet.of(TokenRepository.readAll(connection), wx.allAccounts()).configured();
+                return RowSet.of(TokenRepository.read(connection, shown), shown).configured();
             }
         }
 
-        private void readAgain(WxProperties wx, DataSource source) {
+        private void readAgain(DataSource source) {
             try {
-                rows = read(wx, source);
+                rows = read(source);
             }
             catch (SQLException e) {
                 log.warn("the rows can't be read again; metrics and mirrors, if any, show them as before this run: {}",
@@ -278,7 +289,7 @@ final class RefreshCommand implements Execution.Body {
             if (!current) {
                 return ExitCode.RETRY;
             }
-            List<String> failures = new Mirrors(wx.mirror()).syncAll(rows, () -> read(wx, source));
+            List<String> failures = new Mirrors(wx.mirror()).syncAll(rows, () -> read(source));
             // The job has logged its own exit code, so these lines name theirs.
             console.warn(failures.stream().map(failure -> failure + " (this alone makes exit code 1)").toList());
             return failures.isEmpty() ? ExitCode.OK : ExitCode.RETRY;
@@ -287,8 +298,9 @@ final class RefreshCommand implements Execution.Body {
         /** This is for people only: under cron each line is a mail. */
         private void printNothingIsDue(ExitCode exitCode) {
             if (System.console() != null || console.debug()) {
-                System.out.println((rows.size() == 1 ? "1 row" : rows.size() + " rows") + ": nothing is due; exit code "
-                        + exitCode.code());
+                int count = accounts.stream().mapToInt(account -> RowKey.of(account).size()).sum();
+                System.out.println(
+                        (count == 1 ? "1 row" : count + " rows") + ": nothing is due; exit code " + exitCode.code());
             }
         }
 

@@ -57,7 +57,7 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
         }
         if (rows == null) {
             try (Connection connection = Database.connect(environment)) {
-                rows = RowSet.of(TokenRepository.readAll(connection), List.of(account)).configured();
+                rows = RowSet.of(TokenRepository.read(connection, List.of(account)), List.of(account)).configured();
             }
         }
         TokenRow row = rows.get(RowKey.accessToken(account));

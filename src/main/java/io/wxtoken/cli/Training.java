@@ -5,6 +5,10 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+import org.springframework.boot.env.YamlPropertySourceLoader;
+import org.springframework.core.io.ByteArrayResource;
 
 import io.wxtoken.job.RefreshOptions;
 
@@ -50,12 +54,14 @@ final class Training {
         run(weChat, "jdbc:mysql://" + server + "REQUIRED)," + server + "DISABLED)/training");
         run(weChat, "jdbc:h2:mem:training;DB_CLOSE_DELAY=-1;MODE=MySQL;DATABASE_TO_LOWER=TRUE"
                 + ";CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE");
+        // an operator's file is read by these classes
+        new YamlPropertySourceLoader().load("training",
+                new ByteArrayResource("wx: {a: [b]}".getBytes(StandardCharsets.UTF_8)));
         System.exit(0);
     }
 
     private static void run(int weChat, String url) {
-        Execution.of(new RefreshCommand(RefreshOptions.SCHEDULED),
-                "--spring.config.location=classpath:/application.yml", "--WX_SECRETS=./none",
+        Execution.of(Path.of("no such folder"), new RefreshCommand(RefreshOptions.SCHEDULED),
                 "--spring.datasource.url=" + url, "--spring.datasource.username=training",
                 "--spring.datasource.password=training", "--wx.app-id=wxtraining", "--wx.app-secret=training",
                 "--wx.api.base-url=http://127.0.0.1:" + weChat, "--wx.mirror.file=", "--wx.mirror.memcached.servers=",

@@ -1,9 +1,10 @@
 package io.wxtoken.file;
 
+import java.io.BufferedOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
@@ -42,6 +43,13 @@ public final class AtomicFile {
     private AtomicFile() {
     }
 
+    /** Writes a file's new content. */
+    public interface Content {
+
+        void writeTo(OutputStream out) throws IOException;
+
+    }
+
     /**
      * Replaces the file, or the file that it links to.
      * @param permissions such as {@code rw-r-----}; an existing file then keeps its
@@ -49,7 +57,7 @@ public final class AtomicFile {
      * umask.
      * @throws IOException when the file can't be replaced; it is then unchanged
      */
-    public static void replace(Path path, String content, String permissions) throws IOException {
+    public static void replace(Path path, Content content, String permissions) throws IOException {
         Path file = target(path.toAbsolutePath());
         if (Files.exists(file) && !Files.isRegularFile(file)) {
             throw new FileSystemException(file.toString(), null, "it is no regular file");
@@ -68,10 +76,9 @@ public final class AtomicFile {
                 if (permitted) {
                     permit(written, file, PosixFilePermissions.fromString(permissions));
                 }
-                ByteBuffer bytes = ByteBuffer.wrap(content.getBytes(StandardCharsets.UTF_8));
-                while (bytes.hasRemaining()) {
-                    channel.write(bytes);
-                }
+                OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel));
+                content.writeTo(out);
+                out.flush();
                 // otherwise the new name may reach the disk before the content
                 channel.force(true);
             }

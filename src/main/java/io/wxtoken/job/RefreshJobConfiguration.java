@@ -70,18 +70,18 @@ public class RefreshJobConfiguration {
 
     @Bean
     AccountRefresher accountRefresher(WxProperties wx, TokenRepository rows, RunId me, RunGuard guard,
-            RefreshHistory history, RefreshListener metrics) {
-        RefreshListener listener = RefreshListener.all(history, metrics);
+            RefreshHistory history, RefreshListener metrics, RunReport report) {
+        RefreshListener listener = RefreshListener.all(history, metrics, report);
         RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
         WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
         Refresher refresher = new Refresher(rows, policy, wx.refresh(), weChat.requestTimeout(), me, System::nanoTime,
-                guard::stopping, listener);
+                guard::ending, listener);
         return new AccountRefresher(rows, refresher, policy, weChat, wx.refresh().before(), listener);
     }
 
     @Bean
-    RunReport runReport() {
-        return new RunReport();
+    RunReport runReport(RunGuard guard) {
+        return new RunReport(guard::stopping);
     }
 
     /**
@@ -90,9 +90,9 @@ public class RefreshJobConfiguration {
      */
     @Bean
     Step refreshStep(JobRepository repository, WxProperties wx, RefreshOptions options, DueCheck check,
-            TokenRepository rows, AccountRefresher refresher, RunReport report, RunDatabase database,
+            TokenRepository rows, AccountRefresher refresher, RunReport report, RunGuard guard, RunDatabase database,
             Environment environment) {
-        Tasklet tasklet = new RefreshTasklet(wx, options, check, rows, refresher, report,
+        Tasklet tasklet = new RefreshTasklet(wx, options, check, rows, refresher, report, guard,
                 Settings.databaseUrl(environment), database.hasSeveralServers());
         return new StepBuilder("refresh", repository).tasklet(tasklet, new ResourcelessTransactionManager()).build();
     }

@@ -1,16 +1,15 @@
 package io.wxtoken.job;
 
-import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,8 +44,6 @@ final class RefreshTasklet implements Tasklet {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
-    private static final Duration STALE_AFTER = Duration.ofSeconds(5);
-
     private final WxProperties wx;
 
     private final RefreshOptions options;
@@ -59,6 +56,8 @@ final class RefreshTasklet implements Tasklet {
 
     private final RunReport report;
 
+    private final RunGuard guard;
+
     private final String databaseUrl;
 
     private final boolean severalServers;
@@ -68,20 +67,22 @@ final class RefreshTasklet implements Tasklet {
      * @param severalServers whether the URL names more than one
      */
     RefreshTasklet(WxProperties wx, RefreshOptions options, DueCheck check, TokenRepository rows,
-            AccountRefresher refresher, RunReport report, String databaseUrl, boolean severalServers) {
+            AccountRefresher refresher, RunReport report, RunGuard guard, String databaseUrl, boolean severalServers) {
         this.wx = wx;
         this.options = options;
         this.check = check;
         this.rows = rows;
         this.refresher = refresher;
         this.report = report;
+        this.guard = guard;
         this.databaseUrl = databaseUrl;
         this.severalServers = severalServers;
     }
 
     @Override
     public RepeatStatus execute(StepContribution contribution, ChunkContext context) throws InterruptedException {
-        report.summary(refresh(options.accounts(wx)));
+        refresh(check.due());
+        report.summary();
         if (report.exitCode() == ExitCode.STOPPED) {
             contribution.getStepExecution().setTerminateOnly();
         }
@@ -95,24 +96,24 @@ final class RefreshTasklet implements Tasklet {
      * Everything runs on the workers' threads. On the step's own thread Spring's JDBC
      * would hold a connection until the step ends, and the pool may have only that one.
      */
-    private List<Result> refresh(List<Account> accounts) throws InterruptedException {
-        // Otherwise nodes that start together would race for one row after the other.
-        List<Account> order = new ArrayList<>(accounts);
-        Collections.shuffle(order);
-        ExecutorService workers = Executors
-            .newFixedThreadPool(Math.max(1, Math.min(wx.refresh().concurrency(), order.size())));
+    private void refresh(List<Account> accounts) throws InterruptedException {
+        int threads = Math.max(1, Math.min(wx.refresh().concurrency(), accounts.size()));
+        ExecutorService workers = Executors.newFixedThreadPool(threads);
         try {
-            KnownRows known = result(
+            AccountQueue queue = result(
                     workers.submit(() -> retryOnAnotherServer(() -> findRows(accounts), () -> findRows(accounts))));
-            List<Future<List<Result>>> futures = new ArrayList<>();
-            for (Account account : order) {
-                futures.add(workers.submit(() -> refresh(account, rowsOf(account, known.rows()), known.readAt())));
+            List<Future<Void>> working = new ArrayList<>();
+            for (int i = 0; i < threads; i++) {
+                working.add(workers.submit(() -> {
+                    for (AccountQueue.Next next = queue.next(); next != null; next = queue.next()) {
+                        report.results(next.account(), refresh(next));
+                    }
+                    return null;
+                }));
             }
-            List<Result> results = new ArrayList<>();
-            for (Future<List<Result>> future : futures) {
-                results.addAll(result(future));
+            for (Future<Void> worker : working) {
+                result(worker);
             }
-            return results;
         }
         finally {
             workers.shutdownNow();
@@ -129,47 +130,51 @@ final class RefreshTasklet implements Tasklet {
     }
 
     /**
-     * @param readAt {@link System#nanoTime()} before the rows were read
+     * The rows of the due check serve if they were read a moment ago, because each claim
+     * compares them again.
      */
-    private record KnownRows(RowSet rows, long readAt) {
+    private AccountQueue findRows(List<Account> accounts) {
+        boolean known = check.readable() && !options.force();
+        long readAt = known ? check.readAt() : System.nanoTime();
+        RowSet found = rows.findOrAdd(known ? check.rows().all() : rows.read(accounts), accounts);
+        reportUnusedRows(found, accounts);
+        return new AccountQueue(accounts, found.configured(), readAt, seen -> {
+            Supplier<Map<RowKey, TokenRow>> again = () -> rows.readAgain(seen);
+            return retryOnAnotherServer(again, again);
+        });
     }
 
-    /**
-     * Returns the rows of the due check if they were read a moment ago, because each
-     * claim compares them again. Otherwise reads the rows now.
-     */
-    private KnownRows findRows(List<Account> accounts) {
-        boolean current = check.readable() && !options.force() && !isStale(check.readAt());
-        long readAt = current ? check.readAt() : System.nanoTime();
-        RowSet found = rows.findOrAdd(current ? check.rows().all() : rows.readAll(), accounts);
-        report.unusedRows(RowSet.of(found.all(), wx.allAccounts()), wx.allAccounts());
-        return new KnownRows(found, readAt);
+    private void reportUnusedRows(RowSet found, List<Account> accounts) {
+        List<Account> all = wx.allAccounts();
+        Set<String> others = rows.appIds();
+        all.forEach(account -> others.remove(account.appId()));
+        Map<Integer, TokenRow> byId = new TreeMap<>();
+        found.all().forEach(row -> byId.put(row.id(), row));
+        List<Account> checked = new ArrayList<>(accounts);
+        List<Account> first = all.stream().filter(Account::first).toList();
+        if (others.remove("") && !accounts.containsAll(first)) {
+            // rows without an app id may be the first account's
+            checked.addAll(first);
+            rows.read(first).forEach(row -> byId.put(row.id(), row));
+        }
+        report.unusedRows(RowSet.of(List.copyOf(byId.values()), checked), checked, others);
     }
 
-    private static boolean isStale(long readAt) {
-        return System.nanoTime() - readAt > STALE_AFTER.toNanos();
-    }
-
-    private static Map<RowKey, TokenRow> rowsOf(Account account, RowSet rows) {
-        return RowKey.of(account).stream().collect(Collectors.toMap(key -> key, rows.configured()::get));
-    }
-
-    private List<Result> refresh(Account account, Map<RowKey, TokenRow> seen, long readAt) {
-        List<Result> results;
+    private List<Result> refresh(AccountQueue.Next next) {
+        if (guard.ending()) {
+            return next.rows().values().stream().map(Result::left).toList();
+        }
         try {
-            // An account that waited behind many others must not be judged by old rows,
-            // nor by the time that was read with them.
-            boolean stale = isStale(readAt);
-            results = retryOnAnotherServer(
-                    () -> refresher.refresh(account, stale ? rows.readAgain(seen) : seen, options.force()),
-                    () -> refresher.refresh(account, rows.readAgain(seen), options.force()));
+            if (next.failure() != null) {
+                throw next.failure();
+            }
+            return retryOnAnotherServer(() -> refresher.refresh(next.account(), next.rows(), options.force()),
+                    () -> refresher.refresh(next.account(), rows.readAgain(next.rows()), options.force()));
         }
         catch (RuntimeException e) { // the other accounts go on
             log.debug("stack trace", e);
-            results = failed(seen, e);
+            return failed(next.rows(), e);
         }
-        report.results(account, results);
-        return results;
     }
 
     private List<Result> failed(Map<RowKey, TokenRow> seen, RuntimeException e) {

@@ -20,9 +20,17 @@ public final class RunGuard implements AutoCloseable {
 
     private static final long SECONDS_TO_FINISH = 9;
 
+    /**
+     * For the statement after a request, the mirrors, the history and the metrics. It is
+     * less when the timeout leaves less.
+     */
+    private static final Duration AFTER_REQUESTS = Duration.ofSeconds(30);
+
     private final CountDownLatch finished = new CountDownLatch(1);
 
     private volatile boolean stopping;
+
+    private volatile long claimsUntil = Long.MAX_VALUE;
 
     public RunGuard() {
         Runtime.getRuntime().addShutdownHook(new Thread(this::stop, "wx-token-stop"));
@@ -30,9 +38,14 @@ public final class RunGuard implements AutoCloseable {
 
     /**
      * Ends the process with {@link ExitCode#RETRY} if the run takes longer than the
-     * timeout.
+     * timeout. So that it is not ended while it asks WeChat, it claims nothing new once
+     * too little time is left for a request, and for what a run does after it.
+     * @param request the longest that one request takes
      */
-    public void limit(Duration timeout) {
+    public void limit(Duration timeout, Duration request) {
+        Duration rest = timeout.minus(request).dividedBy(2);
+        Duration claims = timeout.minus(request).minus(rest.compareTo(AFTER_REQUESTS) < 0 ? rest : AFTER_REQUESTS);
+        claimsUntil = System.nanoTime() + claims.toNanos();
         Thread watchdog = new Thread(() -> {
             if (!awaitFinish(timeout)) {
                 System.err.println("wx-token: the run took longer than wx.run.timeout = " + timeout.toSeconds()
@@ -47,6 +60,14 @@ public final class RunGuard implements AutoCloseable {
     /** Whether the process was told to stop. */
     public boolean stopping() {
         return stopping;
+    }
+
+    /**
+     * Whether nothing new may be claimed, because the process was told to stop, or
+     * because its time is nearly up.
+     */
+    public boolean ending() {
+        return stopping || claimsUntil != Long.MAX_VALUE && System.nanoTime() - claimsUntil >= 0;
     }
 
     private void stop() {

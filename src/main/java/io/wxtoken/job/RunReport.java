@@ -1,10 +1,15 @@
 package io.wxtoken.job;
 
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 import org.slf4j.Logger;
@@ -13,46 +18,141 @@ import org.slf4j.event.Level;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.token.Outcome;
+import io.wxtoken.token.RefreshListener;
 import io.wxtoken.token.Result;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.RowSet;
 import io.wxtoken.token.TokenRow;
+import io.wxtoken.token.Verdict;
 import io.wxtoken.wechat.Account;
 
 /**
- * Writes a run's log: a line for each row that it changed or could not refresh, warnings
- * about rows that the job leaves alone, and a summary. Several workers may report at
- * once. A row to which nothing happened gets no line, because under cron each line is a
- * mail.
+ * Writes a run's log: a line for each row that it changed or could not refresh, warnings,
+ * and a summary. Several workers may report at once. A row to which nothing happened gets
+ * no line, because under cron each line is a mail. When many accounts fail in the same
+ * way, it is one story and one line; each account's own line is then written at level
+ * DEBUG.
  */
-final class RunReport {
+final class RunReport implements RefreshListener {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
     private static final int ROWS_NAMED = 10;
 
-    private volatile ExitCode exitCode = ExitCode.OK;
+    private static final Pattern ERRCODE = Pattern.compile("errcode -?\\d+");
 
-    /** The gravest exit code of all results; it is known after {@link #summary}. */
-    ExitCode exitCode() {
-        return exitCode;
+    /** More accounts than this with the same story share a line. */
+    private static final int FEW = 3;
+
+    private final BooleanSupplier stopping;
+
+    private final Map<Outcome, Integer> counts = new TreeMap<>();
+
+    private final Map<Story, SortedMap<String, List<String>>> stories = new LinkedHashMap<>();
+
+    private boolean uneventful = true;
+
+    private ExitCode exitCode = ExitCode.OK;
+
+    /**
+     * @param stopping whether the process was told to stop
+     */
+    RunReport(BooleanSupplier stopping) {
+        this.stopping = stopping;
     }
 
-    void results(Account account, List<Result> results) {
-        for (Result result : results) {
-            boolean withoutError = result.exitCode() == ExitCode.OK || result.exitCode() == ExitCode.STOPPED;
-            log.atLevel(uneventful(result) ? Level.DEBUG : withoutError ? Level.INFO : Level.ERROR)
-                .log("{} {}", account.appId(), result);
+    /**
+     * What several accounts may have in common.
+     *
+     * @param kind of the messages that tell it
+     * @param example one of these messages
+     */
+    private record Story(Level level, String kind, String example) {
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Story story && level == story.level && kind.equals(story.kind);
+        }
+
+        @Override
+        public int hashCode() {
+            return kind.hashCode();
         }
     }
 
-    void summary(List<Result> results) {
-        exitCode = results.stream().map(Result::exitCode).reduce(ExitCode.OK, ExitCode::and);
-        Map<Outcome, Long> counts = results.stream()
-            .collect(Collectors.groupingBy(Result::outcome, TreeMap::new, Collectors.counting()));
-        boolean uneventful = results.stream().allMatch(RunReport::uneventful);
+    /** The gravest exit code of all results; it is known after {@link #summary}. */
+    synchronized ExitCode exitCode() {
+        return exitCode;
+    }
+
+    synchronized void results(Account account, List<Result> results) {
+        List<Result> failed = new ArrayList<>();
+        for (Result result : results) {
+            counts.merge(result.outcome(), 1, Integer::sum);
+            exitCode = exitCode.and(result.exitCode());
+            uneventful &= uneventful(result);
+            if (result.exitCode() == ExitCode.OK) {
+                log.atLevel(uneventful(result) ? Level.DEBUG : Level.INFO).log("{} {}", account.appId(), result);
+            }
+            else {
+                failed.add(result);
+            }
+        }
+        if (!failed.isEmpty()) {
+            // a ticket that fails because its token did is part of the token's story
+            Result first = failed.get(0);
+            boolean left = first.outcome() == Outcome.LEFT;
+            Story story = new Story(left ? Level.INFO : Level.ERROR, left ? "left" : kindOf(first.detail()),
+                    left ? "left to the next run" : first.detail());
+            tell(story, account.appId(), failed.stream().map(Result::toString).toList());
+        }
+    }
+
+    @Override
+    public synchronized void warning(String appId, Verdict about, String text) {
+        tell(new Story(Level.WARN, about.name(), text), appId, List.of(text));
+    }
+
+    private void tell(Story story, String appId, List<String> lines) {
+        stories.computeIfAbsent(story, none -> new TreeMap<>())
+            .computeIfAbsent(appId, none -> new ArrayList<>())
+            .addAll(lines);
+    }
+
+    /**
+     * Messages are of the same kind if they have the same error code of WeChat's, whose
+     * text has a request id in it, or else differ in numbers only.
+     */
+    private static String kindOf(String message) {
+        Matcher errcode = ERRCODE.matcher(message);
+        return errcode.find() ? errcode.group() : message.replaceAll("\\d+", "");
+    }
+
+    /** Writes the lines that were kept until all is known, and the summary. */
+    synchronized void summary() {
+        stories.forEach((story, accounts) -> {
+            boolean many = accounts.size() > FEW;
+            if (many) {
+                log.atLevel(story.level())
+                    .log("{} accounts, such as {}: {}", accounts.size(),
+                            accounts.keySet().stream().limit(FEW).collect(Collectors.joining(", ")), story.example());
+            }
+            accounts.forEach((appId, lines) -> lines
+                .forEach(line -> log.atLevel(many ? Level.DEBUG : story.level()).log("{} {}", appId, line)));
+        });
+        if (counts.containsKey(Outcome.LEFT)) {
+            if (stopping.getAsBoolean()) {
+                exitCode = ExitCode.STOPPED;
+            }
+            else {
+                log.warn("the run ends before all is done, because wx.run.timeout is near; the next run and other"
+                        + " nodes go on. If this happens often, raise wx.refresh.concurrency or wx.run.timeout, or"
+                        + " start the job on more nodes");
+            }
+        }
+        int rows = counts.values().stream().mapToInt(Integer::intValue).sum();
         log.atLevel(uneventful && System.console() == null ? Level.DEBUG : Level.INFO)
-            .log("{}: {}; exit code {}", results.size() == 1 ? "1 row" : results.size() + " rows",
+            .log("{}: {}; exit code {}", rows == 1 ? "1 row" : rows + " rows",
                     counts.entrySet()
                         .stream()
                         .map(count -> count.getValue() + " " + count.getKey())
@@ -67,9 +167,10 @@ final class RunReport {
 
     /**
      * Warns of rows that the job leaves alone although an application may read them.
-     * @param accounts all configured accounts
+     * @param rows of these accounts
+     * @param otherAppIds the app ids in the table that are not configured
      */
-    void unusedRows(RowSet rows, List<Account> accounts) {
+    void unusedRows(RowSet rows, List<Account> accounts, Set<String> otherAppIds) {
         Map<RowSet.Reason, List<TokenRow>> unused = rows.unused(accounts)
             .stream()
             .collect(Collectors.groupingBy(RowSet.Unused::reason,
@@ -95,15 +196,11 @@ final class RunReport {
                     + " INTO resets app_id: a program that uses it must only read.) Set their app_id, or delete them",
                     withoutAppId);
         }
-        Set<String> others = unused.getOrDefault(RowSet.Reason.OTHER_APP_ID, List.of())
-            .stream()
-            .map(TokenRow::appId)
-            .collect(Collectors.toCollection(TreeSet::new));
-        if (!others.isEmpty()) {
+        if (!otherAppIds.isEmpty()) {
             log.warn(
                     "wx_token has rows of {} app id(s) that are not configured, and they are left alone: {}."
                             + " Configure them, or delete their rows",
-                    others.size(), others.stream().limit(ROWS_NAMED).collect(Collectors.joining(", ")));
+                    otherAppIds.size(), otherAppIds.stream().limit(ROWS_NAMED).collect(Collectors.joining(", ")));
         }
     }
 

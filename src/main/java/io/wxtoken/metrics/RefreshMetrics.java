@@ -1,11 +1,11 @@
 package io.wxtoken.metrics;
 
-import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
-import io.micrometer.core.instrument.Counter;
-import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.Tags;
+import io.prometheus.metrics.model.snapshots.Labels;
 
 import io.wxtoken.token.RefreshListener;
 import io.wxtoken.token.RowKey;
@@ -14,71 +14,72 @@ import io.wxtoken.wechat.ProbeResult;
 /** Counts what happens to rows. */
 final class RefreshMetrics implements RefreshListener {
 
-    private final MeterRegistry registry;
+    /** What is counted, with its name and description in the metrics. */
+    enum Count {
 
-    RefreshMetrics(MeterRegistry registry) {
-        this.registry = registry;
+        FETCHES("wx_token_fetches", "Requests to WeChat for a token or ticket"),
+
+        LOST_CLAIMS("wx_token_lost_claims", "Claims that were lost because another run or an application was faster"),
+
+        FENCED_PUBLISHES("wx_token_fenced_publishes", "Fetched values that came too late to be published"),
+
+        PROBES("wx_token_probes", "Answers to the question whether an access_token lives");
+
+        final String metric;
+
+        final String description;
+
+        Count(String metric, String description) {
+            this.metric = metric;
+            this.description = description;
+        }
+
+    }
+
+    private final Map<Count, Map<Labels, Double>> counts = new EnumMap<>(Count.class);
+
+    RefreshMetrics() {
+        for (Count count : Count.values()) {
+            counts.put(count, new ConcurrentHashMap<>());
+        }
     }
 
     @Override
     public void fetching(RowKey row) {
-        fetches(row).increment();
+        add(Count.FETCHES, labels(row), 1);
     }
 
     @Override
     public void claimLost(RowKey row) {
-        lostClaims(row).increment();
+        add(Count.LOST_CLAIMS, labels(row), 1);
     }
 
     @Override
     public void publishFenced(RowKey row) {
-        fencedPublishes(row).increment();
+        add(Count.FENCED_PUBLISHES, labels(row), 1);
     }
 
     @Override
     public void probed(String appId, ProbeResult result) {
-        probes(appId, result).increment();
+        add(Count.PROBES, labels(appId, result), 1);
     }
 
-    /**
-     * Prometheus sees no increase in a counter that appears with the value 1, so each
-     * counter first appears with 0.
-     */
-    void startAtZero(RowKey row) {
-        fetches(row);
-        lostClaims(row);
-        fencedPublishes(row);
-        if (row.type().equals(RowKey.ACCESS_TOKEN)) {
-            Arrays.stream(ProbeResult.values()).forEach(result -> probes(row.appId(), result));
-        }
+    /** Adds to a count; 0 makes it appear. */
+    void add(Count count, Labels labels, double number) {
+        counts.get(count).merge(labels, number, Double::sum);
     }
 
-    private Counter fetches(RowKey row) {
-        return ofRow("wx.token.fetches", "Requests to WeChat for a token or ticket", row);
+    /** What was counted. */
+    Map<Labels, Double> of(Count count) {
+        return counts.get(count);
     }
 
-    private Counter lostClaims(RowKey row) {
-        return ofRow("wx.token.lost.claims", "Claims that were lost because another run or an application was faster",
-                row);
+    static Labels labels(RowKey row) {
+        return Labels.of("app_id", row.appId(), "type", row.type());
     }
 
-    private Counter fencedPublishes(RowKey row) {
-        return ofRow("wx.token.fenced.publishes", "Fetched values that came too late to be published", row);
-    }
-
-    private Counter probes(String appId, ProbeResult result) {
-        return Counter.builder("wx.token.probes")
-            .description("Answers to the question whether an access_token lives")
-            .tags("app_id", appId, "result", result.name().toLowerCase(Locale.ROOT))
-            .register(registry);
-    }
-
-    private Counter ofRow(String name, String description, RowKey row) {
-        return Counter.builder(name).description(description).tags(tags(row)).register(registry);
-    }
-
-    static Tags tags(RowKey row) {
-        return Tags.of("app_id", row.appId(), "type", row.type());
+    static Labels labels(String appId, ProbeResult result) {
+        return Labels.of("app_id", appId, "result", result.name().toLowerCase(Locale.ROOT));
     }
 
 }

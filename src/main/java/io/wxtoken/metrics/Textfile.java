@@ -1,43 +1,58 @@
 package io.wxtoken.metrics;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-import io.micrometer.core.instrument.Gauge;
-import io.micrometer.core.instrument.Tags;
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
+import io.prometheus.metrics.model.snapshots.CounterSnapshot;
+import io.prometheus.metrics.model.snapshots.CounterSnapshot.CounterDataPointSnapshot;
+import io.prometheus.metrics.model.snapshots.GaugeSnapshot;
+import io.prometheus.metrics.model.snapshots.GaugeSnapshot.GaugeDataPointSnapshot;
+import io.prometheus.metrics.model.snapshots.Labels;
+import io.prometheus.metrics.model.snapshots.MetricMetadata;
+import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.file.AtomicFile;
+import io.wxtoken.metrics.RefreshMetrics.Count;
 import io.wxtoken.token.RefreshListener;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
+import io.wxtoken.wechat.ProbeResult;
 
 /**
  * Writes the metrics of one run to a file for node_exporter's textfile collector. Gauges
  * show this run; counters continue from the file's last values, so that they count over
- * all runs of this node.
+ * all runs of this node. With 10,000 accounts there are some 200,000 values, so one
+ * metric after the other is made and written.
  */
 public final class Textfile {
 
-    private static final Pattern COUNTER = Pattern
-        .compile("(?m)^(wx_token_\\w+)_total\\{([^}]*)} ([0-9.]+(?:E[0-9]+)?)$");
+    private static final Pattern COUNTER = Pattern.compile("(wx_token_\\w+)_total\\{([^}]*)} ([0-9.]+(?:E[0-9]+)?)");
 
     private static final Pattern LABEL = Pattern.compile("(\\w+)=\"([^\"]*)\"");
+
+    private static final PrometheusTextFormatWriter FORMAT = PrometheusTextFormatWriter.create();
 
     private final Path file;
 
     private final long begun = System.nanoTime();
 
-    private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-
-    private final RefreshMetrics metrics = new RefreshMetrics(registry);
+    private final RefreshMetrics metrics = new RefreshMetrics();
 
     public Textfile(String file) {
         this.file = Path.of(file);
@@ -53,35 +68,90 @@ public final class Textfile {
      * @param rows of the configured accounts; none if they could not be read
      */
     public void write(Map<RowKey, TokenRow> rows, ExitCode exitCode) throws IOException {
+        Map<Labels, TokenRow> labelled = new LinkedHashMap<>();
+        rows.forEach((key, row) -> {
+            Labels labels = RefreshMetrics.labels(key);
+            labelled.put(labels, row);
+            startAtZero(key, labels);
+        });
         addPreviousCounts();
-        rows.forEach(this::row);
-        gauge("wx.token.run.duration", "seconds", "How long the last run took, without the JVM's start", Tags.empty(),
-                Duration.ofNanos(System.nanoTime() - begun).toMillis() / 1000.0);
-        gauge("wx.token.run.exit.code", null,
-                "0 well, 1 the next run may mend it, 2 a person must act, 3 the database, 143 stopped", Tags.empty(),
-                exitCode.code());
-        gauge("wx.token.last.run.timestamp", "seconds", "When the last run ended", Tags.empty(),
-                System.currentTimeMillis() / 1000);
-        AtomicFile.replace(file, registry.scrape(), null);
+        AtomicFile.replace(file, out -> {
+            gauges(out, labelled);
+            for (Count count : Count.values()) {
+                counters(out, count);
+            }
+            run(out, exitCode);
+        }, null);
     }
 
-    private void row(RowKey key, TokenRow row) {
-        Tags tags = RefreshMetrics.tags(key);
-        boolean empty = row.value().isEmpty();
-        metrics.startAtZero(key);
-        gauge("wx.token.life.left", "seconds", "Seconds that the value has left, as of the last run", tags,
-                empty ? 0 : row.timeLeft());
-        if (!empty) {
-            gauge("wx.token.age", "seconds", "Seconds since the value was obtained, as of the last run", tags,
-                    row.age());
-            gauge("wx.token.last.success.timestamp", "seconds", "When the value was obtained", tags, row.obtainedAt());
+    private static void gauges(OutputStream out, Map<Labels, TokenRow> rows) throws IOException {
+        gauge(out, "wx_token_life_left_seconds", "Seconds that the value has left, as of the last run", rows,
+                row -> row.value().isEmpty() ? 0 : row.timeLeft());
+        Map<Labels, TokenRow> filled = new LinkedHashMap<>(rows);
+        filled.values().removeIf(row -> row.value().isEmpty());
+        gauge(out, "wx_token_age_seconds", "Seconds since the value was obtained, as of the last run", filled,
+                TokenRow::age);
+        gauge(out, "wx_token_last_success_timestamp_seconds", "When the value was obtained", filled,
+                TokenRow::obtainedAt);
+        gauge(out, "wx_token_failures_in_a_row", "Refreshes in a row that failed or did not finish", rows,
+                row -> row.lastRefresh().failures());
+    }
+
+    private static void gauge(OutputStream out, String name, String description, Map<Labels, TokenRow> rows,
+            ToDoubleFunction<TokenRow> value) throws IOException {
+        if (!rows.isEmpty()) {
+            write(out,
+                    new GaugeSnapshot(new MetricMetadata(name, description), rows.entrySet()
+                        .stream()
+                        .map(row -> new GaugeDataPointSnapshot(value.applyAsDouble(row.getValue()), row.getKey(), null))
+                        .toList()));
         }
-        gauge("wx.token.failures.in.a.row", null, "Refreshes in a row that failed or did not finish", tags,
-                row.lastRefresh().failures());
     }
 
-    private void gauge(String name, String unit, String description, Tags tags, double value) {
-        Gauge.builder(name, () -> value).baseUnit(unit).description(description).tags(tags).register(registry);
+    private void counters(OutputStream out, Count count) throws IOException {
+        Map<Labels, Double> counted = metrics.of(count);
+        if (!counted.isEmpty()) {
+            write(out,
+                    new CounterSnapshot(new MetricMetadata(count.metric, count.description),
+                            counted.entrySet()
+                                .stream()
+                                .map(each -> new CounterDataPointSnapshot(each.getValue(), each.getKey(), null, 0))
+                                .toList()));
+        }
+    }
+
+    private void run(OutputStream out, ExitCode exitCode) throws IOException {
+        single(out, "wx_token_run_duration_seconds", "How long the last run took, without the JVM's start",
+                Duration.ofNanos(System.nanoTime() - begun).toMillis() / 1000.0);
+        single(out, "wx_token_run_exit_code",
+                "0 well, 1 the next run may mend it, 2 a person must act, 3 the database, 143 stopped",
+                exitCode.code());
+        single(out, "wx_token_last_run_timestamp_seconds", "When the last run ended",
+                System.currentTimeMillis() / 1000);
+    }
+
+    private static void single(OutputStream out, String name, String description, double value) throws IOException {
+        write(out, new GaugeSnapshot(new MetricMetadata(name, description),
+                List.of(new GaugeDataPointSnapshot(value, Labels.EMPTY, null))));
+    }
+
+    private static void write(OutputStream out, MetricSnapshot metric) throws IOException {
+        FORMAT.write(out, MetricSnapshots.of(metric));
+    }
+
+    /**
+     * Prometheus sees no increase in a counter that appears with the value 1, so each
+     * counter first appears with 0.
+     */
+    private void startAtZero(RowKey row, Labels labels) {
+        for (Count count : List.of(Count.FETCHES, Count.LOST_CLAIMS, Count.FENCED_PUBLISHES)) {
+            metrics.add(count, labels, 0);
+        }
+        if (row.type().equals(RowKey.ACCESS_TOKEN)) {
+            for (ProbeResult result : ProbeResult.values()) {
+                metrics.add(Count.PROBES, RefreshMetrics.labels(row.appId(), result), 0);
+            }
+        }
     }
 
     /**
@@ -90,20 +160,25 @@ public final class Textfile {
      * no reader for it.
      */
     private void addPreviousCounts() {
-        String before;
-        try {
-            before = Files.readString(file);
+        try (BufferedReader before = Files.newBufferedReader(file)) {
+            before.lines().map(COUNTER::matcher).filter(Matcher::matches).forEach(this::addPreviousCount);
         }
-        catch (IOException none) {
-            return;
+        catch (IOException | UncheckedIOException none) {
+            // they start again
         }
-        Matcher counter = COUNTER.matcher(before);
-        while (counter.find()) {
-            Tags tags = Tags.empty();
+    }
+
+    private void addPreviousCount(Matcher counter) {
+        Optional<Count> count = Arrays.stream(Count.values())
+            .filter(each -> each.metric.equals(counter.group(1)))
+            .findFirst();
+        double value = Double.parseDouble(counter.group(3));
+        if (count.isPresent() && value != 0) {
+            Labels labels = Labels.EMPTY;
             for (Matcher label = LABEL.matcher(counter.group(2)); label.find();) {
-                tags = tags.and(label.group(1), label.group(2));
+                labels = labels.add(label.group(1), label.group(2));
             }
-            registry.counter(counter.group(1).replace('_', '.'), tags).increment(Double.parseDouble(counter.group(3)));
+            metrics.add(count.get(), labels, value);
         }
     }
 

@@ -1,6 +1,7 @@
 package io.wxtoken.mirror;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -43,8 +44,10 @@ final class FileMirror implements Mirror {
                 String name = settings.fileOf(entry.getKey().appId());
                 try {
                     Path file = Path.of(name);
-                    if (!holds(file, content(row))) {
-                        AtomicFile.replace(file, content(row), PERMISSIONS);
+                    String content = content(row);
+                    if (!holds(file, content)) {
+                        AtomicFile.replace(file, out -> out.write(content.getBytes(StandardCharsets.UTF_8)),
+                                PERMISSIONS);
                         foldersWritten.add(file.toRealPath().getParent());
                     }
                 }

@@ -1,19 +1,21 @@
 package io.wxtoken.settings;
 
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-import org.springframework.boot.context.config.ConfigDataEnvironmentPostProcessor;
 import org.springframework.boot.context.properties.bind.BindContext;
 import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.boot.context.properties.bind.BindHandler;
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.bind.PlaceholdersResolver;
+import org.springframework.boot.context.properties.bind.PropertySourcesPlaceholdersResolver;
 import org.springframework.boot.context.properties.bind.UnboundConfigurationPropertiesException;
 import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
 import org.springframework.boot.context.properties.source.ConfigurationProperty;
@@ -26,8 +28,6 @@ import org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProc
 import org.springframework.core.ResolvableType;
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.Environment;
-import org.springframework.core.env.MapPropertySource;
-import org.springframework.core.env.PropertySource;
 import org.springframework.core.env.SimpleCommandLinePropertySource;
 import org.springframework.core.env.StandardEnvironment;
 
@@ -39,13 +39,6 @@ public final class Settings {
 
     private static final ConfigurationPropertyName ACCOUNTS = ConfigurationPropertyName.of("wx.accounts");
 
-    /**
-     * The places of configuration files. With Boot's own list each run would search every
-     * jar.
-     */
-    private static final PropertySource<?> CONFIG_LOCATIONS = new MapPropertySource("places of configuration",
-            Map.of("spring.config.location", "classpath:/application.yml,optional:file:./;optional:file:./config/"));
-
     static final String LOG_FORMAT = "logging.structured.format.console";
 
     private Settings() {
@@ -54,9 +47,10 @@ public final class Settings {
     /**
      * Reads the configuration as Spring Boot does: the jar's file, files in ./config,
      * files with secrets, the environment, and these arguments.
+     * @param folder the working directory, with the files
      * @param arguments {@code --name.of.it=value}
      */
-    public static ConfigurableEnvironment environment(String... arguments) {
+    public static ConfigurableEnvironment environment(Path folder, String... arguments) {
         ConfigurableEnvironment environment = new StandardEnvironment();
         if (arguments.length > 0) {
             environment.getPropertySources().addFirst(new SimpleCommandLinePropertySource(arguments));
@@ -66,8 +60,7 @@ public final class Settings {
                         SpringApplicationJsonEnvironmentPostProcessor.SPRING_APPLICATION_JSON_ENVIRONMENT_VARIABLE)) {
             new SpringApplicationJsonEnvironmentPostProcessor().postProcessEnvironment(environment, null);
         }
-        environment.getPropertySources().addLast(CONFIG_LOCATIONS);
-        ConfigDataEnvironmentPostProcessor.applyTo(environment);
+        new ConfigFiles(environment, folder).load();
         // otherwise each binder would index all names anew, which takes longer with each
         // account
         ConfigurationPropertySources.attach(environment);
@@ -91,16 +84,9 @@ public final class Settings {
     }
 
     private static WxProperties read(Environment environment, boolean toRefresh) {
-        if (sourcesOfAccounts(environment) > 1) {
-            throw new InvalidSettingsException(
-                    "wx.accounts is set in several places, but Spring Boot takes the whole list from one of them: keep"
-                            + " it in config/application.yml, with placeholders for values from the environment or"
-                            + " from files");
-        }
         WxProperties properties;
         try {
-            properties = Binder.get(environment)
-                .bindOrCreate("wx", Bindable.of(WxProperties.class), new StrictBindHandler());
+            properties = bind(environment);
         }
         catch (BindException e) {
             throw new InvalidSettingsException(problems(e));
@@ -141,12 +127,35 @@ public final class Settings {
                 && Set.of("ecs", "gelf", "logstash").contains(text(environment, LOG_FORMAT));
     }
 
-    private static long sourcesOfAccounts(Environment environment) {
-        long places = 0;
+    /**
+     * The accounts are bound by themselves, from the one source that has them: with the
+     * others, each of their settings would be looked up in all sources.
+     */
+    private static WxProperties bind(Environment environment) {
+        List<ConfigurationPropertySource> withAccounts = new ArrayList<>();
+        List<ConfigurationPropertySource> others = new ArrayList<>();
         for (ConfigurationPropertySource source : ConfigurationPropertySources.get(environment)) {
-            places += source.containsDescendantOf(ACCOUNTS) == ConfigurationPropertyState.PRESENT ? 1 : 0;
+            if (source.containsDescendantOf(ACCOUNTS) == ConfigurationPropertyState.PRESENT) {
+                withAccounts.add(source);
+                others.add(source.filter(name -> !ACCOUNTS.isAncestorOf(name)));
+            }
+            else {
+                others.add(source);
+            }
         }
-        return places;
+        if (withAccounts.size() > 1) {
+            throw new InvalidSettingsException(
+                    "wx.accounts is set in several places, but Spring Boot takes the whole list from one of them: keep"
+                            + " it in config/application.yml, with placeholders for values from the environment or"
+                            + " from files");
+        }
+        PlaceholdersResolver placeholders = new PropertySourcesPlaceholdersResolver(environment);
+        WxProperties properties = new Binder(others, placeholders).bindOrCreate("wx", Bindable.of(WxProperties.class),
+                new StrictBindHandler());
+        return withAccounts.isEmpty() ? properties
+                : properties.with(new Binder(withAccounts, placeholders)
+                    .bind(ACCOUNTS, Bindable.listOf(WxProperties.Entry.class), new StrictBindHandler())
+                    .get());
     }
 
     /**

@@ -67,7 +67,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             @DefaultValue("5m") @DurationUnit(ChronoUnit.SECONDS) Duration before,
             @DefaultValue("60s") @DurationUnit(ChronoUnit.SECONDS) Duration lease,
             @DefaultValue("60s") @DurationUnit(ChronoUnit.SECONDS) Duration requestInterval,
-            @DefaultValue("16") int concurrency) {
+            @DefaultValue("32") int concurrency) {
     }
 
     /**
@@ -170,19 +170,26 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
         }
     }
 
+    /** These settings with other {@code wx.accounts}. */
+    WxProperties with(List<Entry> otherAccounts) {
+        return new WxProperties(appId, appSecret, tickets, api, refresh, probe, run, metrics, history, mirror,
+                otherAccounts);
+    }
+
     /**
      * All accounts: the one in the short form, if it is used, and then
      * {@code wx.accounts}.
      */
     public List<Account> allAccounts() {
         List<Account> all = new ArrayList<>();
+        List<Ticket> usual = tickets.stream().distinct().toList();
         for (Entry entry : entries()) {
             if (isBlank(entry.appId())) {
                 continue; // SettingsRules reports it
             }
             all.add(new Account(entry.appId(), entry.appSecret(),
                     entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
-                    (entry.tickets() == null ? tickets : entry.tickets()).stream().distinct().toList(), all.isEmpty()));
+                    entry.tickets() == null ? usual : entry.tickets().stream().distinct().toList(), all.isEmpty()));
         }
         return all;
     }

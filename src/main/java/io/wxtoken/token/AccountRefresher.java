@@ -7,9 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import io.wxtoken.ExitCode;
 import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.ProbeResult;
@@ -23,8 +20,6 @@ import io.wxtoken.wechat.WeChatClient;
  * to a probe or to a request for a ticket, is refreshed in the same run.
  */
 public final class AccountRefresher {
-
-    private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
     private final TokenRepository rows;
 
@@ -81,10 +76,10 @@ public final class AccountRefresher {
 
     private Result refreshToken(Account account, TokenRow row, boolean force) {
         if (row.foreign()) {
-            log.warn(
-                    "{} access_token: another program wrote this row, seen at {}: nobody can tell whose token came"
-                            + " last, so it is fetched again. Find that program, and let it only read",
-                    account.appId(), Instant.ofEpochSecond(row.now()));
+            listener.warning(account.appId(), Verdict.FOREIGN_VALUE,
+                    ("access_token: another program wrote this row, seen at %s: nobody can tell whose token came"
+                            + " last, so it is fetched again. Find that program, and let it only read")
+                        .formatted(Instant.ofEpochSecond(row.now())));
         }
         Result result = refresher.refresh(row, new AccessTokenFetcher(account, weChat, rows),
                 force ? Trigger.FORCED : Trigger.SCHEDULE);
@@ -132,12 +127,12 @@ public final class AccountRefresher {
                 ExitCode.RETRY) : result;
     }
 
-    private static void warnOfOtherProgram(Account account, TokenRow dead) {
-        log.warn(
-                "{} access_token with fingerprint {} is dead {} s before its time, seen at {}: somebody else"
+    private void warnOfOtherProgram(Account account, TokenRow dead) {
+        listener.warning(account.appId(), Verdict.DEAD,
+                ("access_token with fingerprint %s is dead %d s before its time, seen at %s: somebody else"
                         + " refreshes this app id (staging, a second program). Find and stop that program, or give it"
-                        + " another app id",
-                account.appId(), Fingerprint.shortOf(dead.value()), dead.timeLeft(), Instant.ofEpochSecond(dead.now()));
+                        + " another app id")
+                    .formatted(Fingerprint.shortOf(dead.value()), dead.timeLeft(), Instant.ofEpochSecond(dead.now())));
     }
 
 }

@@ -21,8 +21,11 @@ public enum Outcome {
     /** The row was due and was not refreshed; its value is unchanged. */
     FAILED("failed"),
 
-    /** The run was told to stop before it came to this row. */
-    STOPPED("stopped");
+    /**
+     * The row is due, but the run was told to stop, or its time was nearly up, before it
+     * came to this row.
+     */
+    LEFT("left to the next run");
 
     private final String text;
 

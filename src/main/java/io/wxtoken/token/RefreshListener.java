@@ -40,6 +40,11 @@ public interface RefreshListener {
             }
 
             @Override
+            public void warning(String appId, Verdict about, String text) {
+                Arrays.stream(listeners).forEach(listener -> listener.warning(appId, about, text));
+            }
+
+            @Override
             public void happened(RefreshEvent event) {
                 Arrays.stream(listeners).forEach(listener -> listener.happened(event));
             }
@@ -60,6 +65,14 @@ public interface RefreshListener {
 
     /** WeChat was asked whether an account's access_token lives. */
     default void probed(String appId, ProbeResult result) {
+    }
+
+    /**
+     * Something about a row should be mended, although its refresh goes on.
+     * @param about the judgement of the row that led to it
+     * @param text what is wrong and what to do, for people, on one line
+     */
+    default void warning(String appId, Verdict about, String text) {
     }
 
     /** A row was refreshed, or its failure changed. */

@@ -35,7 +35,7 @@ public final class RefreshPolicy {
      * An application's clock may be ahead of the database's; more than this makes
      * {@code expire} nonsense.
      */
-    private static final long CLOCK_SKEW = Duration.ofMinutes(5).toSeconds();
+    static final long CLOCK_SKEW = Duration.ofMinutes(5).toSeconds();
 
     /**
      * With more failures in a row than this, no node asks before {@code retry_after},
@@ -67,7 +67,8 @@ public final class RefreshPolicy {
         return RowKey.of(account).stream().allMatch(key -> nothingDue(account, rows.configured().get(key)));
     }
 
-    private boolean nothingDue(Account account, TokenRow row) {
+    /** As {@link #nothingDue(Account, RowSet)}, for one of the account's rows. */
+    boolean nothingDue(Account account, TokenRow row) {
         return row != null && row.live() && switch (judge(row, account, Trigger.SCHEDULE, NOBODY)) {
             // A row with a failure needs the run, because each run reports the failure.
             // A token that waits for its next fetch may have to be probed all the same.
@@ -126,6 +127,21 @@ public final class RefreshPolicy {
     /** Whether probes are switched on. */
     boolean probesEnabled() {
         return probeInterval != 0;
+    }
+
+    /** Seconds; 0 for never. */
+    long probeInterval() {
+        return probeInterval;
+    }
+
+    /** The age in seconds at which a value is renewed. */
+    long after() {
+        return after;
+    }
+
+    /** The seconds before its end at which a value is renewed. */
+    long before() {
+        return before;
     }
 
     boolean probeDue(TokenRow row) {

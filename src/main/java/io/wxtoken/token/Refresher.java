@@ -8,8 +8,6 @@ import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
@@ -42,8 +40,6 @@ import io.wxtoken.wechat.Lifetimes;
  * A process that dies anywhere leaves either a claim that lapses or a finished row.
  */
 public final class Refresher {
-
-    private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
     private static final int RESTARTS = 3;
 
@@ -98,7 +94,7 @@ public final class Refresher {
         Verdict verdict = policy.judge(row, fetcher.account(), trigger, me);
         for (int restart = 0; verdict.due(); restart++) {
             if (stopping.getAsBoolean()) {
-                return new Result(row, Outcome.STOPPED, verdict.reason(), ExitCode.STOPPED);
+                return Result.left(row);
             }
             String blocked = fetcher.blockedBecause(row, verdict);
             if (blocked != null) {
@@ -217,11 +213,11 @@ public final class Refresher {
                 : verdict == Verdict.NEAR_EXPIRY ? settings.before().toSeconds() - row.timeLeft() : 0;
         long worst = late + settings.lease().plus(requestTimeout).toSeconds();
         if (worst > Lifetimes.GRACE.toSeconds()) {
-            log.warn(
-                    "{} {} was due for {} s before a run started. With wx.refresh.lease and a request this is {} s,"
-                            + " more than WeChat's grace of {} s, so readers would have a dead token if a run"
-                            + " crashed. Start the job every minute",
-                    fetcher.account().appId(), row.type(), late, worst, Lifetimes.GRACE.toSeconds());
+            listener.warning(fetcher.account().appId(), verdict,
+                    ("%s was due for %d s before a run started. With wx.refresh.lease and a request this is %d s,"
+                            + " more than WeChat's grace of %d s, so readers would have a dead token if a run"
+                            + " crashed. Start the job every minute")
+                        .formatted(row.type(), late, worst, Lifetimes.GRACE.toSeconds()));
         }
     }
 

@@ -19,6 +19,11 @@ public record Result(TokenRow row, Outcome outcome, String detail, ExitCode exit
         return new Result(row, outcome, detail, row.live() ? ExitCode.OK : ExitCode.RETRY);
     }
 
+    /** The result for a row that the run, which is about to end, leaves as it is. */
+    public static Result left(TokenRow row) {
+        return new Result(row, Outcome.LEFT, "", ExitCode.RETRY);
+    }
+
     /**
      * For people: "access_token refreshed: age 0 s, 7200 s left, fingerprint 0123456789ab
      * (never obtained)".

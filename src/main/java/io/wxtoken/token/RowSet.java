@@ -11,12 +11,13 @@ import java.util.Set;
 import io.wxtoken.wechat.Account;
 
 /**
- * The rows of {@code wx_token} as one statement read them, and which of them belong to
- * which configured account. An account's row is the first by id that carries its app id.
- * The first account also takes over a row without an app id, such as rows 1 and 2 of the
- * 2015 class, if it has no row of its own.
+ * Rows of {@code wx_token} as they were read, and which of them belong to which
+ * configured account. An account's row is the first by id that carries its app id. The
+ * first account also takes over a row without an app id, such as rows 1 and 2 of the 2015
+ * class, if it has no row of its own.
  *
- * @param all the table's rows, by id
+ * @param all the rows that were read: at least all of these accounts, each account's by
+ * id
  * @param configured the rows that the accounts use, in the accounts' order
  * @param missing the rows that the accounts want and that are not in the table
  */
@@ -59,7 +60,8 @@ public record RowSet(List<TokenRow> all, Map<RowKey, TokenRow> configured, List<
     public static final RowSet EMPTY = new RowSet(List.of(), Map.of(), List.of());
 
     /**
-     * @param all the table's rows, by id
+     * @param all at least all rows with the accounts' app ids, each account's by id, and
+     * those without an app id if the first account is among them
      */
     public static RowSet of(List<TokenRow> all, List<Account> accounts) {
         Map<RowKey, TokenRow> byKey = new HashMap<>();

@@ -11,8 +11,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 import javax.sql.DataSource;
 
@@ -20,6 +23,8 @@ import org.springframework.dao.DataAccessException;
 import org.springframework.dao.DataRetrievalFailureException;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.jdbc.CannotGetJdbcConnectionException;
+import org.springframework.jdbc.core.ConnectionCallback;
+import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.core.simple.JdbcClient.StatementSpec;
 
@@ -43,6 +48,8 @@ public class TokenRepository {
 
     private static final int ATTEMPTS_TO_ADD = 20;
 
+    private static final int ACCOUNTS_IN_A_STATEMENT = 5_000;
+
     private static final int ATTEMPTS = 5;
 
     private static final String SELECT = """
@@ -50,8 +57,9 @@ public class TokenRepository {
                    expires_at, version, claimed_by, claimed_until, refresh_requested, fingerprint, probed_at,
                    failures, retry_after, failed_by, last_error, errcode, forced_at, forced_count,
                    UNIX_TIMESTAMP() AS db_now
-              FROM wx_token
-            """;
+              FROM\s""";
+
+    private final JdbcTemplate jdbcTemplate;
 
     private final JdbcClient jdbc;
 
@@ -67,7 +75,8 @@ public class TokenRepository {
      * change tables
      */
     public TokenRepository(DataSource dataSource, boolean hasErrcode) {
-        this.jdbc = JdbcClient.create(dataSource);
+        this.jdbcTemplate = new JdbcTemplate(dataSource);
+        this.jdbc = JdbcClient.create(jdbcTemplate);
         this.hasErrcode = hasErrcode;
     }
 
@@ -77,80 +86,186 @@ public class TokenRepository {
             .sql(hasErrcode ? sql : sql.replace(" errcode = :errcode,", "").replace(" errcode,", " NULL AS errcode,"));
     }
 
-    /** Reads all rows, by id. */
-    public List<TokenRow> readAll() {
-        return sql(SELECT + " ORDER BY id").query(TokenRepository::map).list();
-    }
-
     /**
-     * Reads all rows, by id, over a bare connection, because loading Spring's JDBC takes
-     * longer than the statement. It reads a schema at version 6, too.
+     * Reads all rows, by id. It works on a bare connection, because loading Spring's JDBC
+     * takes longer than the statement. It reads a schema at version 6, too.
      * @throws SQLException when the table or one of its columns is missing, or the
      * database fails
      */
     public static List<TokenRow> readAll(Connection connection) throws SQLException {
+        return read(connection, SELECT + "wx_token ORDER BY id", TokenRepository::rows);
+    }
+
+    /**
+     * Reads the rows with the accounts' app ids, those of an account by id, and the rows
+     * without an app id, if the first account is among them. Otherwise it is like
+     * {@link #readAll}.
+     */
+    public static List<TokenRow> read(Connection connection, List<Account> accounts) throws SQLException {
+        List<TokenRow> rows = new ArrayList<>();
+        for (List<Account> some : statements(accounts)) {
+            rows.addAll(
+                    read(connection, SELECT + "wx_token WHERE app_id IN (" + literals(appIds(some)) + ") ORDER BY id",
+                            TokenRepository::rows));
+        }
+        return rows;
+    }
+
+    /** Reads the accounts' rows over a connection of the pool. */
+    public List<TokenRow> read(List<Account> accounts) {
+        return jdbcTemplate.execute((ConnectionCallback<List<TokenRow>>) connection -> read(connection, accounts));
+    }
+
+    /** Reads all rows, by id. */
+    List<TokenRow> readAll() {
+        return jdbcTemplate.execute((ConnectionCallback<List<TokenRow>>) TokenRepository::readAll);
+    }
+
+    /** Reads the app ids of all rows. */
+    public Set<String> appIds() {
+        return new TreeSet<>(jdbc.sql("SELECT DISTINCT app_id FROM wx_token").query(String.class).list());
+    }
+
+    /**
+     * Executes the due check's query.
+     * @param from tables of which one counts the rows that are {@code present}; without
+     * rows that may be due it yields a row of that count and NULLs
+     */
+    static DueQuery.Found readDue(Connection connection, String from) throws SQLException {
+        return read(connection, SELECT.replaceFirst("id,", "present, id,") + from, row -> {
+            List<TokenRow> rows = new ArrayList<>();
+            long present = 0;
+            while (row.next()) {
+                present = row.getLong("present");
+                if (row.getObject("id") != null) {
+                    rows.add(map(row, row.getRow()));
+                }
+            }
+            return new DueQuery.Found(present, rows);
+        });
+    }
+
+    /**
+     * Divides accounts so that each part's app ids fit into one statement: a server may
+     * refuse statements of over 1 MB (max_allowed_packet).
+     */
+    static List<List<Account>> statements(List<Account> accounts) {
+        List<List<Account>> parts = new ArrayList<>();
+        for (int from = 0; from < accounts.size(); from += ACCOUNTS_IN_A_STATEMENT) {
+            parts.add(accounts.subList(from, Math.min(accounts.size(), from + ACCOUNTS_IN_A_STATEMENT)));
+        }
+        return parts;
+    }
+
+    /** The app ids that the accounts' rows have; the first account's may have none. */
+    static List<String> appIds(List<Account> accounts) {
+        return accounts.stream()
+            .flatMap(account -> account.first() ? Stream.of(account.appId(), "") : Stream.of(account.appId()))
+            .toList();
+    }
+
+    /**
+     * Writes values as a list of literals, because a driver takes much longer for
+     * thousands of parameters.
+     * @param values app ids, as the settings allow them, and the like
+     */
+    static String literals(List<String> values) {
+        String literals = String.join("', '", values);
+        // the settings' rules do not allow them in an app id
+        if (literals.contains("\\")
+                || literals.length() - literals.replace("'", "").length() != 2 * (values.size() - 1)) {
+            throw new IllegalArgumentException("an app id with a quote or a backslash");
+        }
+        return "'" + literals + "'";
+    }
+
+    /** Maps the rows of a result. */
+    private interface Mapping<T> {
+
+        T map(ResultSet rows) throws SQLException;
+
+    }
+
+    private static <T> T read(Connection connection, String sql, Mapping<T> mapping) throws SQLException {
         try {
-            return readAll(connection, SELECT);
+            return query(connection, sql, mapping);
         }
         catch (SQLException e) {
             if (!DatabaseErrors.lacksSchema(e)) {
                 throw e;
             }
-            return readAll(connection, SELECT.replace(" errcode,", " NULL AS errcode,"));
+            return query(connection, sql.replace(" errcode,", " NULL AS errcode,"), mapping);
         }
     }
 
-    private static List<TokenRow> readAll(Connection connection, String select) throws SQLException {
-        try (Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery(select + " ORDER BY id")) {
-            List<TokenRow> rows = new ArrayList<>();
-            while (row.next()) {
-                rows.add(map(row, row.getRow()));
+    private static <T> T query(Connection connection, String sql, Mapping<T> mapping) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.setEscapeProcessing(false); // the driver need not look through the
+                                                  // app ids
+            try (ResultSet rows = statement.executeQuery(sql)) {
+                return mapping.map(rows);
             }
-            return rows;
         }
+    }
+
+    private static List<TokenRow> rows(ResultSet row) throws SQLException {
+        List<TokenRow> rows = new ArrayList<>();
+        while (row.next()) {
+            rows.add(map(row, row.getRow()));
+        }
+        return rows;
     }
 
     /**
      * Reads these rows again. A row that was deleted meanwhile is returned as it was, and
      * can't be claimed.
+     * @param seen not empty
      */
     public Map<RowKey, TokenRow> readAgain(Map<RowKey, TokenRow> seen) {
-        Map<RowKey, TokenRow> now = new HashMap<>();
-        seen.forEach((key, row) -> now.put(key, read(row.id()).orElse(row)));
-        return now;
+        Map<Integer, TokenRow> now = new HashMap<>();
+        sql(SELECT + "wx_token WHERE id IN (:ids)").param("ids", seen.values().stream().map(TokenRow::id).toList())
+            .query(TokenRepository::map)
+            .list()
+            .forEach(row -> now.put(row.id(), row));
+        Map<RowKey, TokenRow> again = new HashMap<>();
+        seen.forEach((key, row) -> again.put(key, now.getOrDefault(row.id(), row)));
+        return again;
     }
 
     /** Reads one row; empty when it was deleted. */
     public Optional<TokenRow> read(int id) {
-        return sql(SELECT + " WHERE id = :id").param("id", id).query(TokenRepository::map).optional();
+        return sql(SELECT + "wx_token WHERE id = :id").param("id", id).query(TokenRepository::map).optional();
     }
 
     /**
      * Finds the accounts' rows, and adds those that are missing.
-     * @param known all rows, as just read, by id
+     * @param known the accounts' rows, as just read, by id
      * @throws DataRetrievalFailureException when added rows can't be read back
      */
     public RowSet findOrAdd(List<TokenRow> known, List<Account> accounts) {
+        RowSet found = RowSet.of(known, accounts);
         for (int attempt = 1; attempt <= ATTEMPTS_TO_ADD; attempt++) {
-            RowSet found = RowSet.of(known, accounts);
-            if (found.missing().isEmpty()) {
+            int missing = found.missing().size();
+            if (missing == 0) {
                 return found;
             }
-            // New ids count up from the highest id that was read. Nodes that add the
-            // same rows at once therefore choose the same ids; for each id one node
-            // succeeds, and the others read again.
-            int id = known.stream().mapToInt(TokenRow::id).max().orElse(0);
+            // New ids count up from the highest id, which is read before the rows. Nodes
+            // that add the same rows at once therefore choose the same ids; for each id
+            // one node succeeds, and the others read again.
+            int id = jdbc.sql("SELECT COALESCE(MAX(id), 0) FROM wx_token").query(Integer.class).single();
+            found = RowSet.of(read(accounts), accounts);
             for (RowKey key : found.missing()) {
                 if (!add(++id, key)) {
                     break;
                 }
             }
+            if (found.missing().size() < missing) {
+                attempt = 1; // another node may be adding many rows
+            }
             // the member or replica that answers reads may be behind
-            if (attempt > 1) {
+            if (attempt > 2) {
                 LockSupport.parkNanos(Duration.ofMillis(ThreadLocalRandom.current().nextLong(100, 400)).toNanos());
             }
-            known = readAll();
         }
         throw new DataRetrievalFailureException(
                 "rows that were added to wx_token can't be read back: reads are answered by a replica"

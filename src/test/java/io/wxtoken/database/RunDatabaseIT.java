@@ -2,6 +2,7 @@ package io.wxtoken.database;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -36,7 +37,8 @@ class RunDatabaseIT {
 
     @Test
     void theKeptConnectionIsHandedOutOnceUnlessItBroke() throws SQLException {
-        try (RunDatabase database = new RunDatabase(Settings.environment(server.arguments().toArray(String[]::new)))) {
+        try (RunDatabase database = new RunDatabase(
+                Settings.environment(Path.of("."), server.arguments().toArray(String[]::new)))) {
             Connection first = database.getConnection();
             long id = id(first);
             database.keepForNextCall(first);

@@ -69,7 +69,7 @@ class RefresherIT extends RowTest {
     void aRunThatIsToldToStopClaimsNothing() {
         Refresher stopped = new Refresher(rows, POLICY, SETTINGS, api().requestTimeout(), new RunId("a", "a"),
                 System::nanoTime, () -> true, listener());
-        assertThat(stopped.refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).exitCode()).isEqualTo(ExitCode.STOPPED);
+        assertThat(stopped.refresh(row(), token(ACCOUNT), Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.LEFT);
         assertThat(row().claim().by()).isNull();
     }
 
