@@ -95,8 +95,8 @@ final class ConfigFiles {
                         if (!file.endsWith(OPERATORS)) {
                             return false;
                         }
-                        List<PropertySource<?>> documents = new ArrayList<>(
-                                new YamlPropertySourceLoader().load(file.toString(), new FileSystemResource(file)));
+                        List<PropertySource<?>> documents = new ArrayList<>(new YamlPropertySourceLoader()
+                            .load(file.toString(), new FileSystemResource(file.normalize())));
                         if (documents.stream().anyMatch(ConfigFiles::isForConfigData)) {
                             return false;
                         }

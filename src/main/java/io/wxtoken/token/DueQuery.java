@@ -69,7 +69,9 @@ public final class DueQuery {
         String due = groups.stream()
             .map(group -> "(%s AND (%s))".formatted(wanted.get(group), mayBeDue(group.get(0))))
             .collect(Collectors.joining(" OR "));
-        String key = exact("CONCAT(CASE WHEN app_id = '' THEN '%s' ELSE app_id END, ' ', type)".formatted(firstAppId));
+        String appId = exact("app_id");
+        String key = "CONCAT(CASE WHEN %s = '' THEN '%s' ELSE %s END, ' ', %s)".formatted(appId, firstAppId, appId,
+                exact("type"));
         Found found = TokenRepository.readDue(connection,
                 "(SELECT COUNT(DISTINCT %s) AS present FROM wx_token WHERE %s) counted LEFT JOIN wx_token ON %s"
                     .formatted(key, String.join(" OR ", wanted.values()), due));

@@ -124,6 +124,21 @@ class SettingsTest {
     }
 
     @Test
+    void aListOfAccountsThatDoesNotBeginAtZeroIsReported() {
+        settings.put("wx.accounts[1].app-id", "wx2");
+        assertThat(problem()).contains("wx.accounts[1].app-id is no setting of wx-token");
+    }
+
+    @Test
+    void eachAccountMayHaveItsOwnTickets() {
+        settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2",
+                "wx.accounts[0].tickets[0]", "wx-card", "wx.accounts[0].tickets[1]", "jsapi", "wx.accounts[1].app-id",
+                "wx3", "wx.accounts[1].app-secret", "s3", "wx.accounts[1].tickets", ""));
+        assertThat(read().allAccounts()).extracting(Account::tickets)
+            .containsExactly(List.of(Ticket.JSAPI), List.of(Ticket.WX_CARD, Ticket.JSAPI), List.of());
+    }
+
+    @Test
     void aGroupWhoseSettingsAreAllCommentedOutHasItsDefaults() {
         settings.put("wx.refresh", "");
         settings.put("wx.api", "");
