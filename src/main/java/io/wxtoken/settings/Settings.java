@@ -160,35 +160,38 @@ public final class Settings {
     }
 
     /**
-     * Binds each account from its own names. Boot would look through all accounts' names
-     * for each list of tickets, and through all sources for each setting, which takes
-     * minutes with 10,000 accounts.
+     * Binds the accounts from the one source that has them; in all sources each of their
+     * settings would be looked up. Where accounts have lists of tickets, each account is
+     * bound from its own names, because Boot would look through all names for each list,
+     * which takes minutes with 10,000 accounts.
      */
     private static List<WxProperties.Entry> accounts(ConfigurationPropertySource source,
             PlaceholdersResolver placeholders) {
         Map<String, List<ConfigurationPropertyName>> names = new HashMap<>();
+        boolean haveLists = false;
         if (source instanceof IterableConfigurationPropertySource iterable) {
-            for (ConfigurationPropertyName name : iterable) {
-                if (ACCOUNTS.isAncestorOf(name)) {
-                    names
-                        .computeIfAbsent(name.getElement(ACCOUNTS.getNumberOfElements(), Form.UNIFORM),
-                                none -> new ArrayList<>())
-                        .add(name);
-                }
+            int index = ACCOUNTS.getNumberOfElements();
+            haveLists = iterable.stream()
+                .anyMatch(name -> name.getNumberOfElements() > index + 2 && ACCOUNTS.isAncestorOf(name));
+            if (haveLists) {
+                iterable.stream()
+                    .filter(ACCOUNTS::isAncestorOf)
+                    .forEach(name -> names
+                        .computeIfAbsent(name.getElement(index, Form.UNIFORM), none -> new ArrayList<>())
+                        .add(name));
             }
         }
         List<WxProperties.Entry> accounts = new ArrayList<>();
-        for (int i = 0; i < names.size(); i++) {
-            List<ConfigurationPropertyName> its = names.get(String.valueOf(i));
-            if (its == null) { // Boot says what is wrong with the list
-                return new Binder(List.of(source), placeholders)
+        for (int i = 0; names.containsKey(String.valueOf(i)); i++) {
+            Part its = new Part(source, names.get(String.valueOf(i)));
+            accounts.add(new Binder(List.of(its), placeholders).bindOrCreate(ACCOUNTS.append("[" + i + "]"),
+                    Bindable.of(WxProperties.Entry.class), new StrictBindHandler()));
+        }
+        // if the list is not as it should be, Boot says what is wrong with it
+        return haveLists && accounts.size() == names.size() ? accounts
+                : new Binder(List.of(source), placeholders)
                     .bind(ACCOUNTS, Bindable.listOf(WxProperties.Entry.class), new StrictBindHandler())
                     .get();
-            }
-            accounts.add(new Binder(List.of(new Part(source, its)), placeholders).bindOrCreate(
-                    ACCOUNTS.append("[" + i + "]"), Bindable.of(WxProperties.Entry.class), new StrictBindHandler()));
-        }
-        return accounts;
     }
 
     /**
