@@ -109,7 +109,7 @@ class HouseTest {
     }
 
     @Test
-    void oneClassHoldsTheStatementsOnTheRows() {
+    void theRepositoryHoldsTheStatementsOnTheRowsAndTheDueQueryItsCondition() {
         List<String> those = sources("src/main/java").filter(file -> SQL_ON_THE_ROWS.matcher(read(file)).find())
             .map(file -> file.getFileName().toString())
             .filter(name -> !List.of("TokenRepository.java", "DueQuery.java").contains(name))

@@ -219,7 +219,7 @@ final class RefreshCommand implements Execution.Body {
 
         private ConfigurableApplicationContext context(WxProperties wx, DueCheck check) {
             // a worker needs one for a small part of its time only
-            int connections = (Math.min(wx.refresh().concurrency(), check.due().size()) + 1) / 2;
+            int connections = Math.min((wx.refresh().concurrency() + 1) / 2, check.due().size());
             environment.getPropertySources()
                 .addLast(new MapPropertySource("wx-token",
                         Map.of("spring.datasource.hikari.maximum-pool-size", connections)));

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
 
 import io.wxtoken.token.RowKey;
@@ -32,26 +33,34 @@ final class AccountQueue {
 
     private final UnaryOperator<Map<RowKey, TokenRow>> readAgain;
 
-    private final boolean current;
+    private final LongSupplier nanoTime;
+
+    /** When the rows were read, as {@link #nanoTime} has it. */
+    private long readAt;
 
     private int position;
+
+    /** The position of the first account whose rows were not read at that time. */
+    private int unread = CHUNK;
 
     private RuntimeException failure;
 
     /**
      * @param rows the accounts' rows, none of them missing
-     * @param readAt {@link System#nanoTime()} before the rows were read
      * @param readAgain reads rows again; one call at a time
+     * @param nanoTime a monotonic clock, in nanoseconds
+     * @param readAt that clock's time before the rows were read
      */
-    AccountQueue(List<Account> accounts, Map<RowKey, TokenRow> rows, long readAt,
-            UnaryOperator<Map<RowKey, TokenRow>> readAgain) {
+    AccountQueue(List<Account> accounts, Map<RowKey, TokenRow> rows, UnaryOperator<Map<RowKey, TokenRow>> readAgain,
+            LongSupplier nanoTime, long readAt) {
         this.accounts = new ArrayList<>(accounts);
         if (!accounts.isEmpty()) {
             Collections.rotate(this.accounts, ThreadLocalRandom.current().nextInt(accounts.size()));
         }
         this.rows = new HashMap<>(rows);
         this.readAgain = readAgain;
-        this.current = System.nanoTime() - readAt <= STALE_AFTER.toNanos();
+        this.nanoTime = nanoTime;
+        this.readAt = readAt;
     }
 
     /**
@@ -67,8 +76,9 @@ final class AccountQueue {
         if (position == accounts.size()) {
             return null;
         }
-        // the rows of a run with few accounts were read by the due check, a moment ago
-        if (position % CHUNK == 0 && (position > 0 || !current)) {
+        // An account that waited behind slow ones must not be judged by old rows, nor by
+        // the time that was read with them.
+        if (position == unread || nanoTime.getAsLong() - readAt > STALE_AFTER.toNanos()) {
             readChunkAgain();
         }
         Account account = accounts.get(position++);
@@ -76,9 +86,10 @@ final class AccountQueue {
     }
 
     private void readChunkAgain() {
+        unread = position + CHUNK;
+        readAt = nanoTime.getAsLong();
         Map<RowKey, TokenRow> chunk = new HashMap<>();
-        accounts.subList(position, Math.min(accounts.size(), position + CHUNK))
-            .forEach(account -> chunk.putAll(rowsOf(account)));
+        accounts.subList(position, Math.min(accounts.size(), unread)).forEach(account -> chunk.putAll(rowsOf(account)));
         try {
             failure = null;
             rows.putAll(readAgain.apply(chunk));

@@ -138,10 +138,10 @@ final class RefreshTasklet implements Tasklet {
         long readAt = known ? check.readAt() : System.nanoTime();
         RowSet found = rows.findOrAdd(known ? check.rows().all() : rows.read(accounts), accounts);
         reportUnusedRows(found, accounts);
-        return new AccountQueue(accounts, found.configured(), readAt, seen -> {
+        return new AccountQueue(accounts, found.configured(), seen -> {
             Supplier<Map<RowKey, TokenRow>> again = () -> rows.readAgain(seen);
             return retryOnAnotherServer(again, again);
-        });
+        }, System::nanoTime, readAt);
     }
 
     private void reportUnusedRows(RowSet found, List<Account> accounts) {

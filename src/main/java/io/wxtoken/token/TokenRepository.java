@@ -116,11 +116,6 @@ public class TokenRepository {
         return jdbcTemplate.execute((ConnectionCallback<List<TokenRow>>) connection -> read(connection, accounts));
     }
 
-    /** Reads all rows, by id. */
-    List<TokenRow> readAll() {
-        return jdbcTemplate.execute((ConnectionCallback<List<TokenRow>>) TokenRepository::readAll);
-    }
-
     /** Reads the app ids of all rows. */
     public Set<String> appIds() {
         return new TreeSet<>(jdbc.sql("SELECT DISTINCT app_id FROM wx_token").query(String.class).list());

@@ -47,7 +47,7 @@ class DueIT extends RowTest {
             for (int id : new int[] { 1, 2 }) {
                 change(random, id);
             }
-            RowSet seen = RowSet.of(rows.readAll(), List.of(account));
+            RowSet seen = RowSet.of(allRows(), List.of(account));
             RefreshPolicy policy = new RefreshPolicy(SETTINGS,
                     new WxProperties.Probe(one(random, List.of(Duration.ZERO, Duration.ofMinutes(5)))));
             if (!policy.nothingDue(account, seen)) {

@@ -94,7 +94,7 @@ class GeneratedAnswersIT extends RowTest {
         Worker(String appId) {
             account = new Account(appId, "s3cret-of-" + appId, Endpoint.TOKEN, List.of(Ticket.JSAPI), false);
             stable = new Account(appId, account.appSecret(), Endpoint.STABLE_TOKEN, List.of(), false);
-            var found = rows.findOrAdd(rows.readAll(), List.of(account)).configured();
+            var found = rows.findOrAdd(allRows(), List.of(account)).configured();
             tokenId = found.get(new RowKey(appId, "access_token")).id();
             ticketId = found.get(new RowKey(appId, "jsapi_ticket")).id();
             for (int id : new int[] { tokenId, ticketId }) {

@@ -2,6 +2,8 @@ package io.wxtoken.token;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -98,6 +100,16 @@ abstract class RowTest {
         };
     }
 
+    /** The table's rows, by id. */
+    List<TokenRow> allRows() {
+        try (Connection connection = database.dataSource().getConnection()) {
+            return TokenRepository.readAll(connection);
+        }
+        catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     TokenFetcher token(Account account) {
         return new AccessTokenFetcher(account, client(), rows);
     }
@@ -126,7 +138,7 @@ abstract class RowTest {
     }
 
     List<Result> runAccount(String node, Account account, boolean force, WxProperties.Refresh settings) {
-        Map<RowKey, TokenRow> known = rows.findOrAdd(rows.readAll(), List.of(account)).configured();
+        Map<RowKey, TokenRow> known = rows.findOrAdd(allRows(), List.of(account)).configured();
         RefreshPolicy policy = new RefreshPolicy(settings, new WxProperties.Probe(Duration.ofMinutes(5)));
         Refresher refresher = new Refresher(rows, policy, settings, api().requestTimeout(), new RunId(node, node),
                 System::nanoTime, () -> false, listener());
@@ -156,7 +168,7 @@ abstract class RowTest {
 
     /** Changes the rows as if so many seconds had passed. */
     void age(long seconds) {
-        for (TokenRow row : rows.readAll()) {
+        for (TokenRow row : allRows()) {
             database.jdbc()
                 .sql("""
                         UPDATE wx_token SET expire = :expire, expires_at = expires_at - :s,

@@ -23,8 +23,8 @@ class RowsOfAccountsIT extends RowTest {
     void aMissingRowIsAddedOnceHoweverManyNodesMissIt() throws Exception {
         database.jdbc().sql("DELETE FROM wx_token WHERE id = 1").update();
         Account another = new Account("wx-new", "s", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false);
-        together(8, () -> rows.findOrAdd(rows.readAll(), List.of(ACCOUNT, another)));
-        assertThat(rows.readAll()).extracting(row -> row.id() + " " + row.appId() + " " + row.type())
+        together(8, () -> rows.findOrAdd(allRows(), List.of(ACCOUNT, another)));
+        assertThat(allRows()).extracting(row -> row.id() + " " + row.appId() + " " + row.type())
             .containsExactly("2  jsapi_ticket", "3 " + StandIn.APP_ID + " access_token", "4 wx-new access_token",
                     "5 wx-new wx_card_ticket");
     }
@@ -36,27 +36,27 @@ class RowsOfAccountsIT extends RowTest {
     void aNodeThatFindsAnIdTakenReadsTheRowsAgainBeforeItAddsAnother() {
         Account one = new Account("wx-one", "s", Endpoint.TOKEN, List.of(), false);
         Account two = new Account("wx-two", "s", Endpoint.TOKEN, List.of(), false);
-        List<TokenRow> stale = rows.readAll();
+        List<TokenRow> stale = allRows();
         rows.findOrAdd(stale, List.of(two));
         rows.findOrAdd(stale, List.of(one, two));
-        assertThat(rows.readAll()).extracting(row -> row.id() + " " + row.appId())
+        assertThat(allRows()).extracting(row -> row.id() + " " + row.appId())
             .containsExactly("1 ", "2 ", "3 wx-two", "4 wx-one");
     }
 
     @Test
     void theFirstAccountAdoptsTheRowsOfThe2015ClassAndTheOthersGetTheirOwn() {
         Account second = new Account("wx2", "s", Endpoint.TOKEN, List.of(), false);
-        Map<RowKey, TokenRow> found = rows.findOrAdd(rows.readAll(), List.of(second, ACCOUNT)).configured();
+        Map<RowKey, TokenRow> found = rows.findOrAdd(allRows(), List.of(second, ACCOUNT)).configured();
         assertThat(found.get(new RowKey(StandIn.APP_ID, "access_token")).id()).isEqualTo(1);
         assertThat(found.get(new RowKey(StandIn.APP_ID, "jsapi_ticket")).id()).isEqualTo(2);
         assertThat(found.get(new RowKey("wx2", "access_token")).id()).isEqualTo(3);
-        assertThat(rows.findOrAdd(rows.readAll(), List.of(second, ACCOUNT)).configured().values()).hasSize(3);
+        assertThat(rows.findOrAdd(allRows(), List.of(second, ACCOUNT)).configured().values()).hasSize(3);
     }
 
     @Test
     void anAccountUsesARowWithItsOwnAppIdRatherThanOneWithoutAnAppId() {
-        rows.findOrAdd(rows.readAll(), List.of(new Account(StandIn.APP_ID, "s", Endpoint.TOKEN, List.of(), false)));
-        assertThat(rows.findOrAdd(rows.readAll(), List.of(ACCOUNT))
+        rows.findOrAdd(allRows(), List.of(new Account(StandIn.APP_ID, "s", Endpoint.TOKEN, List.of(), false)));
+        assertThat(rows.findOrAdd(allRows(), List.of(ACCOUNT))
             .configured()
             .get(new RowKey(StandIn.APP_ID, "access_token"))
             .id()).isEqualTo(3);
