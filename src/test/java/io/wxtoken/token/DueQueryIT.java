@@ -129,13 +129,13 @@ class DueQueryIT extends RowTest {
         String value = oddly(odd, "token of " + key, "", " ", "令牌");
         long age = oddly(odd, one(0, 100, 2900), 3001, 4000, 6900, -30, -299, -400);
         String expire = oddly(odd, String.valueOf(now - age), "", "0", "x", "12e8", "1700000000 ", "17000000001",
-                "0x11", "99999999999", "１７０００００００", "-5", "1.7");
+                "0x11", "99999999999", "１７０００００００", "-5", "1.7", "000000" + (now - 10));
         String fingerprint = oddly(odd, Fingerprint.of(value), "", Fingerprint.of("another"),
                 Fingerprint.of(value).toUpperCase(Locale.ROOT));
         return new Object[] { 0, oddly(odd / 5, key.appId(), key.appId().toUpperCase(Locale.ROOT), ""),
                 oddly(odd / 5, key.type(), key.type().toUpperCase(Locale.ROOT)), expire, value,
                 now + oddly(odd, 7200, 3000, 301, 300, 10, 0, -10), fingerprint, oddly(odd, null, "another"),
-                now + oddly(odd, 0, 60, 100_000), oddly(odd, 0, 1, 2), oddly(odd, 0, 1, 5),
+                now + oddly(odd, -5, 60, 100_000), oddly(odd, 0, 1, 2), oddly(odd, 0, 1, 5),
                 now + oddly(odd, 0, 40, 500), now - oddly(odd, 0, 299, 301, 4000),
                 oddly(odd, "", "somebody/" + key.appId()) };
     }
