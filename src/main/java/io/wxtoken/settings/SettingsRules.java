@@ -55,7 +55,7 @@ final class SettingsRules {
         Set<String> seen = new HashSet<>();
         int index = wx.shortForm() ? -1 : 0;
         for (WxProperties.Entry entry : wx.entries()) {
-            String prefix = index < 0 ? "wx." : "wx.accounts[" + index + "].";
+            String prefix = WxProperties.setting(index);
             String appId = entry.appId();
             if (toRefresh || !WxProperties.isBlank(appId)) {
                 appIdProblem(prefix, entry).ifPresent(problems::add);

@@ -183,13 +183,16 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     public List<Account> allAccounts() {
         List<Account> all = new ArrayList<>();
         List<Ticket> usual = tickets.stream().distinct().toList();
+        int index = shortForm() ? -1 : 0;
         for (Entry entry : entries()) {
+            String setting = setting(index++);
             if (isBlank(entry.appId())) {
                 continue; // SettingsRules reports it
             }
             all.add(new Account(entry.appId(), entry.appSecret(),
                     entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
-                    entry.tickets() == null ? usual : entry.tickets().stream().distinct().toList(), all.isEmpty()));
+                    entry.tickets() == null ? usual : entry.tickets().stream().distinct().toList(), all.isEmpty(), "",
+                    setting));
         }
         return all;
     }
@@ -205,6 +208,14 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             .findFirst()
             .orElseThrow(() -> new InvalidSettingsException(
                     "--app-id=" + wanted + " is none of the configured accounts: see wx.app-id and wx.accounts"));
+    }
+
+    /**
+     * The prefix of the names of an account's settings.
+     * @param index in {@link #accounts}; -1 for the short form
+     */
+    static String setting(int index) {
+        return index < 0 ? "wx." : "wx.accounts[" + index + "].";
     }
 
     List<Entry> entries() {

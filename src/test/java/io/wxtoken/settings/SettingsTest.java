@@ -170,8 +170,9 @@ class SettingsTest {
                 "stable-token", "wx.accounts[1].tickets", "jsapi,wx_card", "wx.tickets", "wx_card"));
         assertThat(read().allAccounts()).containsExactly(
                 new Account("wx0123456789abcdef", "s3cret", Endpoint.TOKEN, List.of(Ticket.WX_CARD), true),
-                new Account("wx2", "s2", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false),
-                new Account("wx3", "s3", Endpoint.STABLE_TOKEN, List.of(Ticket.JSAPI, Ticket.WX_CARD), false));
+                new Account("wx2", "s2", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false, "", "wx.accounts[0]."),
+                new Account("wx3", "s3", Endpoint.STABLE_TOKEN, List.of(Ticket.JSAPI, Ticket.WX_CARD), false, "",
+                        "wx.accounts[1]."));
         settings.remove("wx.app-id");
         settings.remove("wx.app-secret");
         assertThat(read().allAccounts()).extracting(Account::appId).containsExactly("wx2", "wx3");
