@@ -2,9 +2,9 @@
  * GET /cgi-bin/token: every issue kills the token before it at once (the 5 minutes' grace is left out: harsher than reality).
  *
  * Each atomic step is one statement, or one answer of WeChat. The nodes run without end. Between any two steps a run may
- * pause for as long as you like, lose its lease, or die; an application may request a refresh; another program, which knows
- * nothing of the protocol, may fetch a token, and write it into the row or not. A wait (retry_after) only delays: a run may
- * leave a due row alone. A row may be due at any time, for its age or because an operator forces it.
+ * pause for as long as you like, lose its lease, or die; an application may request a refresh, and clear requests; another
+ * program, which knows nothing of the protocol, may fetch a token, and write it into the row or not. A wait (retry_after)
+ * only delays: a run may leave a due row alone. A row may be due at any time, for its age or because an operator forces it.
  *
  * Versions and tokens would grow without end. All that is ever asked of them is whether the row's are still those that a
  * run has read, and whether a token is the one issued last: the model keeps the answers, and so its states are finite.
@@ -35,7 +35,8 @@ mtype value = live;                    /* an adopted token, say */
 bool foreign;                          /* the value does not match the fingerprint */
 byte owner;                            /* claimed_by; 0: nobody */
 bool leased;                           /* claimed_until is in the future */
-bool requested;                        /* refresh_requested: 1 and 2 differ only in how long they wait */
+bool requested;                        /* refresh_requested: applications set it, and clear it */
+bool doomed;                           /* what a run knows of the value: 1 and 2 differ only in how long they wait */
 bool failures;                         /* failures > 0 */
 
 /* what each program remembers: the nodes are 1, 2 …, and 0 is the other program */
@@ -50,7 +51,7 @@ bool blind;                            /* nobody will ever tell of the token iss
 bool wanted;                           /* an application's request, and no fetch that answers it has begun since */
 byte calm;                             /* from now on one run alone, without trouble; counts its looks at the row */
 
-#define clean (!foreign && owner == 0 && !failures && !requested)
+#define clean (!foreign && owner == 0 && !failures && !requested && !doomed)
 #define held (owner != 0 && leased)
 #define mine (fenced && owner == _pid)
 #define ours (sameVersion[_pid] && owner == _pid)
@@ -61,9 +62,10 @@ byte calm;                             /* from now on one run alone, without tro
 #define newValue(i) sameValue[i] = false
 #define newVersion(i) sameVersion[i] = false
 #define oldVersion(i) sameVersion[i] = true
+#define answered() requested = false; doomed = false
 inline issue() { d_step { value = dead; each(losesIt); blind = false } }
 inline write() { d_step { value = tok[_pid]; each(newValue) } }
-inline take() { d_step { each(newVersion); sameVersion[_pid] = true; owner = _pid; leased = true; requested = false; failures = true } }
+inline take() { d_step { each(newVersion); sameVersion[_pid] = true; owner = _pid; leased = true; answered(); failures = true } }
 inline publish() { d_step { write(); foreign = false; each(newVersion); owner = 0; leased = false; failures = false } }
 inline release() { d_step { each(newVersion); owner = 0; leased = false; failures = true } }
 inline over() { d_step { tok[_pid] = none; sameValue[_pid] = false; sameVersion[_pid] = false; fenced = false } goto read }
@@ -75,7 +77,7 @@ active proctype other() provided (maybe) {
      if
      :: d_step { write(); foreign = true; tok[0] = none }                     /* UPDATE … SET value, expire */
      :: d_step { write(); foreign = true; tok[0] = none;                      /* REPLACE INTO: the job's columns are as new, */
-          owner = 0; leased = false; failures = false; requested = false; each(oldVersion) } /* so the version may come again */
+          owner = 0; leased = false; failures = false; answered(); each(oldVersion) } /* so the version may come again */
      :: d_step { blind = blind || tok[0] == live; tok[0] = none }             /* it keeps the token to itself */
      fi
   od
@@ -129,7 +131,7 @@ answer:
 report:
   atomic {
     if
-    :: true -> requested = true; tok[_pid] = none; fenced = true; goto read   /* where it may as well end */
+    :: true -> doomed = true; tok[_pid] = none; fenced = true; goto read      /* where it may as well end */
     :: maybe -> dies()
     fi
   }
@@ -162,7 +164,7 @@ probe:
 request:
   atomic {
     if
-    :: sameValue[_pid] -> requested = true; blind = false                     /* from here on it must not look clean */
+    :: sameValue[_pid] -> doomed = true; blind = false                        /* from here on it must not look clean */
     :: else -> skip
     fi;
     over()                                                                    /* to the read, that is */
@@ -174,7 +176,9 @@ active proctype weChat() provided (maybe) {
   do :: d_step { late -> issue(); blind = !(owner != 0 && sameVersion[0]); late = false; sameVersion[0] = false } od
 }
 
-active proctype application() provided (maybe) { do :: d_step { requested = true; wanted = true } od }
+active proctype application() provided (maybe) {
+  do :: d_step { requested = true; wanted = true } :: d_step { requested = false; wanted = false } od
+}
 
 active proctype clock() provided (maybe) { do :: leased -> leased = false od }
 

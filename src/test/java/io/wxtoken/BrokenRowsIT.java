@@ -59,7 +59,7 @@ class BrokenRowsIT extends OnEachDatabase {
             set(1, "expire", expire);
             run().ended(ExitCode.OK)
                 .saying("access_token refreshed: age 0 s, 7200 s left",
-                        "(its expire was not a Unix time, or was in the future)");
+                        "(expire or expires_at was no Unix time, or too far in the future)");
         }
         assertMended();
     }
@@ -103,7 +103,7 @@ class BrokenRowsIT extends OnEachDatabase {
         execute("ALTER TABLE wx_token MODIFY expire varchar(16) NULL");
         execute("ALTER TABLE wx_token MODIFY `value` varchar(600) NULL");
         sql("UPDATE wx_token SET expire = NULL, retry_after = 0 WHERE id = 1");
-        run().ended(ExitCode.OK).saying("(its expire was not a Unix time, or was in the future)");
+        run().ended(ExitCode.OK).saying("(expire or expires_at was no Unix time, or too far in the future)");
         sql("UPDATE wx_token SET `value` = NULL, expire = NULL, retry_after = 0");
         run().ended(ExitCode.OK).saying("access_token refreshed", "jsapi_ticket refreshed", "(never obtained)");
         assertMended();

@@ -78,7 +78,7 @@ class GrantsIT extends OnEachDatabase {
     }
 
     private void install() throws Exception {
-        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 7").inOneLine();
+        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 8").inOneLine();
         asAdministrator("grants.sql");
     }
 
@@ -89,7 +89,7 @@ class GrantsIT extends OnEachDatabase {
             .inOneLine();
         execute("GRANT SELECT ON " + schema + ".* TO " + ofThisTest("wx_token") + "@'%'");
         job().ended(ExitCode.ACT)
-            .saying("the schema is missing, and this program needs version 7: run wx-token migrate as a user that may"
+            .saying("the schema is missing, and this program needs version 8: run wx-token migrate as a user that may"
                     + " change tables")
             .inOneLine();
         execute("REVOKE SELECT ON " + schema + ".* FROM " + ofThisTest("wx_token") + "@'%'");
@@ -140,16 +140,16 @@ class GrantsIT extends OnEachDatabase {
         install();
         job().ended(ExitCode.OK);
         execute("DROP TABLE wx_token_history");
-        execute("ALTER TABLE wx_token DROP COLUMN errcode");
-        execute("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7')");
+        execute("ALTER TABLE wx_token DROP COLUMN errcode, DROP COLUMN doomed");
+        execute("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7', '8')");
         makeDue();
         Said behind = job().ended(ExitCode.ACT)
-            .saying("the schema is at version 5, and this program needs version 7: run wx-token migrate as a user that"
+            .saying("the schema is at version 5, and this program needs version 8: run wx-token migrate as a user that"
                     + " may change tables", "access_token refreshed");
         assertThat(behind.text()).doesNotContain("WARN");
         assertThat(weChat.tokenCalls()).isEqualTo(2);
         job("migrate").ended(ExitCode.ACT).saying("run wx-token migrate as a user that may change tables").inOneLine();
-        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 7");
+        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 8");
         asAdministrator("grants.sql");
         job("refresh", "--force").ended(ExitCode.OK);
     }

@@ -124,13 +124,14 @@ class PrintingIT extends OnEachDatabase {
     void afterARefusedFetchTheRowIsUnchanged() {
         run("refresh").ended(ExitCode.OK);
         for (int requested = 0; requested <= 2; requested++) {
-            sql("UPDATE wx_token SET refresh_requested = " + requested
+            sql("UPDATE wx_token SET doomed = " + requested + ", refresh_requested = " + requested
                     + ", failures = 1, retry_after = UNIX_TIMESTAMP() + 600, last_error = 'before' WHERE id = 1");
             weChat.next(new Fault.Refuse(40125, "invalid appsecret"));
             assertThat(run("fetch", "--endpoint=token").ended(ExitCode.ACT).err()).contains("errcode 40125");
-            assertThat(row("CONCAT(refresh_requested, ' ', failures, ' ', last_error, ' ', COALESCE(claimed_by,"
-                    + " 'unclaimed'))"))
-                .isEqualTo(requested + " 1 before unclaimed");
+            assertThat(row(
+                    "CONCAT(doomed, ' ', refresh_requested, ' ', failures, ' ', last_error, ' ', COALESCE(claimed_by,"
+                            + " 'unclaimed'))"))
+                .isEqualTo(requested + " " + requested + " 1 before unclaimed");
             assertThat(Long.parseLong(row("retry_after - UNIX_TIMESTAMP()"))).isBetween(580L, 601L);
         }
         weChat.close();
@@ -153,9 +154,23 @@ class PrintingIT extends OnEachDatabase {
         run(stable).ended(ExitCode.OK);
         stable[0] = "fetch";
         assertThat(run(stable).ended(ExitCode.OK).out()).as("the same").contains(value());
-        assertThat(run("fetch", "--endpoint=token", "--wx.api.endpoint=stable-token").ended(ExitCode.OK).err())
-            .isEmpty();
-        assertThat(row("refresh_requested")).isEqualTo("0");
+    }
+
+    @Test
+    void fetchLooksAtTheRowWhateverTheAccountsEndpointIsNow() {
+        run("refresh").ended(ExitCode.OK);
+        String stored = value();
+        String[] switched = { "refresh", "--wx.api.endpoint=stable-token" };
+        assertThat(run("fetch", "--endpoint=token", switched[1]).ended(ExitCode.OK).err())
+            .contains("kills the token in the table within 5 minutes, unless that came from stable-token");
+        assertThat(row("doomed")).isEqualTo("2");
+        run(switched).ended(ExitCode.OK);
+        assertThat(value()).isNotEqualTo(stored);
+        assertThat(weChat.alive(value())).isTrue();
+        assertThat(run("fetch", "--endpoint=token", switched[1]).ended(ExitCode.OK).err()).isNotEmpty();
+        stored = value();
+        run(switched).ended(ExitCode.OK);
+        assertThat(value()).as("stable-token repeats it").isEqualTo(stored);
     }
 
     @Test

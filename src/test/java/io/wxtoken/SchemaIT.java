@@ -193,7 +193,7 @@ class SchemaIT extends OnEachDatabase {
         assertThat(
                 query("SELECT version FROM wx_token_schema_history WHERE version IS NOT NULL ORDER BY installed_rank"))
             .extracting(row -> row.get("version"))
-            .containsExactly("5", "6", "7");
+            .containsExactly("5", "6", "7", "8");
         assertThat(query("SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`")))
             .isEqualTo(before);
     }
@@ -248,7 +248,7 @@ class SchemaIT extends OnEachDatabase {
     void aRunThatWaitsToMigrateHasRefreshedItsTokenBefore() throws Exception {
         assumeFalse(database.isH2(), "one process at a time");
         run();
-        sql("DELETE FROM wx_token_schema_history WHERE version = '7'");
+        sql("DELETE FROM wx_token_schema_history WHERE version = '8'");
         sql("UPDATE wx_token SET expire = expire - 3001, retry_after = 0 WHERE id = 1");
         String table = "`" + database.schema() + "`.`wx_token_schema_history`";
         ExecutorService behind = Executors.newSingleThreadExecutor();
@@ -263,7 +263,7 @@ class SchemaIT extends OnEachDatabase {
         }
         behind.shutdown();
         assertThat(behind.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
-        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version = '7'")).as("then it migrates")
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version = '8'")).as("then it migrates")
             .hasSize(1);
     }
 

@@ -35,9 +35,9 @@ import io.wxtoken.wechat.WeChatClient;
  * Asks WeChat for an access_token at this moment, prints it, and stores it nowhere.
  *
  * @param appId null for the first account
- * @param endpoint if this endpoint and the account's are both {@link Endpoint#TOKEN}, the
- * fetch kills the row's token, so its refresh is requested; otherwise no stored token
- * dies, and the database is not used
+ * @param endpoint a fetch from {@link Endpoint#TOKEN} kills the row's token if that came
+ * from there, whatever the account's endpoint is now, so the row's refresh is requested;
+ * a fetch from the stable endpoint kills no stored token, and needs no database
  * @param out gets JSON with WeChat's names
  */
 record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements Execution.Body {
@@ -49,8 +49,7 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
-        boolean killsTheRowsToken = endpoint == Endpoint.TOKEN && wx.account(appId).endpoint() == Endpoint.TOKEN;
-        return killsTheRowsToken ? fetchAndRequestRefresh(environment, wx, account, weChat, console)
+        return endpoint == Endpoint.TOKEN ? fetchAndRequestRefresh(environment, wx, account, weChat, console)
                 : print(weChat.fetchToken(account, false), console);
     }
 
@@ -75,9 +74,11 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
                 return ExitCode.RETRY;
             }
             if (answer.get() instanceof Answer.Issued) {
-                console.warn(List
-                    .of("this fetch kills the token in the table within 5 minutes; the next run then refreshes the"
-                            + " row, which kills the printed token. wx-token token prints the table's token"));
+                console.warn(List.of("this fetch kills the token in the table within 5 minutes"
+                        + (wx.account(appId).endpoint() == Endpoint.TOKEN
+                                ? "; the next run then refreshes the row, which kills the printed token"
+                                : ", unless that came from stable-token; the next run refreshes the row")
+                        + ". wx-token token prints the table's token"));
             }
             ExitCode exitCode = print(answer.get(), console);
             if (answer.get() instanceof Answer.Issued issued) {

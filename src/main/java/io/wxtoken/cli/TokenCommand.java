@@ -62,7 +62,7 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
         }
         TokenRow row = rows.get(RowKey.accessToken(account));
         boolean knownLive = refreshed == ExitCode.OK
-                || finished && row != null && row.lastRefresh().failures() == 0 && row.refreshRequested() == 0;
+                || finished && row != null && row.lastRefresh().failures() == 0 && !row.refreshWanted();
         if (row != null && row.live() && (knownLive || !isDead(wx, row, console))) {
             out.println(row.value());
             return ExitCode.OK;

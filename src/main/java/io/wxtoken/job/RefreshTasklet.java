@@ -168,24 +168,31 @@ final class RefreshTasklet implements Tasklet {
             if (next.failure() != null) {
                 throw next.failure();
             }
-            return retryOnAnotherServer(() -> refresher.refresh(next.account(), next.rows(), options.force()),
-                    () -> refresher.refresh(next.account(), rows.readAgain(next.rows()), options.force()));
+            return retryOnAnotherServer(
+                    () -> refresher.refresh(next.account(), next.rows(), options.force(), this::failedHere),
+                    () -> refresher.refresh(next.account(), rows.readAgain(next.rows()), options.force(),
+                            this::failed));
         }
         catch (RuntimeException e) { // the other accounts go on
-            log.debug("stack trace", e);
-            return failed(next.rows(), e);
+            return next.rows().values().stream().map(row -> failed(row, e)).toList();
         }
     }
 
-    private List<Result> failed(Map<RowKey, TokenRow> seen, RuntimeException e) {
+    /** As {@link #failed}, but throws the exception if another server may do better. */
+    private Result failedHere(TokenRow row, DataAccessException e) {
+        if (severalServers && DatabaseErrors.isForAnotherServer(e)) {
+            throw e;
+        }
+        return failed(row, e);
+    }
+
+    private Result failed(TokenRow row, RuntimeException e) {
+        log.debug("stack trace", e);
         Throwable cause = NestedExceptionUtils.getMostSpecificCause(e);
         DatabaseFailure failure = DatabaseFailure.of(e, databaseUrl)
             .orElseGet(() -> new DatabaseFailure(ExitCode.RETRY,
                     "unexpected: " + cause.getClass().getName() + ": " + DatabaseFailure.firstLine(cause)));
-        return seen.values()
-            .stream()
-            .map(row -> new Result(row, Outcome.FAILED, failure.text(), failure.exitCode()))
-            .toList();
+        return new Result(row, Outcome.FAILED, failure.text(), failure.exitCode());
     }
 
     /**

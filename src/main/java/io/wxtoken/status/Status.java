@@ -122,7 +122,7 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
 
     private static Row of(TokenRow row, Account account, RefreshPolicy policy, RunId me) {
         Verdict verdict = policy.judge(row, account, Trigger.SCHEDULE, me);
-        boolean held = verdict == Verdict.HELD;
+        boolean held = verdict == Verdict.HELD && !row.leftToLapse();
         boolean failing = row.lastRefresh().failures() > 0;
         State state = !row.live() ? State.DEAD
                 : held ? State.HELD : failing ? State.FAILING : verdict.due() ? State.DUE : State.FRESH;

@@ -52,7 +52,7 @@ class AccessTokenFetcher implements TokenFetcher {
             return null;
         }
         long wait = row.forced().at() + FORCED_APART - row.now();
-        if (wait > 0) {
+        if (wait > 0 && wait <= FORCED_APART) {
             return "forced less than 30 s ago, and WeChat would give the same token: force it again in " + wait + " s";
         }
         return forcedToday(row) >= FORCED_A_DAY

@@ -6,6 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.function.Supplier;
+
+import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.wechat.Account;
@@ -49,29 +53,44 @@ public final class AccountRefresher {
     /**
      * @param known the account's rows, as just read, none of them missing
      * @param force whether to refresh the access_token even if it is not due
-     * @throws org.springframework.dao.DataAccessException when the database fails
+     * @param failed is called when the database fails for a row, and returns the row's
+     * result; the other rows go on, unless it throws
      */
-    public List<Result> refresh(Account account, Map<RowKey, TokenRow> known, boolean force) {
-        Result token = refreshToken(account, known.get(RowKey.accessToken(account)), force);
-        List<Result> tickets = new ArrayList<>();
+    public List<Result> refresh(Account account, Map<RowKey, TokenRow> known, boolean force,
+            BiFunction<TokenRow, DataAccessException, Result> failed) {
+        TokenRow tokenRow = known.get(RowKey.accessToken(account));
+        List<Result> results = new ArrayList<>(
+                List.of(orFailed(tokenRow, failed, () -> refreshToken(account, tokenRow, force))));
         for (Ticket ticket : account.tickets()) {
-            TokenRow ticketRow = known.get(new RowKey(account.appId(), ticket.rowType()));
-            TicketFetcher fetcher = new TicketFetcher(account, ticket, token.row(), weChat, before);
-            Result result = refresher.refresh(ticketRow, fetcher, Trigger.SCHEDULE);
-            if (fetcher.tokenDead()) {
-                String dead = token.row().value();
-                token = refreshDead(account, token.row());
-                Optional<TokenRow> again = rows.read(ticketRow.id());
-                if (!token.row().value().equals(dead) && again.isPresent()) {
-                    result = refresher.refresh(again.get(),
-                            new TicketFetcher(account, ticket, token.row(), weChat, before), Trigger.SCHEDULE);
+            TokenRow row = known.get(new RowKey(account.appId(), ticket.rowType()));
+            results.add(orFailed(row, failed, () -> {
+                TicketFetcher fetcher = fetcher(account, ticket, results.get(0));
+                Result result = refresher.refresh(row, fetcher, Trigger.SCHEDULE);
+                if (!fetcher.tokenDead()) {
+                    return result;
                 }
-            }
-            tickets.add(result);
+                TokenRow dead = results.get(0).row();
+                results.set(0, orFailed(dead, failed, () -> refreshDead(account, dead)));
+                Optional<TokenRow> again = rows.read(row.id());
+                return results.get(0).row().value().equals(dead.value()) || again.isEmpty() ? result
+                        : refresher.refresh(again.get(), fetcher(account, ticket, results.get(0)), Trigger.SCHEDULE);
+            }));
         }
-        List<Result> results = new ArrayList<>(List.of(token));
-        results.addAll(tickets);
         return results;
+    }
+
+    private static Result orFailed(TokenRow row, BiFunction<TokenRow, DataAccessException, Result> failed,
+            Supplier<Result> work) {
+        try {
+            return work.get();
+        }
+        catch (DataAccessException e) {
+            return failed.apply(row, e);
+        }
+    }
+
+    private TicketFetcher fetcher(Account account, Ticket ticket, Result token) {
+        return new TicketFetcher(account, ticket, token.row(), weChat, before, listener);
     }
 
     private Result refreshToken(Account account, TokenRow row, boolean force) {
@@ -97,7 +116,7 @@ public final class AccountRefresher {
      * probed at once; a new one is forced only if the probe confirms that it is dead.
      */
     private Result probe(Account account, TokenRow row, Result fresh) {
-        boolean reportedDead = row.refreshRequested() != 0 && fresh.row() != row;
+        boolean reportedDead = row.refreshWanted() && fresh.row() != row;
         if (!policy.probesEnabled() || !reportedDead && !policy.probeDue(row) || !rows.claimProbe(row)) {
             return fresh;
         }

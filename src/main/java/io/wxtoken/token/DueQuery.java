@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 
 import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.Lifetimes;
 
 /**
  * Asks the database which accounts may need a run. Only rows that may be due are read,
@@ -118,15 +119,17 @@ public final class DueQuery {
     private String mayBeDue(Account account) {
         String obtainedAt = "CASE WHEN COALESCE(expire, '') = '' OR CHAR_LENGTH(expire) > 11 OR expire REGEXP '[^0-9]'"
                 + " THEN 0 ELSE CAST(expire AS DECIMAL(11)) END";
+        String timeLeft = "expires_at - UNIX_TIMESTAMP()";
         List<String> reasons = new ArrayList<>(List.of("COALESCE(`value`, '') = ''", "claimed_by IS NOT NULL",
-                "failures > 0", "refresh_requested <> 0", "expires_at - UNIX_TIMESTAMP() <= " + policy.before(),
+                "failures > 0", "refresh_requested <> 0", "doomed <> 0", timeLeft + " <= " + policy.before(),
+                timeLeft + " > " + Lifetimes.LONGEST.toSeconds(),
                 "%s NOT BETWEEN 1 AND UNIX_TIMESTAMP() + %d".formatted(obtainedAt, RefreshPolicy.CLOCK_SKEW),
                 "(%s <= UNIX_TIMESTAMP() - %d%s)".formatted(obtainedAt, policy.after(),
                         account.endpoint() == Endpoint.STABLE_TOKEN ? " AND type <> '" + RowKey.ACCESS_TOKEN + "'"
                                 : "")));
         if (policy.probesEnabled()) {
-            reasons.add("(probed_at <= UNIX_TIMESTAMP() - %d AND type = '%s')".formatted(policy.probeInterval(),
-                    RowKey.ACCESS_TOKEN));
+            reasons.add("(UNIX_TIMESTAMP() - probed_at NOT BETWEEN 0 AND %d AND type = '%s')"
+                .formatted(policy.probeInterval() - 1, RowKey.ACCESS_TOKEN));
         }
         // last, because it costs most
         reasons.add("%s <> %s".formatted(exact("fingerprint"), exact(fingerprint())));

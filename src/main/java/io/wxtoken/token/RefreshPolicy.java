@@ -6,17 +6,19 @@ import io.wxtoken.settings.WxProperties;
 import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.ErrorCode;
+import io.wxtoken.wechat.Lifetimes;
 
 /**
  * Decides what is due. It is a pure function, without a clock, I/O or state. The rules
  * are, in this order:
  * <ol>
  * <li>A row whose claim has not run out is held: leave it alone.
- * <li>A row is due when it was never obtained, or nobody can tell when; when a claim has
- * lapsed (its holder may have fetched and died); when another program wrote it (nobody
- * can tell whose token came last); when the last refresh failed; when a refresh was
- * requested; when it is older than {@code wx.refresh.after}; when its end is nearer than
- * {@code wx.refresh.before}; when WeChat says that it is dead.
+ * <li>A row is due when it was never obtained, or nobody can tell when (a time that lies
+ * ahead of now is nonsense, because the clock that it came from was wrong); when a claim
+ * has lapsed (its holder may have fetched and died); when another program wrote it
+ * (nobody can tell whose token came last); when the last refresh failed; when a refresh
+ * was requested; when it is older than {@code wx.refresh.after}; when its end is nearer
+ * than {@code wx.refresh.before}; when WeChat says that it is dead.
  * <li>A due row waits until {@code retry_after}, which the last refresh wrote. After a
  * failed refresh this is the wait that WeChat's answer asks for, and a request does not
  * shorten it: applications request all the time exactly when WeChat refuses, and a call a
@@ -24,7 +26,7 @@ import io.wxtoken.wechat.ErrorCode;
  * its address or settings, another node may try, as long as few refreshes in a row have
  * failed. After a success the wait is {@code wx.refresh.request-interval}, because
  * anybody may request, or overwrite, the row all the time. Two rows do not wait for this:
- * a row whose refresh a fenced run requested, and a token of the stable endpoint that
+ * a row whose value a fenced run may have killed, and a token of the stable endpoint that
  * WeChat calls dead, because asking that endpoint kills nothing.
  * </ol>
  * An operator's force waits only for a claim.
@@ -43,6 +45,12 @@ public final class RefreshPolicy {
      */
     private static final int FEW_FAILURES = 3;
 
+    /**
+     * The servers of a cluster may differ by this, in seconds; a wait that is longer by
+     * more than this than any that the job writes is nonsense.
+     */
+    private static final long SERVERS_SKEW = 5;
+
     /** A run that holds no row and that WeChat has never refused. */
     private static final RunId NOBODY = new RunId("", "");
 
@@ -50,12 +58,15 @@ public final class RefreshPolicy {
 
     private final long before;
 
+    private final long spacing;
+
     /** Seconds; 0 for never. */
     private final long probeInterval;
 
     public RefreshPolicy(WxProperties.Refresh refresh, WxProperties.Probe probe) {
         this.after = refresh.after().toSeconds();
         this.before = refresh.before().toSeconds();
+        this.spacing = Math.min(refresh.requestInterval().toSeconds(), after);
         this.probeInterval = probe.interval().toSeconds();
     }
 
@@ -74,7 +85,7 @@ public final class RefreshPolicy {
             // A token that waits for its next fetch may have to be probed all the same.
             case FRESH, ON_HOLD ->
                 row.lastRefresh().failures() == 0 && !(row.type().equals(RowKey.ACCESS_TOKEN) && probeDue(row));
-            case HELD -> true;
+            case HELD -> !row.leftToLapse();
             default -> false;
         };
     }
@@ -97,8 +108,7 @@ public final class RefreshPolicy {
             return verdict;
         }
         boolean mayAskNow = row.lastRefresh().failures() > 0 ? refusedAnotherNode(row, me.caller(account.appId()))
-                : row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN
-                        || verdict == Verdict.DEAD && !renewedByAge;
+                : row.doomed() == TokenRow.MAYBE_KILLED || verdict == Verdict.DEAD && !renewedByAge;
         return mayAskNow ? verdict : Verdict.ON_HOLD;
     }
 
@@ -108,7 +118,7 @@ public final class RefreshPolicy {
      */
     public long dueAt(TokenRow row, Account account, RunId me) {
         return switch (judge(row, account, Trigger.SCHEDULE, me)) {
-            case HELD -> row.claim().until() + 1;
+            case HELD -> Math.max(row.claim().until() + 1, row.leftToLapse() ? row.lastRefresh().retryAfter() : 0);
             case ON_HOLD -> row.lastRefresh().retryAfter();
             case FRESH -> Math.min(renewedByAge(row, account) ? row.obtainedAt() + after : Long.MAX_VALUE,
                     row.now() + row.timeLeft() - before);
@@ -144,8 +154,14 @@ public final class RefreshPolicy {
         return before;
     }
 
+    /** The seconds after a fetch in which WeChat is not asked again. */
+    long spacing() {
+        return spacing;
+    }
+
     boolean probeDue(TokenRow row) {
-        return probesEnabled() && row.live() && row.now() - row.probedAt() >= probeInterval;
+        return probesEnabled() && row.live()
+                && (row.now() - row.probedAt() >= probeInterval || row.probedAt() > row.now());
     }
 
     /**
@@ -160,12 +176,25 @@ public final class RefreshPolicy {
     }
 
     /**
-     * Whether the row has to wait. A wait that is longer than any that the job writes is
-     * ignored, too.
+     * Whether the row has to wait. A wait that is longer than the job writes in such a
+     * case is ignored, too.
      */
-    private static boolean onHold(TokenRow row) {
-        return row.now() < row.lastRefresh().retryAfter() && row.lastRefresh().retryAfter()
-                - row.now() <= ErrorCode.LONGEST_WAIT + WxProperties.MAX_LEASE.toSeconds();
+    private boolean onHold(TokenRow row) {
+        long wait = row.lastRefresh().retryAfter() - row.now();
+        return wait > 0 && wait <= longestWait(row) + SERVERS_SKEW;
+    }
+
+    private long longestWait(TokenRow row) {
+        TokenRow.LastRefresh last = row.lastRefresh();
+        if (last.failures() == 0) {
+            return spacing;
+        }
+        if (last.errcode() != null) {
+            return ErrorCode.of(last.errcode()).holdFor(row.now(), last.failures());
+        }
+        // a schema before version 7 keeps WeChat's error code in the text alone
+        return last.error().startsWith("errcode ") ? ErrorCode.LONGEST_WAIT
+                : WxProperties.MAX_LEASE.toSeconds() + ErrorCode.LONGEST_BACK_OFF;
     }
 
     private static boolean refusedAnotherNode(TokenRow row, String me) {
@@ -177,8 +206,8 @@ public final class RefreshPolicy {
         if (row.value().isEmpty()) {
             return Verdict.NEVER_OBTAINED;
         }
-        if (row.obtainedAt() == 0 || row.age() < -CLOCK_SKEW) {
-            return Verdict.NONSENSE_EXPIRE;
+        if (row.obtainedAt() == 0 || row.age() < -CLOCK_SKEW || row.timeLeft() > Lifetimes.LONGEST.toSeconds()) {
+            return Verdict.NONSENSE_TIME;
         }
         if (row.claim().by() != null) {
             return Verdict.LAPSED_CLAIM;
@@ -189,7 +218,7 @@ public final class RefreshPolicy {
         if (row.lastRefresh().failures() > 0) {
             return Verdict.FAILED_BEFORE;
         }
-        if (row.refreshRequested() != 0) {
+        if (row.refreshWanted()) {
             return trigger == Trigger.DEAD ? Verdict.DEAD : Verdict.REQUESTED;
         }
         if (renewedByAge && row.age() >= after) {

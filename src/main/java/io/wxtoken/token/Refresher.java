@@ -160,7 +160,7 @@ public final class Refresher {
     }
 
     private static Result notDue(TokenRow row, Verdict verdict) {
-        if (verdict == Verdict.HELD) {
+        if (verdict == Verdict.HELD && !row.leftToLapse()) {
             return Result.okIfLive(row, Outcome.HELD,
                     "by " + row.claim().by() + " for " + (row.claim().until() - row.now()) + " s at most");
         }
@@ -168,7 +168,9 @@ public final class Refresher {
             return new Result(row, Outcome.FRESH, "", ExitCode.OK);
         }
         TokenRow.LastRefresh last = row.lastRefresh();
-        String wait = "WeChat is asked again in " + (last.retryAfter() - row.now()) + " s";
+        String wait = "WeChat is asked again in "
+                + (Math.max(last.retryAfter(), verdict == Verdict.HELD ? row.claim().until() + 1 : 0) - row.now())
+                + " s";
         if (last.failures() == 0) {
             return Result.okIfLive(row, Outcome.FRESH, wait);
         }
@@ -180,7 +182,7 @@ public final class Refresher {
             FetchedValue fetched) {
         boolean replacementExpected = fetched.value().equals(row.value())
                 || fetched.timeLeft() <= settings.before().toSeconds();
-        long spacing = Math.min(settings.requestInterval().toSeconds(), settings.after().toSeconds());
+        long spacing = policy.spacing();
         try {
             return claimed.publish(fetcher.account().appId(), fetched,
                     replacementExpected ? Math.min(spacing, SOON) : spacing);

@@ -54,7 +54,7 @@ public class TokenRepository {
 
     private static final String SELECT = """
             SELECT id, app_id, type, COALESCE(expire, '') AS expire, COALESCE(`value`, '') AS `value`,
-                   expires_at, version, claimed_by, claimed_until, refresh_requested, fingerprint, probed_at,
+                   expires_at, version, claimed_by, claimed_until, refresh_requested, doomed, fingerprint, probed_at,
                    failures, retry_after, failed_by, last_error, errcode, forced_at, forced_count,
                    UNIX_TIMESTAMP() AS db_now
               FROM\s""";
@@ -63,32 +63,44 @@ public class TokenRepository {
 
     private final JdbcClient jdbc;
 
-    private final boolean hasErrcode;
+    private final boolean complete;
 
     public TokenRepository(DataSource dataSource) {
         this(dataSource, true);
     }
 
     /**
-     * @param hasErrcode false when the schema is still at version 6, whose rows lack the
-     * column {@code errcode}; tokens are refreshed even if this database user may not
-     * change tables
+     * @param complete false when the schema is still an older one, from version 5 on,
+     * whose rows lack the columns {@code errcode} and {@code doomed}; tokens are
+     * refreshed even if this database user may not change tables
      */
-    public TokenRepository(DataSource dataSource, boolean hasErrcode) {
+    public TokenRepository(DataSource dataSource, boolean complete) {
         this.jdbcTemplate = new JdbcTemplate(dataSource);
         this.jdbc = JdbcClient.create(jdbcTemplate);
-        this.hasErrcode = hasErrcode;
+        this.complete = complete;
     }
 
-    /** Prepares a statement, without the column that a schema at version 6 lacks. */
+    /** Prepares a statement. */
     private StatementSpec sql(String sql) {
-        return jdbc
-            .sql(hasErrcode ? sql : sql.replace(" errcode = :errcode,", "").replace(" errcode,", " NULL AS errcode,"));
+        return jdbc.sql(complete ? sql : forOlderSchema(sql));
+    }
+
+    /**
+     * Rewrites a statement for a schema that lacks columns. There the 2 in
+     * {@code refresh_requested} is all that is known of a value that a run may have
+     * killed.
+     */
+    private static String forOlderSchema(String sql) {
+        return sql.replace(" errcode = :errcode,", "")
+            .replace(" errcode,", " NULL AS errcode,")
+            .replaceAll(" doomed = [^,]*?,", "")
+            .replace(" doomed,", " refresh_requested AS doomed,")
+            .replace(" doomed <> 0 OR", "");
     }
 
     /**
      * Reads all rows, by id. It works on a bare connection, because loading Spring's JDBC
-     * takes longer than the statement. It reads a schema at version 6, too.
+     * takes longer than the statement. It reads an older schema, too.
      * @throws SQLException when the table or one of its columns is missing, or the
      * database fails
      */
@@ -189,7 +201,7 @@ public class TokenRepository {
             if (!DatabaseErrors.lacksSchema(e)) {
                 throw e;
             }
-            return query(connection, sql.replace(" errcode,", " NULL AS errcode,"), mapping);
+            return query(connection, forOlderSchema(sql), mapping);
         }
     }
 
@@ -297,7 +309,7 @@ public class TokenRepository {
         boolean claimed = updateOneOrLose(sql("""
                 UPDATE wx_token
                    SET version = version + 1, claimed_by = :run, claimed_until = UNIX_TIMESTAMP() + :lease,
-                       refresh_requested = 0, failures = failures + 1,
+                       refresh_requested = 0, doomed = 0, failures = failures + 1,
                        retry_after = UNIX_TIMESTAMP() + :lease + :backOff, failed_by = '',
                        errcode = :errcode, last_error = :error
                  WHERE id = :id AND version = :version AND app_id = :appId
@@ -306,7 +318,7 @@ public class TokenRepository {
             .param("lease", lease.toSeconds())
             .param("backOff", ErrorCode.backOff(seen.lastRefresh().failures() + 1))
             .param("errcode", null, Types.INTEGER)
-            .param("error", "claimed by " + run + ", which did not finish")
+            .param("error", TokenRow.unfinished(run))
             .param("id", seen.id())
             .param("version", seen.version())
             .param("value", seen.value())
@@ -354,7 +366,8 @@ public class TokenRepository {
      * the dead value; it gets another connection, because the pool drops a broken one.
      */
     public void requestAfterFence(int id) {
-        StatementSpec request = jdbc.sql("UPDATE wx_token SET refresh_requested = 2 WHERE id = :id").param("id", id);
+        StatementSpec request = sql("UPDATE wx_token SET doomed = 2, refresh_requested = 2 WHERE id = :id").param("id",
+                id);
         try {
             updateOne(request);
         }
@@ -371,8 +384,9 @@ public class TokenRepository {
      * @return false when the row no longer holds that value
      */
     public boolean requestFor(int id, String deadValue) {
-        return updateOne(jdbc.sql("""
-                UPDATE wx_token SET refresh_requested = GREATEST(refresh_requested, 1)
+        return updateOne(sql("""
+                UPDATE wx_token SET doomed = CASE doomed WHEN 0 THEN 1 ELSE doomed END,
+                       refresh_requested = CASE refresh_requested WHEN 0 THEN 1 ELSE refresh_requested END
                  WHERE id = :id AND `value` = :value
                 """).param("id", id).param("value", deadValue));
     }
@@ -485,7 +499,7 @@ public class TokenRepository {
                 new Stored(row.getString("expire"), row.getString("value"), row.getLong("expires_at"),
                         row.getString("fingerprint")),
                 row.getLong("version"), new ClaimMark(row.getString("claimed_by"), row.getLong("claimed_until")),
-                row.getInt("refresh_requested"), row.getLong("probed_at"),
+                row.getInt("refresh_requested"), row.getInt("doomed"), row.getLong("probed_at"),
                 new LastRefresh(row.getInt("failures"), row.getLong("retry_after"), row.getString("failed_by"),
                         row.getString("last_error"), row.getObject("errcode", Integer.class)),
                 new Forced(row.getLong("forced_at"), row.getInt("forced_count")), row.getLong("db_now"));

@@ -11,15 +11,17 @@ import io.wxtoken.wechat.Lifetimes;
  * @param stored the value and what belongs to it
  * @param version rises with every claim and every publish: the fencing token
  * @param claim the run that may have asked WeChat and has not published yet
- * @param refreshRequested 0; 1 when an application or a run reports that the value is
- * dead or doomed; or {@link #REQUESTED_BY_FENCED_RUN}
+ * @param refreshRequested not 0 when an application reports that the value is dead; the
+ * job sets it as well, for nodes with a version that knows no {@code doomed}
+ * @param doomed what a run knows of the value: 0 nothing bad, {@link #DEAD} or
+ * {@link #MAYBE_KILLED}; only the job may write it
  * @param probedAt when WeChat was last asked whether the value lives
  * @param lastRefresh what the last attempt to refresh the row left
  * @param forced the forced refreshes on the stable endpoint
  * @param now the time when the row was read
  */
 public record TokenRow(int id, String appId, String type, Stored stored, long version, ClaimMark claim,
-        int refreshRequested, long probedAt, LastRefresh lastRefresh, Forced forced, long now) {
+        int refreshRequested, int doomed, long probedAt, LastRefresh lastRefresh, Forced forced, long now) {
 
     /**
      * A row's value.
@@ -78,11 +80,11 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
     public record Forced(long at, int count) {
     }
 
-    /**
-     * The {@code refresh_requested} of a run whose publish was fenced, and which knows
-     * that the value is doomed.
-     */
-    public static final int REQUESTED_BY_FENCED_RUN = 2;
+    /** WeChat says that the value is dead. */
+    public static final int DEAD = 1;
+
+    /** A run whose publish was fenced may have killed the value. */
+    public static final int MAYBE_KILLED = 2;
 
     private static final Pattern UNIX_TIME = Pattern.compile("[0-9]{1,11}");
 
@@ -125,12 +127,30 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
         return !value().isEmpty() && timeLeft() > 0;
     }
 
+    /** The last error of a row that is claimed; it stays if the run does not finish. */
+    static String unfinished(String run) {
+        return "claimed by " + run + ", which did not finish";
+    }
+
+    /**
+     * Whether the run that claimed the row has failed and has left the claim to lapse,
+     * because a token may have been issued. Otherwise that run may still be at work.
+     */
+    public boolean leftToLapse() {
+        return claim.by() != null && !lastRefresh.error().equals(unfinished(claim.by()));
+    }
+
+    /** Whether an application or a run asks for a refresh. */
+    public boolean refreshWanted() {
+        return refreshRequested != 0 || doomed != 0;
+    }
+
     /** This row after a publish. */
     TokenRow published(FetchedValue fetched) {
         boolean same = fetched.value().equals(value());
         Stored published = new Stored(String.valueOf(now - fetched.obtainedAgo()), fetched.value(),
                 now + fetched.timeLeft(), Fingerprint.of(fetched.value()));
-        return new TokenRow(id, appId, type, published, version + 2, ClaimMark.NONE, refreshRequested,
+        return new TokenRow(id, appId, type, published, version + 2, ClaimMark.NONE, refreshRequested, doomed,
                 same ? probedAt : now, LastRefresh.SUCCEEDED, forced, now);
     }
 

@@ -72,10 +72,10 @@ public final class UnstoredFetch {
      * crash between the two leaves a claim that lapses.
      */
     private void releaseUnchanged(TokenRow row, ClaimedFetch claimed) {
-        if (row.refreshRequested() == TokenRow.REQUESTED_BY_FENCED_RUN) {
+        if (row.doomed() == TokenRow.MAYBE_KILLED) {
             rows.requestAfterFence(row.id());
         }
-        else if (row.refreshRequested() != 0) {
+        else if (row.refreshWanted()) {
             rows.requestFor(row.id(), row.value());
         }
         claimed.release(Failure.storedIn(row));

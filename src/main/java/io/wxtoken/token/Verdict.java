@@ -13,7 +13,7 @@ public enum Verdict {
     ON_HOLD(false, "on hold"),
 
     NEVER_OBTAINED(true, "never obtained"),
-    NONSENSE_EXPIRE(true, "its expire was not a Unix time, or was in the future"),
+    NONSENSE_TIME(true, "expire or expires_at was no Unix time, or too far in the future"),
     LAPSED_CLAIM(true, "the claim of an earlier run lapsed, and that run may have fetched"),
     FOREIGN_VALUE(true, "another program wrote it"), FAILED_BEFORE(true, "the last refresh failed"),
     DEAD(true, "WeChat says that it is dead"), FORCED(true, "forced"), REQUESTED(true, "a refresh was requested"),

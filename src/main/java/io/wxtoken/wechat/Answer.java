@@ -41,12 +41,13 @@ public sealed interface Answer {
      * WeChat refused and issued nothing.
      *
      * @param errmsg WeChat's message with its request id, on one line, without secrets
+     * @param account for which WeChat was asked
      */
-    record Refused(int errcode, String errmsg) implements NoValue {
+    record Refused(int errcode, String errmsg, Account account) implements NoValue {
 
         @Override
         public String text() {
-            return "errcode " + errcode + ", " + errmsg + ": " + ErrorCode.of(errcode).advice();
+            return "errcode " + errcode + ", " + errmsg + ": " + ErrorCode.of(errcode).advice(account.setting());
         }
 
         @Override

@@ -2,7 +2,6 @@ package io.wxtoken.wechat;
 
 import java.io.ByteArrayOutputStream;
 import java.math.BigInteger;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -41,12 +40,6 @@ final class AnswerJson {
     private static final Set<Integer> TOKEN_DEAD = Set.of(40001, 40014, 42001);
 
     /**
-     * An answer with a longer lifetime, in seconds, is rejected: today's lifetime is 2
-     * hours.
-     */
-    private static final long LONGEST_LIFE = Duration.ofDays(30).toSeconds();
-
-    /**
      * Stands for a field's value that is neither a string nor a whole number nor an
      * array.
      */
@@ -73,9 +66,10 @@ final class AnswerJson {
     /**
      * Reads the answer of a token endpoint.
      * @param field the name of the value's field
-     * @param secret the secret of the request, which must not appear in a text
+     * @param account for which WeChat was asked
+     * @param secret the secret or token of the request, which must not appear in a text
      */
-    static Answer answer(byte[] body, String field, String secret) {
+    static Answer answer(byte[] body, String field, Account account, String secret) {
         if (body.length == 0) {
             return new Answer.Unknown("WeChat's answer is empty", Reach.ANSWERED);
         }
@@ -92,13 +86,13 @@ final class AnswerJson {
         }
         if (errcode != 0) {
             return new Answer.Refused(errcode,
-                    oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret));
+                    oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret), account);
         }
         if (!(fields.get(field) instanceof String value) || !TOKEN.matcher(value).matches()) {
             return new Answer.Unknown("WeChat's answer has no usable " + field, Reach.ANSWERED);
         }
         if (!(fields.get("expires_in") instanceof Number expiresIn) || expiresIn instanceof BigInteger
-                || expiresIn.longValue() < 1 || expiresIn.longValue() > LONGEST_LIFE) {
+                || expiresIn.longValue() < 1 || expiresIn.longValue() > Lifetimes.LONGEST.toSeconds()) {
             return new Answer.Unknown("WeChat's answer has no usable expires_in", Reach.ANSWERED);
         }
         return new Answer.Issued(value, expiresIn.longValue());
@@ -107,8 +101,8 @@ final class AnswerJson {
     /**
      * Reads the answer to a request for a ticket.
      */
-    static Answer ticketAnswer(byte[] body, String accessToken) {
-        Answer answer = answer(body, "ticket", accessToken);
+    static Answer ticketAnswer(byte[] body, Account account, String accessToken) {
+        Answer answer = answer(body, "ticket", account, accessToken);
         return answer instanceof Answer.Refused refused && TOKEN_DEAD.contains(refused.errcode())
                 ? new Answer.TokenDead(refused.errcode(), refused.errmsg()) : answer;
     }

@@ -33,12 +33,14 @@ public enum ErrorCode {
     WAITS_FOR_ADMINISTRATOR(89501, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
     NEEDS_ADMINISTRATOR(89503, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
 
-    WRONG_SECRET(40001, Kind.ACT, "check wx.app-secret: it is not this app id's, or was reset at mp.weixin.qq.com"),
+    WRONG_SECRET(40001, Kind.ACT,
+            "check {setting}app-secret: it is not this app id's, or was reset at mp.weixin.qq.com"),
     WRONG_GRANT_TYPE(40002, Kind.ACT, "check wx.api.base-url: WeChat did not understand the grant type"),
-    WRONG_APP_ID(40013, Kind.ACT, "check wx.app-id: WeChat does not know it"),
-    INVALID_SECRET(40125, Kind.ACT, "check wx.app-secret: it is not this app id's, or was reset at mp.weixin.qq.com"),
-    NO_APP_ID(41002, Kind.ACT, "check wx.app-id: WeChat saw none"),
-    NO_SECRET(41004, Kind.ACT, "check wx.app-secret: WeChat saw none"),
+    WRONG_APP_ID(40013, Kind.ACT, "check {setting}app-id: WeChat does not know it"),
+    INVALID_SECRET(40125, Kind.ACT,
+            "check {setting}app-secret: it is not this app id's, or was reset at mp.weixin.qq.com"),
+    NO_APP_ID(41002, Kind.ACT, "check {setting}app-id: WeChat saw none"),
+    NO_SECRET(41004, Kind.ACT, "check {setting}app-secret: WeChat saw none"),
     WRONG_METHOD(43002, Kind.ACT,
             "check wx.api.base-url: something between here and WeChat changes the request's method"),
     NOT_IN_WHITELIST(40164, Kind.ACT,
@@ -50,13 +52,11 @@ public enum ErrorCode {
     ACCOUNT_FROZEN(50007, Kind.ACT, "the account is frozen: see mp.weixin.qq.com"),
     NEEDS_COMPONENT(61024, Kind.ACT,
             "a third-party platform runs this account, and only that platform may fetch the token"),
-    API_UNAUTHORIZED(48001, Kind.ACT, "the account has no right to this API: see mp.weixin.qq.com"),
+    API_UNAUTHORIZED(48001, Kind.ACT,
+            "the account has no right to this API; leave the ticket out of {setting}tickets (or none)"),
 
-    /**
-     * A code that is not in this table. WeChat is asked again rarely, since nobody knows
-     * what a call costs.
-     */
-    UNLISTED(Integer.MIN_VALUE, Kind.HOLD, "look the code up in WeChat's list of return codes");
+    /** A code that is not in this table. */
+    UNLISTED(Integer.MIN_VALUE, Kind.UNKNOWN, "look the code up in WeChat's list of return codes");
 
     /**
      * The kinds of errors, by what helps.
@@ -75,9 +75,15 @@ public enum ErrorCode {
         RATE_LIMIT(ExitCode.RETRY),
 
         /**
-         * WeChat must not be asked before a certain time.
+         * WeChat must not be asked before a certain time, and a person should see to it.
          */
-        HOLD(ExitCode.RETRY),
+        HOLD(ExitCode.ACT),
+
+        /**
+         * Nobody knows what helps, and what a call costs: WeChat is asked again every 10
+         * minutes.
+         */
+        UNKNOWN(ExitCode.RETRY),
 
         /**
          * A person must act: each run reports it, and WeChat is asked again every 10
@@ -107,6 +113,9 @@ public enum ErrorCode {
      * The longest wait that {@link #holdFor} returns, in seconds.
      */
     public static final long LONGEST_WAIT = 24 * 60 * MINUTE;
+
+    /** The longest wait that {@link #backOff} returns, in seconds. */
+    public static final long LONGEST_BACK_OFF = 10 * MINUTE;
 
     private static final Map<Integer, ErrorCode> BY_CODE = Arrays.stream(values())
         .collect(Collectors.toMap(error -> error.code, Function.identity()));
@@ -139,9 +148,12 @@ public enum ErrorCode {
         return CONCERN_ONE_NODE.contains(this);
     }
 
-    /** What a person should do about the error, in one clause. */
-    public String advice() {
-        return advice;
+    /**
+     * What a person should do about the error, on one line.
+     * @param setting the prefix of the account's settings
+     */
+    public String advice(String setting) {
+        return advice.replace("{setting}", setting) + (kind == Kind.ACT ? "; then wx-token --force" : "");
     }
 
     /**
@@ -154,7 +166,7 @@ public enum ErrorCode {
         return switch (kind) {
             case TRANSIENT -> backOff(failures);
             case RATE_LIMIT -> Math.max(MINUTE - now % MINUTE, backOff(failures));
-            case ACT -> 10 * MINUTE;
+            case ACT, UNKNOWN -> 10 * MINUTE;
             case HOLD -> switch (this) {
                 case DAY_QUOTA -> midnightInShanghai(now) - now;
                 case REFUSED_FOR_AN_HOUR -> 60 * MINUTE;
@@ -171,7 +183,7 @@ public enum ErrorCode {
      * account's quota of 200.
      */
     public static long backOff(int failures) {
-        return failures < 3 ? 0 : Math.min(10 * MINUTE, 15L << Math.min(failures - 2, 6));
+        return failures < 3 ? 0 : Math.min(LONGEST_BACK_OFF, 15L << Math.min(failures - 2, 6));
     }
 
     private static long midnightInShanghai(long now) {

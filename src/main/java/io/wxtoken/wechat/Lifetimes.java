@@ -16,6 +16,12 @@ public final class Lifetimes {
      */
     public static final Duration GRACE = Duration.ofMinutes(5);
 
+    /**
+     * No value lives longer than this, as far as the program believes: today's lifetime
+     * is 2 hours.
+     */
+    public static final Duration LONGEST = Duration.ofDays(30);
+
     private Lifetimes() {
     }
 

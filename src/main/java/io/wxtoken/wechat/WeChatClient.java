@@ -91,14 +91,14 @@ public final class WeChatClient {
         };
         Reply reply = ask(request);
         return reply.failure() != null ? reply.failure()
-                : AnswerJson.answer(reply.body(), "access_token", account.appSecret());
+                : AnswerJson.answer(reply.body(), "access_token", account, account.appSecret());
     }
 
-    /** Fetches a ticket with a live access_token. */
-    public Answer fetchTicket(Ticket ticket, String accessToken) {
+    /** Fetches a ticket of the account with its live access_token. */
+    public Answer fetchTicket(Account account, Ticket ticket, String accessToken) {
         Reply reply = ask(
                 get("/cgi-bin/ticket/getticket?type=" + ticket.parameter() + "&access_token=" + encode(accessToken)));
-        return reply.failure() != null ? reply.failure() : AnswerJson.ticketAnswer(reply.body(), accessToken);
+        return reply.failure() != null ? reply.failure() : AnswerJson.ticketAnswer(reply.body(), account, accessToken);
     }
 
     /** Asks whether an access_token lives, by the cheapest call that there is. */

@@ -48,7 +48,7 @@ class MirrorsTest {
         Map<RowKey, TokenRow> rows = new HashMap<>();
         rows.put(new RowKey("wx1", "access_token"), new TokenRow(1, "wx1", "access_token",
                 new TokenRow.Stored(String.valueOf(NOW), value, NOW + 7200, Fingerprint.of(value)), 1,
-                TokenRow.ClaimMark.NONE, 0, NOW, TokenRow.LastRefresh.SUCCEEDED, new TokenRow.Forced(0, 0), NOW));
+                TokenRow.ClaimMark.NONE, 0, 0, NOW, TokenRow.LastRefresh.SUCCEEDED, new TokenRow.Forced(0, 0), NOW));
         return rows;
     }
 

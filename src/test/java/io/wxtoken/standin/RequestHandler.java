@@ -31,6 +31,8 @@ final class RequestHandler implements HttpHandler {
 
     private Fault always;
 
+    private Fault alwaysForTickets;
+
     /** How many there were, by path. */
     private final Map<String, Integer> requests = new HashMap<>();
 
@@ -44,6 +46,10 @@ final class RequestHandler implements HttpHandler {
 
     synchronized void always(Fault fault) {
         always = fault;
+    }
+
+    synchronized void alwaysForTickets(Fault fault) {
+        alwaysForTickets = fault;
     }
 
     /** How many requests there were to such paths. */
@@ -88,7 +94,8 @@ final class RequestHandler implements HttpHandler {
     /** Counts a request, and says what happens to it; null for nothing. */
     private synchronized Fault arrive(String path) {
         requests.merge(path, 1, Integer::sum);
-        return faults.isEmpty() ? always : faults.poll();
+        return !faults.isEmpty() ? faults.poll()
+                : alwaysForTickets != null && path.endsWith("/getticket") ? alwaysForTickets : always;
     }
 
     /** The model answers, and the fault, if there is one, spoils how that arrives. */

@@ -148,6 +148,11 @@ public final class StandIn implements AutoCloseable {
         handler.always(fault);
     }
 
+    /** This happens to every request for a ticket from now on; null ends it. */
+    public void alwaysForTickets(Fault fault) {
+        handler.alwaysForTickets(fault);
+    }
+
     /** Another program (staging, say) fetches a token of its own. */
     public String issueElsewhere() {
         return issueElsewhere(APP_ID);

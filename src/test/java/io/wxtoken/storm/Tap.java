@@ -25,7 +25,7 @@ final class Tap implements AutoCloseable {
     enum Step {
 
         CLAIM("claimed_until = UNIX_TIMESTAMP() +"), FETCH("GET /cgi-bin/token"), PUBLISH("SET probed_at = CASE"),
-        REPORT("SET refresh_requested = 2"),
+        REPORT("SET doomed = 2"),
 
         /** The run gave its request up, and leaves its claim to lapse. */
         GIVE_UP("UPDATE wx_token SET last_error ="),

@@ -8,7 +8,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.springframework.dao.DataRetrievalFailureException;
 
+import io.wxtoken.ExitCode;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
@@ -121,14 +123,55 @@ class AccountRefresherIT extends RowTest {
     }
 
     @Test
+    void aTicketThatCallsALivingTokenDeadFailsAloneAndIsAskedForLessAndLessOften() {
+        runAccount("a");
+        String live = row().value();
+        database.jdbc().sql("UPDATE wx_token SET expire = '1' WHERE id = 2").update();
+        weChat.alwaysForTickets(new Fault.Refuse(40001, "invalid credential, access_token is invalid or not latest"));
+        for (int minute = 0; minute < 40; minute++) {
+            age(minute == 0 ? 100 : 60);
+            List<Result> results = runAccount("a");
+            assertThat(results.get(0).exitCode()).isEqualTo(ExitCode.OK);
+            assertThat(results.get(1).outcome()).isEqualTo(Outcome.FAILED);
+            assertThat(results.get(1).detail()).contains("errcode 40001").contains("although the access_token lives");
+        }
+        assertThat(weChat.ticketCalls()).isBetween(5, 15);
+        assertThat(row().value()).isEqualTo(live);
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+        weChat.alwaysForTickets(null);
+        age(700);
+        assertThat(outcomes(runAccount("a")).get(1)).isIn(Outcome.REFRESHED, Outcome.FRESH);
+        assertThat(ticketRow().lastRefresh().failures()).isZero();
+    }
+
+    @Test
+    void eachRowTellsItsOwnStoryWhenAStatementOfATicketFails() {
+        database.jdbc().sql("UPDATE wx_token SET expire = '1' WHERE id = 2").update();
+        TokenRepository failing = faulty().before(Step.PUBLISH, () -> {
+            if (weChat.ticketCalls() > 0) {
+                throw new DataRetrievalFailureException("the disk is full");
+            }
+        });
+        Refresher refresher = new Refresher(failing, POLICY, SETTINGS, api().requestTimeout(), new RunId("a", "a"),
+                System::nanoTime, () -> false, listener());
+        List<Result> results = new AccountRefresher(failing, refresher, POLICY, client(), SETTINGS.before(), listener())
+            .refresh(ACCOUNT, rows.findOrAdd(allRows(), List.of(ACCOUNT)).configured(), false,
+                    (row, e) -> new Result(row, Outcome.FAILED, e.getMessage(), ExitCode.DATABASE));
+        assertThat(results.get(0).outcome()).isEqualTo(Outcome.REFRESHED);
+        assertThat(results.get(0).row().value()).isEqualTo(weChat.lastIssued());
+        assertThat(results.get(1).toString()).startsWith("jsapi_ticket failed").endsWith("(the disk is full)");
+    }
+
+    @Test
     void aRefreshOfADeadTokenIsRequestedOnlyIfTheRowStillHoldsIt() {
         runAccount("a");
         assertThat(rows.requestFor(1, "another value")).isFalse();
-        assertThat(row().refreshRequested()).isZero();
+        assertThat(row().doomed()).isZero();
         assertThat(rows.requestFor(1, row().value())).isTrue();
+        assertThat(row().doomed()).isEqualTo(TokenRow.DEAD);
         rows.requestAfterFence(1);
         rows.requestFor(1, row().value());
-        assertThat(row().refreshRequested()).isEqualTo(TokenRow.REQUESTED_BY_FENCED_RUN);
+        assertThat(row().doomed()).isEqualTo(TokenRow.MAYBE_KILLED);
     }
 
     // ---- Tokens that die early
@@ -136,10 +179,10 @@ class AccountRefresherIT extends RowTest {
     @Test
     void aFreshTokenIsProbedOncePerIntervalByOneNode() throws Exception {
         runAccount("a");
-        age(299);
+        age(280);
         runAccount("a");
         assertThat(weChat.probes()).isZero();
-        age(1);
+        age(20);
         together(8, () -> runAccount("node-" + Thread.currentThread().getId()));
         assertThat(weChat.probes()).isEqualTo(1);
         runAccount("a");

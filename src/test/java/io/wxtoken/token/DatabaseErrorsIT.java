@@ -45,7 +45,7 @@ class DatabaseErrorsIT extends RowTest {
             database.jdbc().sql("KILL CONNECTION " + connection).update();
             new TokenRepository(pool).requestAfterFence(1);
         }
-        assertThat(row().refreshRequested()).isEqualTo(TokenRow.REQUESTED_BY_FENCED_RUN);
+        assertThat(row().doomed()).isEqualTo(TokenRow.MAYBE_KILLED);
     }
 
     /**

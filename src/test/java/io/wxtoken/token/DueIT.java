@@ -62,7 +62,7 @@ class DueIT extends RowTest {
                     System::nanoTime, () -> false, listener());
             List<Result> results = new AccountRefresher(rows, refresher, policy, client(), SETTINGS.before(),
                     listener())
-                .refresh(account, seen.configured(), false);
+                .refresh(account, seen.configured(), false, RowTest::rethrow);
             assertThat(results).as("seed %d: %s", seed, before).allSatisfy(result -> {
                 assertThat(result.exitCode()).isEqualTo(ExitCode.OK);
                 assertThat(result.outcome()).isIn(Outcome.FRESH, Outcome.HELD);
@@ -82,7 +82,8 @@ class DueIT extends RowTest {
                     UPDATE wx_token SET app_id = :appId, `value` = :value, fingerprint = :fingerprint,
                            expire = UNIX_TIMESTAMP() - :age, expires_at = UNIX_TIMESTAMP() + :left,
                            claimed_by = :claimedBy, claimed_until = UNIX_TIMESTAMP() + :claimed,
-                           refresh_requested = :requested, failures = :failures, retry_after = UNIX_TIMESTAMP() + :hold,
+                           refresh_requested = :requested, doomed = :doomed, failures = :failures,
+                           retry_after = UNIX_TIMESTAMP() + :hold,
                            probed_at = UNIX_TIMESTAMP() - :probed, failed_by = :failedBy
                      WHERE id = :id
                     """)
@@ -91,13 +92,14 @@ class DueIT extends RowTest {
             .param("fingerprint",
                     one(random, List.of(Fingerprint.of(value), Fingerprint.of(value), Fingerprint.of(value), "")))
             .param("age", one(random, List.of(0, 10, 1000, 2000, 4000, -30)))
-            .param("left", one(random, List.of(7200, 5000, 3000, 1000, 200, -5)))
+            .param("left", one(random, List.of(7200, 5000, 3000, 1000, 200, 7000, 7000, -5, 99_999_999)))
             .param("claimedBy", one(random, Arrays.asList(null, null, null, "another")))
             .param("claimed", one(random, List.of(30, 30, -5, 100_000)))
             .param("requested", one(random, List.of(0, 0, 0, 1, 2)))
+            .param("doomed", one(random, List.of(0, 0, 0, 0, 0, 0, 1, 2)))
             .param("failures", one(random, List.of(0, 0, 0, 1, 5)))
-            .param("hold", one(random, List.of(-5, -5, 40, 500)))
-            .param("probed", one(random, List.of(0, 100, 100, 400)))
+            .param("hold", one(random, List.of(-5, -5, 40, 500, 5000)))
+            .param("probed", one(random, List.of(0, 100, 100, 100, 100, 400, -1000)))
             .param("failedBy", one(random, List.of("", "somebody/" + ACCOUNT.appId(), "a/" + ACCOUNT.appId())))
             .param("id", id)
             .update();

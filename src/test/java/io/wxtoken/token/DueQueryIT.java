@@ -120,8 +120,8 @@ class DueQueryIT extends RowTest {
         }
         new JdbcTemplate(database.dataSource()).batchUpdate("""
                 INSERT INTO wx_token (id, app_id, type, expire, `value`, expires_at, fingerprint, claimed_by,
-                       claimed_until, refresh_requested, failures, retry_after, probed_at, failed_by)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                       claimed_until, refresh_requested, doomed, failures, retry_after, probed_at, failed_by)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, rows);
     }
 
@@ -134,10 +134,10 @@ class DueQueryIT extends RowTest {
                 Fingerprint.of(value).toUpperCase(Locale.ROOT));
         return new Object[] { 0, oddly(odd / 5, key.appId(), key.appId().toUpperCase(Locale.ROOT), ""),
                 oddly(odd / 5, key.type(), key.type().toUpperCase(Locale.ROOT)), expire, value,
-                now + oddly(odd, 7200, 3000, 301, 300, 10, 0, -10), fingerprint, oddly(odd, null, "another"),
-                now + oddly(odd, -5, 60, 100_000), oddly(odd, 0, 1, 2), oddly(odd, 0, 1, 5),
-                now + oddly(odd, 0, 40, 500), now - oddly(odd, 0, 299, 301, 4000),
-                oddly(odd, "", "somebody/" + key.appId()) };
+                now + oddly(odd, 7200, 3000, 301, 300, 10, 0, -10, 99_999_999), fingerprint,
+                oddly(odd, null, "another"), now + oddly(odd, -5, 60, 100_000), oddly(odd, 0, 1, 2),
+                oddly(odd, 0, 1, 2), oddly(odd, 0, 1, 5), now + oddly(odd, 0, 40, 500, 9999),
+                now - oddly(odd, 0, 299, 301, 4000, -1, -4000), oddly(odd, "", "somebody/" + key.appId()) };
     }
 
     @SafeVarargs

@@ -72,7 +72,10 @@ class FailedRefreshIT extends RowTest {
         assertThat(failed.exitCode()).isEqualTo(ExitCode.RETRY);
         assertThat(row().claim().by()).isEqualTo("a");
         assertThat(row().lastRefresh().error()).contains("broke");
-        assertThat(run("b").outcome()).isEqualTo(Outcome.HELD);
+        Result other = run("b");
+        assertThat(other.outcome()).isEqualTo(Outcome.FAILED);
+        assertThat(other.detail()).contains("broke").matches(".*; WeChat is asked again in 6\\d s");
+        assertThat(other.exitCode()).isEqualTo(ExitCode.RETRY);
         lapse();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();
@@ -86,7 +89,7 @@ class FailedRefreshIT extends RowTest {
         assertThat(run("a").exitCode()).isEqualTo(ExitCode.RETRY);
         weChat.always(null);
         assertThat(row().claim().by()).isEqualTo("a");
-        assertThat(run("b").outcome()).isEqualTo(Outcome.HELD);
+        assertThat(run("b").exitCode()).as("it is not held by a run at work").isEqualTo(ExitCode.RETRY);
         lapse();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
         assertHoldsTheLastIssued();

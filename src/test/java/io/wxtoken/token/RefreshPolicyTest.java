@@ -40,6 +40,10 @@ class RefreshPolicyTest {
 
         int requested;
 
+        int doomed;
+
+        long probedAt = NOW;
+
         String fingerprint = Fingerprint.of("token");
 
         int failures;
@@ -48,6 +52,10 @@ class RefreshPolicyTest {
 
         String refusedCaller = "";
 
+        String error = "";
+
+        Integer errcode;
+
         Row(long age) {
             expire = String.valueOf(NOW - age);
             expiresAt = NOW - age + 7200;
@@ -55,9 +63,9 @@ class RefreshPolicyTest {
 
         TokenRow row() {
             return new TokenRow(1, "wx1", "access_token", new TokenRow.Stored(expire, value, expiresAt, fingerprint), 7,
-                    new TokenRow.ClaimMark(claimedBy, claimedUntil), requested, NOW,
-                    new TokenRow.LastRefresh(failures, retryAfter, refusedCaller, "", null), new TokenRow.Forced(0, 0),
-                    NOW);
+                    new TokenRow.ClaimMark(claimedBy, claimedUntil), requested, doomed, probedAt,
+                    new TokenRow.LastRefresh(failures, retryAfter, refusedCaller, error, errcode),
+                    new TokenRow.Forced(0, 0), NOW);
         }
 
     }
@@ -83,7 +91,7 @@ class RefreshPolicyTest {
                 "9999999999999999", String.valueOf(NOW + 301) }) {
             Row row = new Row(10);
             row.expire = expire;
-            assertThat(judge(row)).as("expire '%s'", expire).isEqualTo(Verdict.NONSENSE_EXPIRE);
+            assertThat(judge(row)).as("expire '%s'", expire).isEqualTo(Verdict.NONSENSE_TIME);
         }
         Row row = new Row(10);
         row.value = "";
@@ -203,7 +211,7 @@ class RefreshPolicyTest {
         row.expire = "0";
         assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
         row.retryAfter = NOW + 2 * 86400;
-        assertThat(judge(row)).as("nobody wrote a hold of two days").isEqualTo(Verdict.NONSENSE_EXPIRE);
+        assertThat(judge(row)).as("nobody wrote a hold of two days").isEqualTo(Verdict.NONSENSE_TIME);
     }
 
     @Test
@@ -218,10 +226,73 @@ class RefreshPolicyTest {
     @Test
     void aFencedRunsRequestDoesNotWaitWhoeverAnswersIt() {
         Row row = new Row(0);
-        row.requested = TokenRow.REQUESTED_BY_FENCED_RUN;
+        row.doomed = TokenRow.MAYBE_KILLED;
         row.retryAfter = NOW + 60;
         assertThat(judge(row)).isEqualTo(Verdict.REQUESTED);
         assertThat(judge(row, Trigger.FENCED)).isEqualTo(Verdict.REQUESTED);
+    }
+
+    @Test
+    void whatAnApplicationWritesNeverShortensTheWaitNorHidesADoomedValue() {
+        Row row = new Row(0);
+        row.retryAfter = NOW + 60;
+        for (int requested : new int[] { 1, 2, -1, 127 }) {
+            row.requested = requested;
+            assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
+        }
+        row.requested = 0;
+        row.doomed = TokenRow.DEAD;
+        assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
+        row.retryAfter = NOW;
+        assertThat(judge(row)).isEqualTo(Verdict.REQUESTED);
+    }
+
+    @Test
+    void aTimeAheadOfNowIsNonsenseWhicheverColumnItIsIn() {
+        long hours = 8 * 3600;
+        Row all = new Row(-hours);
+        all.retryAfter = NOW + hours + 60;
+        all.probedAt = NOW + hours;
+        assertThat(judge(all)).as("as a publish left it, by a clock 8 h ahead").isEqualTo(Verdict.NONSENSE_TIME);
+
+        Row hold = new Row(100);
+        hold.requested = 1;
+        hold.retryAfter = NOW + hours;
+        assertThat(judge(hold)).isEqualTo(Verdict.REQUESTED);
+        hold.failures = 2;
+        assertThat(judge(hold)).isEqualTo(Verdict.FAILED_BEFORE);
+        hold.errcode = 40125;
+        assertThat(judge(hold)).isEqualTo(Verdict.FAILED_BEFORE);
+        hold.errcode = 89506;
+        assertThat(judge(hold)).as("WeChat wants 24 h").isEqualTo(Verdict.ON_HOLD);
+        hold.errcode = null;
+        hold.error = "errcode 89506, as a schema without the column has it";
+        assertThat(judge(hold)).isEqualTo(Verdict.ON_HOLD);
+
+        Row end = new Row(100);
+        end.expiresAt = NOW + 31 * 86400;
+        assertThat(judge(end)).isEqualTo(Verdict.NONSENSE_TIME);
+
+        Row probe = new Row(100);
+        assertThat(policy.probeDue(probe.row())).isFalse();
+        probe.probedAt = NOW + 1;
+        assertThat(policy.probeDue(probe.row())).isTrue();
+    }
+
+    @Test
+    void aClaimThatIsLeftToLapseAfterAFailureIsNoRunAtWork() {
+        Row row = new Row(100);
+        row.claimedBy = "other";
+        row.claimedUntil = NOW + 60;
+        row.failures = 1;
+        row.retryAfter = NOW + 90;
+        row.error = TokenRow.unfinished("other");
+        assertThat(policy.nothingDue(ACCOUNT, row.row())).isTrue();
+        assertThat(policy.dueAt(row.row(), ACCOUNT, ME)).isEqualTo(NOW + 61);
+        row.error = "HTTP status 502 from https://api.weixin.qq.com";
+        assertThat(judge(row)).isEqualTo(Verdict.HELD);
+        assertThat(policy.nothingDue(ACCOUNT, row.row())).as("each run reports it").isFalse();
+        assertThat(policy.dueAt(row.row(), ACCOUNT, ME)).isEqualTo(NOW + 90);
     }
 
     @Test

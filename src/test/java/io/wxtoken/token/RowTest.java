@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.Parameter;
+import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.standin.StandIn;
@@ -143,7 +144,11 @@ abstract class RowTest {
         Refresher refresher = new Refresher(rows, policy, settings, api().requestTimeout(), new RunId(node, node),
                 System::nanoTime, () -> false, listener());
         return new AccountRefresher(rows, refresher, policy, client(), settings.before(), listener()).refresh(account,
-                known, force);
+                known, force, RowTest::rethrow);
+    }
+
+    static Result rethrow(TokenRow row, DataAccessException e) {
+        throw e;
     }
 
     /** A repository that nothing disturbs yet. */

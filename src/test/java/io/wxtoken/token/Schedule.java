@@ -83,7 +83,7 @@ final class Schedule {
         this.issued.addAll(filled ? List.of(value) : List.of());
         test.database.jdbc().sql("UPDATE wx_token SET expire = " + (filled ? "UNIX_TIMESTAMP() - 3000" : "'0'") + """
                 , `value` = :value, fingerprint = :fingerprint, expires_at = 0, claimed_by = NULL,
-                claimed_until = 0, refresh_requested = 0, failures = 0, retry_after = 0 WHERE id = 1
+                claimed_until = 0, refresh_requested = 0, doomed = 0, failures = 0, retry_after = 0 WHERE id = 1
                 """).param("value", value).param("fingerprint", filled ? Fingerprint.of(value) : "").update();
         this.row = test.row();
     }
@@ -166,7 +166,7 @@ final class Schedule {
                 return claimed;
             }), possible);
             case FETCH -> {
-                Answer refused = new Answer.Refused(40164, "not in whitelist");
+                Answer refused = new Answer.Refused(40164, "not in whitelist", RowTest.ACCOUNT);
                 add(Trouble.REFUSAL, step + ", refused", () -> step(run, fetch -> refused), possible);
                 add(Trouble.TIMEOUT, step + ", timed out", () -> step(run, fetch -> {
                     unserved = run;

@@ -93,8 +93,9 @@ class EndlessAnswerTest {
             out.write(body);
             return true;
         });
-        assertThat(client.fetchToken(new Account("wx1", "s3cret", Endpoint.TOKEN, List.of(), true), false))
-            .isEqualTo(new Answer.Refused(40013, "a b c d [31me f g"));
+        Account account = new Account("wx1", "s3cret", Endpoint.TOKEN, List.of(), true);
+        assertThat(client.fetchToken(account, false))
+            .isEqualTo(new Answer.Refused(40013, "a b c d [31me f g", account));
     }
 
     private static void pause() throws IOException {

@@ -3,6 +3,7 @@ package io.wxtoken.wechat;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.ZonedDateTime;
+import java.util.List;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,7 +36,8 @@ class ErrorCodeTest {
 
     @ParameterizedTest
     @CsvSource({ "45009, 30", "89507, 3600", "89506, 86400", "89501, 600", "89503, 600" })
-    void aHoldLastsAsLongAsWeChatSays(int code, long seconds) {
+    void aHoldLastsAsLongAsWeChatSaysAndAPersonMustAct(int code, long seconds) {
+        assertThat(ErrorCode.of(code).kind().exitCode()).isEqualTo(ExitCode.ACT);
         assertThat(ErrorCode.of(code).kind()).isEqualTo(Kind.HOLD);
         assertThat(ErrorCode.of(code).holdFor(NOW, 5)).isEqualTo(seconds);
     }
@@ -58,8 +60,10 @@ class ErrorCodeTest {
     @ParameterizedTest
     @EnumSource
     void theTextOfARefusalFitsTheColumnLastError(ErrorCode error) {
-        Answer.Refused refused = new Answer.Refused(-99999999, "x".repeat(110));
-        assertThat(refused.text().length() - ErrorCode.UNLISTED.advice().length() + error.advice().length())
+        Account account = new Account("wx1", "s", Endpoint.TOKEN, List.of(), false, "", "wx.accounts[9999].");
+        Answer.Refused refused = new Answer.Refused(-99999999, "x".repeat(110), account);
+        assertThat(refused.text().length() - ErrorCode.UNLISTED.advice("").length()
+                + error.advice(account.setting()).length())
             .isLessThanOrEqualTo(255);
     }
 

@@ -141,7 +141,7 @@ class WeChatClientTest {
                                     new Account(StandIn.APP_ID, StandIn.SECRET, endpoint, List.of(), true), false),
                             "HTTP status " + status);
                 }
-                assertUnknown(client(from.baseUrl()).fetchTicket(Ticket.JSAPI, "T"), "HTTP status " + status);
+                assertUnknown(client(from.baseUrl()).fetchTicket(account, Ticket.JSAPI, "T"), "HTTP status " + status);
                 assertThat(from.requests() - asked).isEqualTo(3);
             }
         }
@@ -189,10 +189,10 @@ class WeChatClientTest {
     @Test
     void aTicketIsGivenForALiveTokenTheSameOneEachTimeWithItsFullLife() {
         String token = ((Answer.Issued) fetch()).value();
-        Answer.Issued first = (Answer.Issued) client.fetchTicket(Ticket.JSAPI, token);
+        Answer.Issued first = (Answer.Issued) client.fetchTicket(account, Ticket.JSAPI, token);
         assertThat(first.expiresIn()).isEqualTo(7200);
-        assertThat(client.fetchTicket(Ticket.JSAPI, token)).isEqualTo(first);
-        assertThat(client.fetchTicket(Ticket.WX_CARD, token)).isNotEqualTo(first);
+        assertThat(client.fetchTicket(account, Ticket.JSAPI, token)).isEqualTo(first);
+        assertThat(client.fetchTicket(account, Ticket.WX_CARD, token)).isNotEqualTo(first);
     }
 
     @ParameterizedTest
@@ -200,7 +200,7 @@ class WeChatClientTest {
     void onlyAnApiCallsErrorCodesSayThatATokenIsDead(int errcode) {
         Fault dead = new Fault.Refuse(errcode, "invalid credential");
         weChat.next(dead, dead, dead);
-        assertThat(client.fetchTicket(Ticket.JSAPI, "T")).isInstanceOf(Answer.TokenDead.class);
+        assertThat(client.fetchTicket(account, Ticket.JSAPI, "T")).isInstanceOf(Answer.TokenDead.class);
         assertThat(client.probe("T")).isEqualTo(ProbeResult.DEAD);
         assertThat(client.fetchToken(account, false)).isInstanceOf(Answer.Refused.class);
     }
