@@ -109,12 +109,18 @@ class GrantsIT extends OnEachDatabase {
                 .isEqualTo(1);
             job().ended(ExitCode.OK).saying("(a refresh was requested)");
             assertThat(weChat.tokenCalls()).isEqualTo(2);
+            for (int requested = 1; requested < 4; requested++) {
+                statement.executeUpdate("UPDATE wx_token SET refresh_requested = " + requested);
+                job().ended(ExitCode.OK);
+            }
+            assertThat(weChat.tokenCalls()).as("no value that a reader may write shortens the wait").isEqualTo(2);
             try (var token = statement.executeQuery("SELECT value FROM wx_token WHERE type = 'access_token'")) {
                 token.next();
                 assertThat(token.getString(1)).isEqualTo(weChat.lastIssued());
             }
             for (String forbidden : List.of("UPDATE wx_token SET value = ''", "UPDATE wx_token SET expire = '0'",
-                    "DELETE FROM wx_token", "INSERT INTO wx_token (id, type, expire, value) VALUES (9, 'x', '', '')",
+                    "UPDATE wx_token SET doomed = 2", "DELETE FROM wx_token",
+                    "INSERT INTO wx_token (id, type, expire, value) VALUES (9, 'x', '', '')",
                     "SELECT * FROM wx_token_history", "SELECT * FROM wx_token_schema_history", "DROP TABLE wx_token",
                     "CREATE TABLE x (id int)")) {
                 assertRefused(statement, forbidden);

@@ -212,6 +212,17 @@ final class Commands implements Callable<Integer> {
     }
 
     @Command(mixinStandardHelpOptions = true,
+            description = "Checks all that a run needs, a line for each thing: settings, database, rights, WeChat,"
+                    + " metrics, mirrors. Changes nothing, and kills no token.")
+    int check(
+            @Option(names = "--app-id", paramLabel = "APPID",
+                    description = "Ask WeChat for this account only; by default for the first 20.") String appId,
+            @Option(names = "--offline", description = "Do not ask WeChat.") boolean offline) {
+        rejectOptionsBefore("check");
+        return Execution.of(new CheckCommand(appId, offline), settings);
+    }
+
+    @Command(mixinStandardHelpOptions = true,
             description = "Creates the tables, or brings them up to date. Needs a database user who may change"
                     + " tables; the job's own user need not.")
     int migrate() {

@@ -105,6 +105,14 @@ public final class Schema {
     }
 
     /**
+     * The version of the schema; "0" when the tables are missing or are not adopted yet.
+     * @throws UnusableSchemaException when another program's table has one of the names
+     */
+    public static String version(Connection connection) throws SQLException {
+        return SchemaInspection.of(connection).version();
+    }
+
+    /**
      * Whether no value has a fingerprint yet: V3 was applied, and V5 was not.
      */
     static boolean hasUnadoptedValues(Connection connection) throws SQLException {

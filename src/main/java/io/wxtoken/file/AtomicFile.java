@@ -90,6 +90,18 @@ public final class AtomicFile {
     }
 
     /**
+     * Tries whether the file could be replaced.
+     * @throws IOException when it can't be
+     */
+    public static void checkWritable(Path path) throws IOException {
+        Path file = target(path.toAbsolutePath());
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            throw new FileSystemException(file.toString(), null, "it is no regular file");
+        }
+        Files.delete(Files.createTempFile(file.getParent(), ".", SUFFIX));
+    }
+
+    /**
      * Follows links. The file that they lead to may be missing.
      */
     private static Path target(Path path) throws IOException {

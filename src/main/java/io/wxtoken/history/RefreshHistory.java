@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.sql.Types;
 import java.time.Duration;
 import java.time.Instant;
@@ -208,6 +209,18 @@ public final class RefreshHistory implements RefreshListener {
             // another node is deleting, or the database has a problem that is reported
             // elsewhere
             log.debug("old history is left to a later run", e);
+        }
+    }
+
+    /**
+     * Executes statements that change nothing and need the rights that a run needs.
+     * @throws SQLException when this user lacks one of them
+     */
+    public static void checkRights(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.executeUpdate("INSERT INTO wx_token_history (" + COLUMNS + ") SELECT " + COLUMNS
+                    + " FROM wx_token_history WHERE 1 = 0");
+            statement.executeUpdate("DELETE FROM wx_token_history WHERE 1 = 0");
         }
     }
 

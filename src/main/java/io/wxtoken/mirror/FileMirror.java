@@ -10,6 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -19,6 +20,7 @@ import io.wxtoken.file.AtomicFile;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
+import io.wxtoken.wechat.Account;
 
 /**
  * Writes the 2015 class's file of an access_token, {@code {"access_token": "…",
@@ -52,9 +54,7 @@ final class FileMirror implements Mirror {
                     }
                 }
                 catch (IOException | InvalidPathException e) {
-                    failures.add("the token's file " + name + " can't be written: " + reason(e)
-                            + ". The table is not affected; give this user the right to write into its folder, or"
-                            + " correct wx.mirror.file");
+                    failures.add(failed(name, e));
                 }
             }
         }
@@ -67,6 +67,25 @@ final class FileMirror implements Mirror {
             }
         }
         return !foldersWritten.isEmpty();
+    }
+
+    @Override
+    public void check(List<Account> accounts, Set<String> failures) {
+        for (Account account : accounts) {
+            String name = settings.fileOf(account.appId());
+            try {
+                AtomicFile.checkWritable(Path.of(name));
+            }
+            catch (IOException | InvalidPathException e) {
+                failures.add(failed(name, e));
+            }
+        }
+    }
+
+    private static String failed(String name, Exception e) {
+        return "the token's file " + name + " can't be written: " + reason(e)
+                + ". The table is not affected; give this user the right to write into its folder, or correct"
+                + " wx.mirror.file";
     }
 
     private static String content(TokenRow row) {

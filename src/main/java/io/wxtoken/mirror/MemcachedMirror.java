@@ -23,6 +23,7 @@ import io.wxtoken.settings.HostAndPort;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Lifetimes;
 
 /**
@@ -90,10 +91,26 @@ final class MemcachedMirror implements Mirror {
         if (wanted.isEmpty()) {
             return false;
         }
+        return onServer(memcached -> sync(memcached, wanted), failures);
+    }
+
+    @Override
+    public void check(List<Account> accounts, Set<String> failures) throws InterruptedException {
+        onServer(memcached -> memcached.get("wx-token") != null, failures);
+    }
+
+    /** What is done on the server. */
+    private interface Work {
+
+        boolean on(XMemcachedClient memcached) throws TimeoutException, InterruptedException, MemcachedException;
+
+    }
+
+    private boolean onServer(Work work, Set<String> failures) throws InterruptedException {
         XMemcachedClient memcached = null;
         try {
             memcached = connect();
-            return sync(memcached, wanted);
+            return work.on(memcached);
         }
         catch (TimeoutException e) {
             failures.add(failed("no answer within " + TIMEOUT.toSeconds() + " s"));

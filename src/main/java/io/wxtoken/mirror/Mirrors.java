@@ -19,6 +19,7 @@ import java.util.stream.Stream;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
+import io.wxtoken.wechat.Account;
 
 /**
  * Holds all mirrors of the rows. Every run copies the rows to them, after it has
@@ -82,17 +83,40 @@ public final class Mirrors {
      * @return a line for the operator for each failure
      */
     public List<String> syncAll(Map<RowKey, TokenRow> rows, RowReader again) {
-        ExecutorService threads = Executors.newCachedThreadPool(work -> {
-            Thread thread = new Thread(work, "mirror");
+        return all(mirror -> sync(mirror, rows, again));
+    }
+
+    /**
+     * Tries whether all mirrors could be written, within 20 s, and writes none.
+     * @return a line for the operator for each failure
+     */
+    public List<String> check(List<Account> accounts) {
+        return all(mirror -> {
+            Set<String> failures = new LinkedHashSet<>();
+            mirror.check(accounts, failures);
+            return failures;
+        });
+    }
+
+    /** What is done with a mirror; it returns a line for each failure. */
+    private interface Work {
+
+        Set<String> on(Mirror mirror) throws InterruptedException;
+
+    }
+
+    private List<String> all(Work work) {
+        ExecutorService threads = Executors.newCachedThreadPool(runnable -> {
+            Thread thread = new Thread(runnable, "mirror");
             // a mirror that hangs must not keep the JVM from ending
             thread.setDaemon(true);
             return thread;
         });
         long end = System.nanoTime() + timeout.toNanos();
-        Map<Mirror, Future<Set<String>>> syncing = new LinkedHashMap<>();
-        mirrors.forEach(mirror -> syncing.put(mirror, threads.submit(() -> sync(mirror, rows, again))));
+        Map<Mirror, Future<Set<String>>> running = new LinkedHashMap<>();
+        mirrors.forEach(mirror -> running.put(mirror, threads.submit(() -> work.on(mirror))));
         List<String> failures = new ArrayList<>();
-        syncing.forEach((mirror, result) -> failures.addAll(failures(mirror, result, end - System.nanoTime())));
+        running.forEach((mirror, result) -> failures.addAll(failures(mirror, result, end - System.nanoTime())));
         threads.shutdownNow();
         int more = failures.size() - MOST_LINES;
         return more <= 1 ? failures

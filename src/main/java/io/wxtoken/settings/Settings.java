@@ -33,6 +33,7 @@ import org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProc
 import org.springframework.core.ResolvableType;
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.Environment;
+import org.springframework.core.env.PropertySource;
 import org.springframework.core.env.SimpleCommandLinePropertySource;
 import org.springframework.core.env.StandardEnvironment;
 
@@ -121,6 +122,22 @@ public final class Settings {
         catch (BindException placeholdersInACircle) {
             return "${…}";
         }
+    }
+
+    /** Where a setting's value comes from, in words; "nowhere" when it is not set. */
+    public static String sourceOf(ConfigurableEnvironment environment, String name) {
+        for (PropertySource<?> source : environment.getPropertySources()) {
+            ConfigurationPropertySource properties = ConfigurationPropertySources
+                .isAttachedConfigurationPropertySource(source) ? null : ConfigurationPropertySource.from(source);
+            if (properties != null && properties.getConfigurationProperty(ConfigurationPropertyName.of(name)) != null) {
+                return switch (source.getName()) {
+                    case StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME -> "the environment";
+                    case SimpleCommandLinePropertySource.COMMAND_LINE_PROPERTY_SOURCE_NAME -> "the command line";
+                    default -> source.getName();
+                };
+            }
+        }
+        return "nowhere";
     }
 
     /**

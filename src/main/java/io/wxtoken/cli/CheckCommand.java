@@ -1,0 +1,281 @@
+package io.wxtoken.cli;
+
+import java.io.IOException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+import org.springframework.core.env.ConfigurableEnvironment;
+import picocli.CommandLine.Help.Ansi;
+
+import io.wxtoken.ExitCode;
+import io.wxtoken.database.Database;
+import io.wxtoken.database.DatabaseFailure;
+import io.wxtoken.database.Schema;
+import io.wxtoken.database.ServerInfo;
+import io.wxtoken.file.AtomicFile;
+import io.wxtoken.history.RefreshHistory;
+import io.wxtoken.mirror.Mirrors;
+import io.wxtoken.settings.Settings;
+import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.TokenRepository;
+import io.wxtoken.token.TokenRow;
+import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.Answer;
+import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.WeChatClient;
+
+/**
+ * Checks all that a run needs, and prints a line for each thing. It changes nothing: no
+ * row, no table, no mirror, and it kills no token, because it asks WeChat's stable
+ * endpoint, without force.
+ *
+ * @param appId the account that WeChat is asked for; null for the first ones
+ * @param offline whether WeChat is left out
+ */
+record CheckCommand(String appId, boolean offline) implements Execution.Body {
+
+    /** More accounts than this are asked for one at a time, by {@code --app-id}. */
+    private static final int MOST_ACCOUNTS = 20;
+
+    /** Clocks that differ by more than this, in seconds, are worth a warning. */
+    private static final long CLOCK_DIFFERENCE = 5;
+
+    /** Two runs, in seconds: one of them may just be under way. */
+    private static final long TWO_RUNS = 120;
+
+    @Override
+    public ExitCode run(ConfigurableEnvironment environment, Console console) {
+        Report report = new Report(environment);
+        report.check("settings", () -> {
+            WxProperties wx = Settings.read(environment);
+            if (appId != null) {
+                wx.account(appId);
+            }
+            report.ok(count(wx.allAccounts().size(), "account") + ", " + sources(environment, wx));
+        });
+        if (report.exitCode != ExitCode.OK) {
+            return report.end();
+        }
+        WxProperties wx = Settings.read(environment);
+        report.check("database", () -> {
+            try (Connection connection = Database.connect(environment)) {
+                checkDatabase(environment, wx, connection, report);
+            }
+        });
+        if (offline) {
+            report.ok("WeChat", "not asked (--offline)");
+        }
+        else {
+            checkWeChat(wx, console, report);
+        }
+        if (wx.metrics().measured()) {
+            report.check("metrics", () -> {
+                try {
+                    AtomicFile.checkWritable(Path.of(wx.metrics().textfile()));
+                    report.ok(wx.metrics().textfile() + " can be written");
+                }
+                catch (IOException | InvalidPathException e) {
+                    report.failed(ExitCode.RETRY, "wx.metrics.textfile = " + wx.metrics().textfile()
+                            + " can't be written: create its folder, and give this user the right to write into it");
+                }
+            });
+        }
+        if (wx.mirror().wanted()) {
+            report.check("mirrors", () -> {
+                List<String> problems = new Mirrors(wx.mirror()).check(wx.allAccounts());
+                problems.forEach(problem -> report.failed(ExitCode.RETRY, problem));
+                if (problems.isEmpty()) {
+                    report.ok("can be written");
+                }
+            });
+        }
+        return report.end();
+    }
+
+    private static String sources(ConfigurableEnvironment environment, WxProperties wx) {
+        Map<String, Long> sources = wx.allAccounts()
+            .stream()
+            .map(account -> Settings.sourceOf(environment, account.setting() + "app-secret"))
+            .collect(Collectors.groupingBy(source -> source, TreeMap::new, Collectors.counting()));
+        String secrets = sources.entrySet()
+            .stream()
+            .map(source -> (source.getValue() == 1 ? "its secret" : source.getValue() + " secrets") + " from "
+                    + source.getKey())
+            .collect(Collectors.joining(", "));
+        return secrets + "; the database's URL from " + Settings.sourceOf(environment, "spring.datasource.url");
+    }
+
+    private static void checkDatabase(ConfigurableEnvironment environment, WxProperties wx, Connection connection,
+            Report report) throws SQLException {
+        ServerInfo server = ServerInfo.of(connection);
+        long difference = server.now() - System.currentTimeMillis() / 1000;
+        report.ok(DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment)) + ", " + server.product());
+        switch (server.encryption()) {
+            case NOT_NEEDED -> report.ok("TLS", "not needed: the database is in this process");
+            case VERIFIED -> report.ok("TLS", "the database's certificate was verified");
+            case UNVERIFIED -> report.warn("TLS", "the connection is encrypted, but the database's certificate is not"
+                    + " verified: set sslMode=VERIFY_IDENTITY (README: TLS to the database)");
+            case NONE -> report.warn("TLS", "the connection to the database is not encrypted: set"
+                    + " sslMode=VERIFY_IDENTITY (README: TLS to the database), unless you trust the network");
+        }
+        String clock = Math.abs(difference) + " s " + (difference < 0 ? "behind" : "ahead of") + " this node's";
+        if (Math.abs(difference) > CLOCK_DIFFERENCE) {
+            report.warn("clock", "the database's is " + clock + ": let both follow NTP. The times in wx_token are the"
+                    + " database's, and this node's decides whether a certificate is valid");
+        }
+        else {
+            report.ok("clock", "the database's is " + clock);
+        }
+        String version = Schema.version(connection);
+        if (version.equals("0")) {
+            report.ok("schema", "the tables are not there yet, or were made by hand: the first run makes or adopts"
+                    + " them, as a user that may create tables, or wx-token migrate does");
+            return;
+        }
+        if (Schema.state(connection) == Schema.State.COMPLETE) {
+            report.ok("schema", "version " + version);
+        }
+        else {
+            report.warn("schema", "version " + version + " is not the newest: the next run migrates it if its user"
+                    + " may change tables; otherwise run wx-token migrate");
+        }
+        report.check("rights", () -> {
+            TokenRepository.checkRights(connection);
+            report.ok("this user may read, add and change rows of wx_token");
+        });
+        report.check("history", () -> {
+            RefreshHistory.checkRights(connection);
+            report.ok("this user may read, add and delete rows of wx_token_history");
+        });
+        checkLastRun(wx, TokenRepository.read(connection, wx.allAccounts()), report);
+    }
+
+    /** A run that finds nothing due leaves no trace, but each probe does. */
+    private static void checkLastRun(WxProperties wx, List<TokenRow> rows, Report report) {
+        TokenRow last = rows.stream()
+            .filter(row -> row.obtainedAt() > 0)
+            .max(Comparator.comparingLong(CheckCommand::touchedAt))
+            .orElse(null);
+        if (last == null) {
+            report.ok("last run", "none yet: no row of these accounts was ever refreshed");
+            return;
+        }
+        long ago = last.now() - touchedAt(last);
+        long interval = wx.probe().interval().isZero() ? wx.refresh().after().toSeconds()
+                : wx.probe().interval().toSeconds();
+        String text = "a run last probed or refreshed a token " + ago + " s ago";
+        if (ago <= interval + TWO_RUNS) {
+            report.ok("last run", text);
+        }
+        else {
+            report.failed("last run", ExitCode.RETRY, text + ", and should do so every " + interval
+                    + " s: is the job started every minute, on any node (cron, systemctl list-timers, kubectl get"
+                    + " cronjob), and how do its runs end?");
+        }
+    }
+
+    private static long touchedAt(TokenRow row) {
+        return Math.max(row.probedAt(), row.obtainedAt());
+    }
+
+    private void checkWeChat(WxProperties wx, Console console, Report report) {
+        // otherwise a system property could make the JDK's client log the secret
+        console.setUpLogging();
+        List<Account> accounts = appId != null ? List.of(wx.account(appId)) : wx.allAccounts();
+        WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
+        for (Account account : accounts.stream().limit(MOST_ACCOUNTS).toList()) {
+            Answer answer = weChat.fetchToken(account.at(Endpoint.STABLE_TOKEN), false);
+            if (answer instanceof Answer.NoValue failure) {
+                report.failed("WeChat", failure.exitCode(), account.appId() + ": " + failure.text());
+            }
+            else {
+                report.ok("WeChat", account.appId() + ": the secret is right, and WeChat takes this node's address"
+                        + " (asked for the stable token without force, which kills no token)");
+            }
+        }
+        if (accounts.size() > MOST_ACCOUNTS) {
+            report.ok("WeChat", "the other " + (accounts.size() - MOST_ACCOUNTS)
+                    + " accounts were not asked for: name one with --app-id");
+        }
+    }
+
+    private static String count(int number, String what) {
+        return number + " " + what + (number == 1 ? "" : "s");
+    }
+
+    /** A check, which reports what it found. */
+    private interface Check {
+
+        void run() throws Exception;
+
+    }
+
+    /** Prints what the checks find. */
+    private static final class Report {
+
+        private final ConfigurableEnvironment environment;
+
+        private final List<String> todo = new ArrayList<>();
+
+        private String name = "";
+
+        private ExitCode exitCode = ExitCode.OK;
+
+        Report(ConfigurableEnvironment environment) {
+            this.environment = environment;
+        }
+
+        /** Makes a check; an exception is a failure of it. */
+        void check(String what, Check check) {
+            name = what;
+            try {
+                check.run();
+            }
+            catch (Exception e) {
+                FailureReport failure = FailureReport.of(e, environment);
+                failure.lines().forEach(line -> failed(what, failure.exitCode(), line));
+            }
+        }
+
+        void ok(String text) {
+            ok(name, text);
+        }
+
+        void ok(String what, String text) {
+            print("@|green ok  |@", what, text);
+        }
+
+        void warn(String what, String text) {
+            print("@|yellow warn|@", what, text);
+        }
+
+        void failed(ExitCode code, String text) {
+            failed(name, code, text);
+        }
+
+        void failed(String what, ExitCode code, String text) {
+            exitCode = exitCode.and(code);
+            todo.add(what);
+            print("@|bold,red FAIL|@", what, text);
+        }
+
+        private static void print(String state, String what, String text) {
+            System.out.printf("%s  %-8s  %s%n", Ansi.AUTO.string(state), what, text);
+        }
+
+        ExitCode end() {
+            System.out.println(todo.isEmpty() ? "A run can do its work; exit code 0" : "Mend what FAIL says ("
+                    + String.join(", ", todo) + "), and check again; exit code " + exitCode.code());
+            return exitCode;
+        }
+
+    }
+}
