@@ -28,8 +28,9 @@ class CheckIT extends OnEachDatabase {
         Said said = run("check", "--wx.mirror.file=" + file, "--wx.metrics.textfile=" + folder.resolve("wx.prom"))
             .ended(ExitCode.OK)
             .saying("1 account, its secret from the command line; the database's URL from the command line",
-                    "the first run makes", StandIn.APP_ID + ": the secret is right", "wx.prom can be written",
-                    "A run can do its work; exit code 0");
+                    "the first run makes",
+                    StandIn.APP_ID + " at " + weChat.baseUrl() + ": TLS, secret and this node's address are right",
+                    "wx.prom can be written", "A run can do its work; exit code 0");
         assertThat(failed(said)).isEmpty();
         assertThat(said.out()).doesNotContain(StandIn.SECRET);
         assertThat(folder.toFile().list()).isEmpty();
@@ -83,7 +84,7 @@ class CheckIT extends OnEachDatabase {
     void aDatabaseThatIsDownIsOneLineAndTheRestIsCheckedAllTheSame() {
         if (!database.isH2()) {
             runAt("jdbc:mysql://127.0.0.1:1/wx", "check").ended(ExitCode.DATABASE)
-                .saying("FAIL  database", "the secret is right", "exit code 3");
+                .saying("FAIL  database", "this node's address are right", "exit code 3");
         }
     }
 

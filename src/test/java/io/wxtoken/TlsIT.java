@@ -9,9 +9,6 @@ import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import javax.net.ssl.KeyManagerFactory;
-import javax.net.ssl.SSLContext;
-
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 import org.junit.jupiter.api.BeforeEach;
@@ -52,12 +49,8 @@ class TlsIT {
     }
 
     private HttpsServer server(String alias) throws Exception {
-        KeyManagerFactory managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        managers.init(certificates.key(alias), Certificates.PASSWORD);
-        SSLContext tls = SSLContext.getInstance("TLS");
-        tls.init(managers.getKeyManagers(), null, null);
         HttpsServer server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.setHttpsConfigurator(new HttpsConfigurator(tls));
+        server.setHttpsConfigurator(new HttpsConfigurator(certificates.tls(alias)));
         server.createContext("/", exchange -> {
             byte[] token = ("{\"access_token\":\"token-" + requests.incrementAndGet() + "\",\"expires_in\":7200}")
                 .getBytes(StandardCharsets.UTF_8);

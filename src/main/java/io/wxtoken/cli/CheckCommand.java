@@ -29,7 +29,9 @@ import io.wxtoken.token.TokenRepository;
 import io.wxtoken.token.TokenRow;
 import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Answer;
+import io.wxtoken.wechat.ConnectionSettings;
 import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.Route;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
@@ -190,20 +192,28 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         List<Account> accounts = appId != null ? List.of(wx.account(appId)) : wx.allAccounts();
-        WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
-        for (Account account : accounts.stream().limit(MOST_ACCOUNTS).toList()) {
-            Answer answer = weChat.fetchToken(account.at(Endpoint.STABLE_TOKEN), false);
-            if (answer instanceof Answer.NoValue failure) {
-                report.failed("WeChat", failure.exitCode(), account.appId() + ": " + failure.text());
-            }
-            else {
-                report.ok("WeChat", account.appId() + ": the secret is right, and WeChat takes this node's address"
-                        + " (asked for the stable token without force, which kills no token)");
-            }
+        ConnectionSettings connection = wx.api().connection();
+        for (Route route : connection.routes()) {
+            askWeChat(new WeChatClient(
+                    new ConnectionSettings(List.of(route), connection.connectTimeout(), connection.readTimeout())),
+                    accounts.get(0), " at " + route, report);
         }
+        WeChatClient weChat = new WeChatClient(connection);
+        accounts.stream().limit(MOST_ACCOUNTS).skip(1).forEach(account -> askWeChat(weChat, account, "", report));
         if (accounts.size() > MOST_ACCOUNTS) {
             report.ok("WeChat", "the other " + (accounts.size() - MOST_ACCOUNTS)
                     + " accounts were not asked for: name one with --app-id");
+        }
+    }
+
+    private static void askWeChat(WeChatClient weChat, Account account, String where, Report report) {
+        Answer answer = weChat.fetchToken(account.at(Endpoint.STABLE_TOKEN), false);
+        if (answer instanceof Answer.NoValue failure) {
+            report.failed("WeChat", failure.exitCode(), account.appId() + ": " + failure.text());
+        }
+        else {
+            report.ok("WeChat", account.appId() + where + ": TLS, secret and this node's address are right (asked for"
+                    + " the stable token without force, which kills no token)");
         }
     }
 

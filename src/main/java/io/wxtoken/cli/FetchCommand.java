@@ -48,7 +48,7 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
         Account account = wx.account(appId).at(endpoint);
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
-        WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
+        WeChatClient weChat = new WeChatClient(wx.api().connection());
         return endpoint == Endpoint.TOKEN ? fetchAndRequestRefresh(environment, wx, account, weChat, console)
                 : print(weChat.fetchToken(account, false), console);
     }

@@ -254,7 +254,7 @@ final class RefreshCommand implements Execution.Body {
          */
         private void warnIfTableIsLocal(WxProperties wx) {
             String url = Settings.databaseUrl(environment);
-            if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().startsWith("https:")) {
+            if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().stream().anyMatch(host -> host.startsWith("https:"))) {
                 log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id,"
                         + " they and this one kill each other's tokens. Set spring.datasource.url to the MySQL"
                         + " that all share", DatabaseFailure.withoutSecrets(url));

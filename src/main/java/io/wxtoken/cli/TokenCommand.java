@@ -78,7 +78,7 @@ record TokenCommand(String appId, PrintStream out) implements Execution.Body {
     private static boolean isDead(WxProperties wx, TokenRow row, Console console) {
         // otherwise a system property could make the JDK's client log the token
         console.setUpLogging();
-        WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
+        WeChatClient weChat = new WeChatClient(wx.api().connection());
         return weChat.probe(row.value()) == ProbeResult.DEAD;
     }
 }

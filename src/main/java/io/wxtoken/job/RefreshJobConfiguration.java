@@ -73,7 +73,7 @@ public class RefreshJobConfiguration {
             RefreshHistory history, RefreshListener metrics, RunReport report) {
         RefreshListener listener = RefreshListener.all(history, metrics, report);
         RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
-        WeChatClient weChat = new WeChatClient(wx.api().baseUrl(), wx.api().connectTimeout(), wx.api().readTimeout());
+        WeChatClient weChat = new WeChatClient(wx.api().connection());
         Refresher refresher = new Refresher(rows, policy, wx.refresh(), weChat.requestTimeout(), me, System::nanoTime,
                 guard::ending, listener);
         return new AccountRefresher(rows, refresher, policy, weChat, wx.refresh().before(), listener);

@@ -70,7 +70,11 @@ final class SettingsRules {
             }
             index++;
         }
-        baseUrlProblem().ifPresent(problems::add);
+        List<String> wrongUrls = baseUrlProblems();
+        problems.addAll(wrongUrls);
+        if (wrongUrls.isEmpty()) {
+            proxyProblem(toRefresh).ifPresent(problems::add);
+        }
         checkBounds(problems, "wx.api.connect-timeout", wx.api().connectTimeout(), Duration.ofMillis(100),
                 Duration.ofSeconds(30));
         checkBounds(problems, "wx.api.read-timeout", wx.api().readTimeout(), Duration.ofMillis(100),
@@ -106,16 +110,12 @@ final class SettingsRules {
             return problems;
         }
         if (wx.refresh().lease().compareTo(wx.api().requestTimeout()) <= 0) {
-            problems
-                .add(("wx.refresh.lease = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: raise the"
-                        + " lease or lower the timeouts")
-                    .formatted(text(wx.refresh().lease()), text(wx.api().requestTimeout())));
+            problems.add("wx.refresh.lease = %s must exceed %s: raise the lease or lower the timeouts"
+                .formatted(text(wx.refresh().lease()), requestTimeout()));
         }
         if (wx.run().timeout().compareTo(wx.api().requestTimeout()) <= 0) {
-            problems
-                .add(("wx.run.timeout = %s must exceed wx.api.connect-timeout + wx.api.read-timeout = %s: a run would"
-                        + " be ended while it fetches")
-                    .formatted(text(wx.run().timeout()), text(wx.api().requestTimeout())));
+            problems.add("wx.run.timeout = %s must exceed %s: a run would be ended while it fetches"
+                .formatted(text(wx.run().timeout()), requestTimeout()));
         }
         return problems;
     }
@@ -152,12 +152,26 @@ final class SettingsRules {
         return Optional.empty();
     }
 
-    private Optional<String> baseUrlProblem() {
+    /** The longest time of a call to WeChat, and what it consists of. */
+    private String requestTimeout() {
+        int hosts = wx.api().baseUrl().size();
+        return "wx.api.connect-timeout%s + wx.api.read-timeout = %s".formatted(
+                hosts == 1 ? "" : " for each of the " + hosts + " hosts in wx.api.base-url",
+                text(wx.api().requestTimeout()));
+    }
+
+    private List<String> baseUrlProblems() {
+        return wx.api().baseUrl().isEmpty()
+                ? List.of("wx.api.base-url is empty: leave it out, or set it to https://api.weixin.qq.com")
+                : wx.api().baseUrl().stream().flatMap(url -> baseUrlProblem(url).stream()).toList();
+    }
+
+    private static Optional<String> baseUrlProblem(String url) {
         String setting = "wx.api.base-url = '%s' "
-            .formatted(wx.api().baseUrl().replaceAll("[?#].*", "?…").replaceAll("//[^/]*@", "//…@"));
+            .formatted(url.replaceAll("[?#].*", "?…").replaceAll("//[^/]*@", "//…@"));
         URI uri;
         try {
-            uri = URI.create(wx.api().baseUrl());
+            uri = URI.create(url);
         }
         catch (IllegalArgumentException notAUri) {
             return Optional.of(setting + "is no URL: write it like https://api.weixin.qq.com");
@@ -178,6 +192,28 @@ final class SettingsRules {
             return Optional.of(setting + "must begin with https://");
         }
         return Optional.empty();
+    }
+
+    /**
+     * Checks the proxy. The environment's is not checked for a command that does not ask
+     * WeChat.
+     */
+    private Optional<String> proxyProblem(boolean asksWeChat) {
+        return wx.api()
+            .baseUrl()
+            .stream()
+            .flatMap(url -> ProxySettings.of(wx.api().proxy(), url, System.getenv()).stream())
+            .filter(proxy -> asksWeChat || proxy.setting().equals(ProxySettings.SETTING))
+            .filter(proxy -> proxy.url().contains("${") || proxy.parse().isEmpty())
+            .findFirst()
+            .map(proxy -> proxy.url().contains("${")
+                    ? proxy.setting() + " names a placeholder that nothing fills: set that variable, or add that file"
+                            + " to the secrets"
+                    : proxy.setting() + " is no HTTP proxy: write it like http://user:password@proxy.example.com:3128,"
+                            + " with special characters in the user and the password percent-encoded (its value is"
+                            + " not shown, because it may hold the password)"
+                            + (proxy.setting().equals(ProxySettings.SETTING) ? ""
+                                    : "; or set " + ProxySettings.SETTING + ", which is used instead"));
     }
 
     private Optional<String> textfileProblem() {

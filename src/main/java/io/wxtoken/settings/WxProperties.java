@@ -9,7 +9,9 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.boot.convert.DurationUnit;
 
 import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.ConnectionSettings;
 import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.Route;
 import io.wxtoken.wechat.Ticket;
 
 /**
@@ -36,19 +38,40 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     /**
      * How WeChat is reached.
      *
-     * @param baseUrl scheme, host and port; plain http only to a loopback address
+     * @param baseUrl scheme, host and port; plain http only to a loopback address. The
+     * next one is asked only when the one before was certainly not reached.
      * @param endpoint where the access_token comes from
-     * @param connectTimeout 100 ms to 30 s
+     * @param connectTimeout to one host: 100 ms to 30 s
      * @param readTimeout from the request to the answer's last byte: 100 ms to 60 s
+     * @param proxy {@code http://user:password@host:port}; null or empty for the
+     * environment's {@code HTTPS_PROXY}
      */
-    public record Api(@DefaultValue("https://api.weixin.qq.com") String baseUrl,
+    public record Api(@DefaultValue("https://api.weixin.qq.com") List<String> baseUrl,
             @DefaultValue("token") Endpoint endpoint,
             @DefaultValue("3s") @DurationUnit(ChronoUnit.SECONDS) Duration connectTimeout,
-            @DefaultValue("5s") @DurationUnit(ChronoUnit.SECONDS) Duration readTimeout) {
+            @DefaultValue("5s") @DurationUnit(ChronoUnit.SECONDS) Duration readTimeout, String proxy) {
 
-        /** The longest that one request can take. */
+        /** What a client of WeChat needs to know. */
+        public ConnectionSettings connection() {
+            return new ConnectionSettings(baseUrl.stream()
+                .map(url -> new Route(url,
+                        ProxySettings.of(proxy, url, System.getenv())
+                            .flatMap(ProxySettings.Configured::parse) // SettingsRules
+                                                                      // reports a wrong
+                                                                      // one
+                            .orElse(null)))
+                .toList(), connectTimeout, readTimeout);
+        }
+
+        /** The longest that one call can take, whichever of the hosts answer. */
         public Duration requestTimeout() {
-            return connectTimeout.plus(readTimeout);
+            return connection().requestTimeout();
+        }
+
+        /** The proxy's password is not shown. */
+        @Override
+        public String toString() {
+            return "Api[" + baseUrl + ", " + endpoint + ", " + connectTimeout + ", " + readTimeout + "]";
         }
     }
 

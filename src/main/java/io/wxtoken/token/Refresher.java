@@ -226,7 +226,8 @@ public final class Refresher {
     private static boolean mayPassSoon(Answer answer) {
         return answer instanceof Answer.Refused refused
                 ? ErrorCode.of(refused.errcode()).kind() == ErrorCode.Kind.TRANSIENT
-                : answer instanceof Answer.Unknown unknown && unknown.reach() != Reach.IN_FLIGHT;
+                : answer instanceof Answer.Unknown unknown && unknown.reach() != Reach.IN_FLIGHT
+                        && unknown.exitCode() == ExitCode.RETRY;
     }
 
     private Result failed(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict,

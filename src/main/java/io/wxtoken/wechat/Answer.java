@@ -80,7 +80,12 @@ public sealed interface Answer {
      *
      * @param text why, on one line, without secrets
      */
-    record Unknown(String text, Reach reach) implements NoValue {
+    record Unknown(String text, Reach reach, ExitCode exitCode) implements NoValue {
+
+        /** The next run may get an answer. */
+        public Unknown(String text, Reach reach) {
+            this(text, reach, ExitCode.RETRY);
+        }
     }
 
     /** How far a request without a usable answer came. */

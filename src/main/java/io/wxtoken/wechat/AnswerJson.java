@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.math.BigInteger;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 
@@ -63,6 +64,28 @@ final class AnswerJson {
         return body.toByteArray();
     }
 
+    static byte[] clearQuotaRequest(Account account) {
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        try (JsonGenerator json = JSON.createGenerator(ObjectWriteContext.empty(), body)) {
+            json.writeStartObject()
+                .writeStringProperty("appid", account.appId())
+                .writeStringProperty("appsecret", account.appSecret())
+                .writeEndObject();
+        }
+        return body.toByteArray();
+    }
+
+    /**
+     * Reads an answer that brings no value.
+     * @return the failure; empty when WeChat has done what it was asked for
+     */
+    static Optional<Answer.NoValue> resultAnswer(byte[] body, Account account) {
+        Map<String, Object> fields = new HashMap<>();
+        Answer.NoValue failure = failure(body, fields, account, account.appSecret());
+        return failure != null ? Optional.of(failure) : fields.containsKey("errcode") ? Optional.empty()
+                : Optional.of(new Answer.Unknown("WeChat's answer has no errcode", Reach.ANSWERED));
+    }
+
     /**
      * Reads the answer of a token endpoint.
      * @param field the name of the value's field
@@ -70,23 +93,10 @@ final class AnswerJson {
      * @param secret the secret or token of the request, which must not appear in a text
      */
     static Answer answer(byte[] body, String field, Account account, String secret) {
-        if (body.length == 0) {
-            return new Answer.Unknown("WeChat's answer is empty", Reach.ANSWERED);
-        }
-        Map<String, Object> fields;
-        try {
-            fields = fields(body);
-        }
-        catch (JacksonException e) {
-            // the exception's text would quote the answer
-            return new Answer.Unknown("WeChat's answer is not JSON", Reach.ANSWERED);
-        }
-        if (!(fields.getOrDefault("errcode", 0) instanceof Integer errcode)) {
-            return new Answer.Unknown("WeChat's answer has an errcode that is no number", Reach.ANSWERED);
-        }
-        if (errcode != 0) {
-            return new Answer.Refused(errcode,
-                    oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret), account);
+        Map<String, Object> fields = new HashMap<>();
+        Answer.NoValue failure = failure(body, fields, account, secret);
+        if (failure != null) {
+            return failure;
         }
         if (!(fields.get(field) instanceof String value) || !TOKEN.matcher(value).matches()) {
             return new Answer.Unknown("WeChat's answer has no usable " + field, Reach.ANSWERED);
@@ -96,6 +106,28 @@ final class AnswerJson {
             return new Answer.Unknown("WeChat's answer has no usable expires_in", Reach.ANSWERED);
         }
         return new Answer.Issued(value, expiresIn.longValue());
+    }
+
+    /**
+     * Returns why the answer is a failure, whatever was asked; null when it is not.
+     * @param fields gets the answer's fields
+     */
+    private static Answer.NoValue failure(byte[] body, Map<String, Object> fields, Account account, String secret) {
+        if (body.length == 0) {
+            return new Answer.Unknown("WeChat's answer is empty", Reach.ANSWERED);
+        }
+        try {
+            fields.putAll(fields(body));
+        }
+        catch (JacksonException e) {
+            // the exception's text would quote the answer
+            return new Answer.Unknown("WeChat's answer is not JSON", Reach.ANSWERED);
+        }
+        if (!(fields.getOrDefault("errcode", 0) instanceof Integer errcode)) {
+            return new Answer.Unknown("WeChat's answer has an errcode that is no number", Reach.ANSWERED);
+        }
+        return errcode == 0 ? null : new Answer.Refused(errcode,
+                oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret), account);
     }
 
     /**

@@ -25,7 +25,10 @@ public enum ErrorCode {
             "too many calls in this minute; find out what else asks for this app id's token"),
 
     DAY_QUOTA(45009, Kind.HOLD,
-            "the day's quota is used up until 00:00 in Shanghai; find out what else asks for this app id's token"),
+            "the day's quota is used up until 00:00 in Shanghai; find out what else asks for tokens; wx-token"
+                    + " clear-quota clears it"),
+    CLEARED_TOO_OFTEN(48006, Kind.ACT,
+            "WeChat clears an account's counters 10 times a month at most; they begin anew at 00:00 in Shanghai"),
     REFUSED_FOR_AN_HOUR(89507, Kind.HOLD,
             "the account's administrator refused this address; ask them; WeChat is asked again in 1 hour"),
     REFUSED_FOR_A_DAY(89506, Kind.HOLD,

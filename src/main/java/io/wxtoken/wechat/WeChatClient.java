@@ -1,6 +1,8 @@
 package io.wxtoken.wechat;
 
 import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.net.ProxySelector;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.UnknownHostException;
@@ -11,21 +13,32 @@ import java.net.http.HttpResponse;
 import java.nio.channels.UnresolvedAddressException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 import javax.net.ssl.SSLHandshakeException;
 
+import io.wxtoken.ExitCode;
 import io.wxtoken.wechat.Answer.Reach;
 
 /**
  * Asks WeChat. One call is one HTTP request, which is never repeated and never
- * redirected, because it may kill the token that was issued before; it ends within the
- * connect and the read timeout together, whatever the other side does, and reads 64 KiB
- * at most. Headers are ignored, because WeChat's Content-Type is wrong.
+ * redirected, because it may kill the token that was issued before. Only when it
+ * certainly did not reach WeChat is it sent to the next host; a host that answered is
+ * asked first from then on. A call ends within
+ * {@link ConnectionSettings#requestTimeout()}, whatever the other side does, and reads 64
+ * KiB at most. Headers are ignored, because WeChat's Content-Type is wrong.
  */
 public final class WeChatClient {
 
@@ -45,34 +58,52 @@ public final class WeChatClient {
         // up to 5 times, and each repetition would issue one more token. 1 means the
         // first attempt alone (java.net.http, MultiExchange).
         System.setProperty("jdk.httpclient.redirects.retrylimit", "1");
+        // By default the JDK's client sends no Basic credentials to a proxy with CONNECT.
+        System.setProperty("jdk.http.auth.tunneling.disabledSchemes", "");
     }
 
-    private final String baseUrl;
+    /**
+     * The JDK has no exception type for a proxy that refuses CONNECT. ProxyTest tests
+     * that these are its words; other words would be a request of unknown fate.
+     */
+    private static final Pattern TUNNEL_REFUSED = Pattern.compile("Tunnel failed, got: (\\d{3})");
 
-    private final Duration requestTimeout;
+    private static final int PROXY_AUTHENTICATION_REQUIRED = 407;
 
-    private final HttpClient http;
+    /** So answers tinyproxy to a wrong password. */
+    private static final int UNAUTHORIZED = 401;
+
+    private final ConnectionSettings settings;
+
+    private final List<HttpClient> clients;
 
     /**
-     * @param baseUrl scheme and host, such as {@code https://api.weixin.qq.com}
-     * @param connectTimeout bounds the connection, the TLS handshake included
-     * @param readTimeout how much longer the answer may take
+     * Index of the route that is tried first.
      */
-    public WeChatClient(String baseUrl, Duration connectTimeout, Duration readTimeout) {
-        this.baseUrl = baseUrl.replaceAll("/$", "");
-        this.requestTimeout = connectTimeout.plus(readTimeout);
-        this.http = HttpClient.newBuilder()
+    private volatile int first;
+
+    public WeChatClient(ConnectionSettings settings) {
+        this.settings = settings;
+        this.clients = settings.routes().stream().map(this::client).toList();
+    }
+
+    private HttpClient client(Route route) {
+        HttpClient.Builder client = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
             .followRedirects(HttpClient.Redirect.NEVER)
-            .connectTimeout(connectTimeout)
-            .build();
+            .connectTimeout(settings.connectTimeout());
+        if (route.proxy() != null) {
+            client.proxy(
+                    ProxySelector.of(InetSocketAddress.createUnresolved(route.proxy().host(), route.proxy().port())));
+        }
+        return client.build();
     }
 
     /**
      * The longest time that a call takes.
      */
     public Duration requestTimeout() {
-        return requestTimeout;
+        return settings.requestTimeout();
     }
 
     /**
@@ -81,34 +112,45 @@ public final class WeChatClient {
      * lives; WeChat allows 20 a day, 30 s apart
      */
     public Answer fetchToken(Account account, boolean force) {
-        HttpRequest request = switch (account.endpoint()) {
+        Reply reply = switch (account.endpoint()) {
             case TOKEN -> get("/cgi-bin/token?grant_type=client_credential&appid=" + encode(account.appId())
                     + "&secret=" + encode(account.appSecret()));
-            case STABLE_TOKEN -> HttpRequest.newBuilder(URI.create(baseUrl + "/cgi-bin/stable_token"))
-                .header("Content-Type", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofByteArray(AnswerJson.stableTokenRequest(account, force)))
-                .build();
+            case STABLE_TOKEN -> post("/cgi-bin/stable_token", AnswerJson.stableTokenRequest(account, force));
         };
-        Reply reply = ask(request);
         return reply.failure() != null ? reply.failure()
                 : AnswerJson.answer(reply.body(), "access_token", account, account.appSecret());
     }
 
     /** Fetches a ticket of the account with its live access_token. */
     public Answer fetchTicket(Account account, Ticket ticket, String accessToken) {
-        Reply reply = ask(
-                get("/cgi-bin/ticket/getticket?type=" + ticket.parameter() + "&access_token=" + encode(accessToken)));
+        Reply reply = get(
+                "/cgi-bin/ticket/getticket?type=" + ticket.parameter() + "&access_token=" + encode(accessToken));
         return reply.failure() != null ? reply.failure() : AnswerJson.ticketAnswer(reply.body(), account, accessToken);
     }
 
     /** Asks whether an access_token lives, by the cheapest call that there is. */
     public ProbeResult probe(String accessToken) {
-        Reply reply = ask(get("/cgi-bin/get_api_domain_ip?access_token=" + encode(accessToken)));
+        Reply reply = get("/cgi-bin/get_api_domain_ip?access_token=" + encode(accessToken));
         return reply.failure() != null ? ProbeResult.UNKNOWN : AnswerJson.probeResult(reply.body());
     }
 
-    private HttpRequest get(String pathAndQuery) {
-        return HttpRequest.newBuilder(URI.create(baseUrl + pathAndQuery)).build();
+    /**
+     * Clears the account's counters of API calls, which WeChat allows 10 times a month.
+     * @return the failure; empty when they are cleared
+     */
+    public Optional<Answer.NoValue> clearQuota(Account account) {
+        Reply reply = post("/cgi-bin/clear_quota/v2", AnswerJson.clearQuotaRequest(account));
+        return reply.failure() != null ? Optional.of(reply.failure()) : AnswerJson.resultAnswer(reply.body(), account);
+    }
+
+    private Reply get(String pathAndQuery) {
+        return ask(baseUrl -> HttpRequest.newBuilder(URI.create(baseUrl + pathAndQuery)));
+    }
+
+    private Reply post(String path, byte[] json) {
+        return ask(baseUrl -> HttpRequest.newBuilder(URI.create(baseUrl + path))
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofByteArray(json)));
     }
 
     /**
@@ -119,62 +161,146 @@ public final class WeChatClient {
         static Reply failed(String reason, Reach reach) {
             return new Reply(null, new Answer.Unknown(reason, reach));
         }
+
+        static Reply notSent(String reason, ExitCode exitCode) {
+            return new Reply(null, new Answer.Unknown(reason, Reach.NOT_SENT, exitCode));
+        }
+
+        boolean sent() {
+            return failure == null || failure.reach() != Reach.NOT_SENT;
+        }
+
+        Reply after(Collection<String> unreached) {
+            return failure == null || unreached.isEmpty() ? this
+                    : failed(failure.text() + "; before that: " + String.join("; ", unreached), failure.reach());
+        }
     }
 
-    private Reply ask(HttpRequest request) {
-        CompletableFuture<HttpResponse<byte[]>> exchange = http.sendAsync(request,
-                response -> new BoundedBody(LONGEST_ANSWER));
+    private Reply ask(Function<String, HttpRequest.Builder> request) {
+        long begun = System.nanoTime();
+        Duration left = requestTimeout();
+        Set<String> unreached = new LinkedHashSet<>();
+        ExitCode exitCode = ExitCode.OK;
+        int start = first;
+        // less may be left than is planned, because resolving a host's name has no bound
+        // of its own
+        for (int i = 0; i < clients.size() && left.compareTo(settings.readTimeout()) >= 0; i++) {
+            int index = (start + i) % clients.size();
+            Reply reply = ask(index, request, left);
+            if (reply.failure() == null) {
+                first = index;
+            }
+            if (reply.sent()) {
+                return reply.after(unreached);
+            }
+            unreached.add(reply.failure().text());
+            exitCode = exitCode.and(reply.failure().exitCode());
+            left = requestTimeout().minusNanos(System.nanoTime() - begun);
+        }
+        return Reply.notSent(String.join("; ", unreached), exitCode);
+    }
+
+    private Reply ask(int index, Function<String, HttpRequest.Builder> unaddressed, Duration left) {
+        Duration timeout = settings.connectTimeout().plus(settings.readTimeout());
+        Route route = settings.routes().get(index);
+        HttpRequest.Builder request = unaddressed.apply(route.baseUrl());
+        if (route.proxy() != null && route.proxy().user() != null) {
+            // Sent with CONNECT alone: an Authenticator would be asked for WeChat's
+            // host, too, and again after a wrong password.
+            request.header("Proxy-Authorization", basic(route.proxy()));
+        }
+        CompletableFuture<HttpResponse<byte[]>> exchange = clients.get(index)
+            .sendAsync(request.build(), response -> new BoundedBody(LONGEST_ANSWER));
         try {
-            HttpResponse<byte[]> response = exchange.get(requestTimeout.toMillis(), TimeUnit.MILLISECONDS);
-            return response.statusCode() == 200 ? new Reply(response.body(), null)
-                    : Reply.failed("HTTP status " + response.statusCode() + " from " + baseUrl,
-                            GATEWAY_ERRORS.contains(response.statusCode()) ? Reach.IN_FLIGHT : Reach.ANSWERED);
+            HttpResponse<byte[]> response = exchange.get(Math.min(left.toMillis(), timeout.toMillis()),
+                    TimeUnit.MILLISECONDS);
+            int status = response.statusCode();
+            if (status == 200) {
+                return new Reply(response.body(), null);
+            }
+            if (status == PROXY_AUTHENTICATION_REQUIRED && route.proxy() != null && response.sslSession().isEmpty()) {
+                return refusedByProxy(route, status);
+            }
+            return Reply.failed("HTTP status " + status + " from " + route,
+                    GATEWAY_ERRORS.contains(status) ? Reach.IN_FLIGHT : Reach.ANSWERED);
         }
         catch (TimeoutException e) {
             exchange.cancel(true);
-            return Reply.failed("no answer from " + baseUrl + " within " + requestTimeout.toMillis() + " ms",
-                    Reach.IN_FLIGHT);
+            return Reply.failed("no answer from " + route + " within " + timeout.toMillis() + " ms", Reach.IN_FLIGHT);
         }
         catch (InterruptedException e) {
             exchange.cancel(true);
             Thread.currentThread().interrupt();
-            return Reply.failed("interrupted while waiting for " + baseUrl, Reach.IN_FLIGHT);
+            return Reply.failed("interrupted while waiting for " + route, Reach.IN_FLIGHT);
         }
         catch (ExecutionException e) {
-            return failure(e.getCause());
+            return failure(route, e.getCause());
         }
+    }
+
+    private static String basic(HttpProxy proxy) {
+        String credentials = proxy.user() + ":" + (proxy.password() == null ? "" : proxy.password());
+        return "Basic " + Base64.getEncoder().encodeToString(credentials.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** The proxy did not CONNECT to WeChat, so it was sent no request. */
+    private static Reply refusedByProxy(Route route, int status) {
+        HttpProxy proxy = route.proxy();
+        if (status == PROXY_AUTHENTICATION_REQUIRED || status == UNAUTHORIZED) {
+            return Reply.notSent(
+                    "the proxy " + proxy + " wants "
+                            + (proxy.user() == null
+                                    ? "a user and a password (HTTP status " + status + "): write http://user:password@"
+                                            + proxy.host() + ":" + proxy.port()
+                                    : "another user or password (HTTP status " + status + "): correct them"),
+                    ExitCode.ACT);
+        }
+        return Reply.notSent(
+                "the proxy " + proxy + " answered HTTP status " + status + " to CONNECT for " + route.baseUrl()
+                        + (status < 500 ? ": make it allow that host and port"
+                                : ": it can't reach that host, see its log"),
+                status < 500 ? ExitCode.ACT : ExitCode.RETRY);
     }
 
     /**
      * Describes the failure in this program's words, because an exception's text may
      * contain the URI, and so the secret.
      */
-    private Reply failure(Throwable cause) {
+    private static Reply failure(Route route, Throwable cause) {
+        HttpProxy proxy = route.proxy();
+        String server = proxy == null ? route.baseUrl() : "the proxy " + proxy;
+        String setting = proxy == null ? "wx.api.base-url" : proxy.setting();
         for (Throwable t = cause; t != null; t = t.getCause()) {
             if (t instanceof UnresolvedAddressException || t instanceof UnknownHostException) {
-                return Reply.failed("can't resolve the host of " + baseUrl + ": check DNS and wx.api.base-url",
+                return Reply.failed("can't resolve the host of " + server + ": check DNS and " + setting,
                         Reach.NOT_SENT);
             }
         }
         for (Throwable t = cause; t != null; t = t.getCause()) {
             if (t instanceof HttpConnectTimeoutException) {
-                return Reply.failed("can't connect to " + baseUrl + " within wx.api.connect-timeout", Reach.NOT_SENT);
+                return Reply.failed("can't connect to " + server + " within wx.api.connect-timeout", Reach.NOT_SENT);
             }
             if (t instanceof ConnectException) {
-                return Reply.failed("can't connect to " + baseUrl + ": check the network and wx.api.base-url",
+                return Reply.failed("can't connect to " + server + ": check the network and " + setting,
                         Reach.NOT_SENT);
             }
             if (t instanceof SSLHandshakeException) {
-                return Reply.failed("TLS to " + baseUrl
-                        + " failed, perhaps because its certificate is not trusted: check wx.api.base-url and the"
-                        + " clock", Reach.NOT_SENT);
+                return Reply.failed("TLS to " + route + " failed, perhaps because "
+                        + (proxy == null ? "its certificate is not trusted: check wx.api.base-url and the clock"
+                                : "the proxy shows a certificate of its own, which is not trusted: add its authority"
+                                        + " by JAVA_OPTS=-Djavax.net.ssl.trustStore=…"),
+                        Reach.NOT_SENT);
             }
             if (t instanceof BoundedBody.TooLongException) {
-                return Reply.failed("the answer from " + baseUrl + " has more than " + LONGEST_ANSWER + " bytes",
+                return Reply.failed("the answer from " + route + " has more than " + LONGEST_ANSWER + " bytes",
                         Reach.ANSWERED);
             }
+            Matcher refused = TUNNEL_REFUSED.matcher(String.valueOf(t.getMessage()));
+            if (proxy != null && refused.matches()) {
+                return refusedByProxy(route, Integer.parseInt(refused.group(1)));
+            }
         }
-        return Reply.failed("the connection to " + baseUrl + " broke before the whole answer came", Reach.IN_FLIGHT);
+        return Reply.failed("the connection to " + route + " broke before the whole answer came", Reach.IN_FLIGHT);
     }
 
     private static String encode(String value) {

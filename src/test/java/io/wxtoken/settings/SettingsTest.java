@@ -43,7 +43,7 @@ class SettingsTest {
     @Test
     void theDefaultsAreTheDocumentedOnes() {
         WxProperties wx = read();
-        assertThat(wx.api().baseUrl()).isEqualTo("https://api.weixin.qq.com");
+        assertThat(wx.api().baseUrl()).containsExactly("https://api.weixin.qq.com");
         assertThat(wx.api().endpoint()).isEqualTo(Endpoint.TOKEN);
         assertThat(wx.api().connectTimeout()).isEqualTo(Duration.ofSeconds(3));
         assertThat(wx.api().readTimeout()).isEqualTo(Duration.ofSeconds(5));
@@ -56,19 +56,21 @@ class SettingsTest {
 
     @Test
     void theEnvironmentNamesAreTheDocumentedOnes() {
+        Map<String, Object> variables = new HashMap<>(Map.of("WX_APPID", "wx1", "WX_APPSECRET", "s", "WX_API_BASEURL",
+                "http://127.0.0.1:8080", "WX_API_ENDPOINT", "stable-token", "WX_API_CONNECTTIMEOUT", "1s",
+                "WX_API_READTIMEOUT", "2s", "WX_API_PROXY", "http://proxy:3128", "WX_REFRESH_AFTER", "30m",
+                "WX_REFRESH_LEASE", "20s", "SPRING_DATASOURCE_URL", "jdbc:mysql://db/wx"));
+        variables.put("WX_UNKNOWN", "ignored");
         StandardEnvironment environment = new StandardEnvironment();
         environment.getPropertySources()
             .addFirst(new SystemEnvironmentPropertySource(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME,
-                    Map.of("WX_APPID", "wx1", "WX_APPSECRET", "s", "WX_API_BASEURL", "http://127.0.0.1:8080",
-                            "WX_API_ENDPOINT", "stable-token", "WX_API_CONNECTTIMEOUT", "1s", "WX_API_READTIMEOUT",
-                            "2s", "WX_REFRESH_AFTER", "30m", "WX_REFRESH_LEASE", "20s", "SPRING_DATASOURCE_URL",
-                            "jdbc:mysql://db/wx", "WX_UNKNOWN", "ignored")));
+                    variables));
         ConfigurationPropertySources.attach(environment);
         WxProperties wx = Settings.read(environment);
         assertThat(wx.allAccounts())
             .containsExactly(new Account("wx1", "s", Endpoint.STABLE_TOKEN, List.of(Ticket.JSAPI), true));
-        assertThat(wx.api()).isEqualTo(new WxProperties.Api("http://127.0.0.1:8080", Endpoint.STABLE_TOKEN,
-                Duration.ofSeconds(1), Duration.ofSeconds(2)));
+        assertThat(wx.api()).isEqualTo(new WxProperties.Api(List.of("http://127.0.0.1:8080"), Endpoint.STABLE_TOKEN,
+                Duration.ofSeconds(1), Duration.ofSeconds(2), "http://proxy:3128"));
         assertThat(wx.refresh().after()).isEqualTo(Duration.ofMinutes(30));
         assertThat(wx.refresh().lease()).isEqualTo(Duration.ofSeconds(20));
     }
@@ -96,6 +98,9 @@ class SettingsTest {
             wx.api.base-url             | ftp://api.weixin.qq.com     | must begin with https://
             wx.api.base-url             | https://u:p@api.weixin.qq.com | must be a scheme and a host
             wx.api.base-url             | https://api.weixin.qq.com/cgi-bin | must be a scheme and a host
+            wx.api.base-url             | https://api.weixin.qq.com,http://api2.weixin.qq.com | in the clear
+            wx.api.proxy                | socks5://proxy:1080         | is no HTTP proxy
+            wx.api.proxy                | http://u:${NOWHERE}@proxy:3128 | names a placeholder that nothing fills
             wx.api.endpoint             | stabel-token                | must be one of: token, stable-token
             wx.api.connect-timeout      | 0s                          | is out of bounds
             wx.api.read-timeout         | 99ms                        | is out of bounds
@@ -160,7 +165,26 @@ class SettingsTest {
             "https://sh.api.weixin.qq.com/" })
     void plainHttpIsAllowedToALoopbackAddressOnly(String url) {
         settings.put("wx.api.base-url", url);
-        assertThat(read().api().baseUrl()).isEqualTo(url);
+        assertThat(read().api().baseUrl()).containsExactly(url);
+    }
+
+    @Test
+    void aCallsTimeCountsAConnectionToEachHost() {
+        settings.put("wx.api.base-url", "https://api.weixin.qq.com, https://api2.weixin.qq.com/");
+        assertThat(read().api().requestTimeout()).isEqualTo(Duration.ofSeconds(11));
+        settings.put("wx.refresh.lease", "11s");
+        assertThat(problem()).isEqualTo("wx.refresh.lease = 11s must exceed wx.api.connect-timeout for each of the 2"
+                + " hosts in wx.api.base-url + wx.api.read-timeout = 11s: raise the lease or lower the timeouts");
+        settings.put("wx.refresh.lease", "12s");
+        assertThat(read().api().baseUrl()).hasSize(2);
+    }
+
+    @Test
+    void aProxysPasswordIsNotShown() {
+        settings.put("wx.api.proxy", "http://user:s3cret@proxy.example.com:3128");
+        assertThat(read().toString() + read().api().connection()).doesNotContain("s3cret");
+        settings.put("wx.api.proxy", "http://user:s3cret@proxy.example.com");
+        assertThat(problem()).contains("wx.api.proxy", "http://user:password@proxy.example.com:3128");
     }
 
     @Test

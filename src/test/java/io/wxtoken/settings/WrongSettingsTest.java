@@ -66,7 +66,14 @@ class WrongSettingsTest {
                     "https://api.weixin.qq.com/cgi-bin", "https://api weixin.qq.com", "https://api.weixin.qq.com?a=b",
                     "https://u:p@api.weixin.qq.com", "\"https://api.weixin.qq.com\"", "https://微信.qq.com",
                     "https://api_weixin.qq.com", "https：//api.weixin.qq.com", "https://api.weixin.qq.com\nx",
-                    "${NOWHERE}"));
+                    "${NOWHERE}"),
+            "proxy",
+            List.of("proxy", "http://proxy", "http://proxy:0", "http://proxy:99999", "http://proxy:port",
+                    "https://proxy:3128", "socks5://proxy:1080", "http://proxy:3128/path", "http:// proxy:3128",
+                    "http://two words:" + SECRET + "@proxy:3128", "http://u:" + SECRET + "@" + SECRET + "@proxy:3128",
+                    "http://u:" + SECRET + "%@proxy:3128", "http://u:" + SECRET + "\n@proxy:3128",
+                    "http://u:" + SECRET + "/@proxy:3128", "http://:" + SECRET + "@proxy:3128", "\"proxy:3128\"",
+                    "http：//proxy:3128", "http://代理:3128", "none", "${NOWHERE}"));
 
     record Property(String name, Type type) {
 

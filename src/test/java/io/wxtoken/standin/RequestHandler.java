@@ -65,6 +65,11 @@ final class RequestHandler implements HttpHandler {
     public void handle(HttpExchange exchange) throws IOException {
         try (exchange) {
             byte[] body = exchange.getRequestBody().readAllBytes();
+            if (exchange.getRequestHeaders().containsKey("Proxy-Authorization")) {
+                exchange.sendResponseHeaders(400, -1); // the proxy's password is none of
+                                                       // WeChat's business
+                return;
+            }
             Fault fault = arrive(exchange.getRequestURI().getPath());
             if (fault instanceof Fault.Refuse refuse) {
                 json(exchange, WeChatModel.error(refuse.errcode(), refuse.errmsg()));
@@ -148,6 +153,13 @@ final class RequestHandler implements HttpHandler {
             }
             case "/cgi-bin/get_api_domain_ip" -> {
                 return model.domainAddresses(query.get("access_token"));
+            }
+            case "/cgi-bin/clear_quota/v2" -> {
+                if (!exchange.getRequestMethod().equals("POST")) {
+                    return WeChatModel.error(43002, "require POST method");
+                }
+                JsonNode json = JSON.readTree(body);
+                return model.clearQuota(json.path("appid").asString(null), json.path("appsecret").asString(null));
             }
             default -> {
                 return WeChatModel.error(40066, "invalid url");

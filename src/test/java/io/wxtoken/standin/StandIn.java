@@ -11,7 +11,11 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
+import javax.net.ssl.SSLContext;
+
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
 
 /**
  * WeChat over HTTP, as far as the product meets it: a {@link WeChatModel} answers the
@@ -29,7 +33,7 @@ import com.sun.net.httpserver.HttpServer;
  * {@code expires_in} each time, for a live access_token; {@code get_api_domain_ip} tells
  * whether a token lives.
  * <li>2000 token calls a day, 20 of them forced, then 45009; {@link #newDay} begins
- * another.
+ * another, and {@code POST /cgi-bin/clear_quota/v2} clears an account's, 10 times.
  * </ul>
  * Times can be scaled down: {@code expires_in} is then the scaled life in seconds. Every
  * token that was ever issued is kept, in a file too if one is given, and {@link #alive}
@@ -96,6 +100,18 @@ public final class StandIn implements AutoCloseable {
         return start(port, life, grace, null);
     }
 
+    /** The same over TLS, at {@code https://localhost}. */
+    public static StandIn start(SSLContext tls) {
+        try {
+            HttpsServer server = HttpsServer.create(new InetSocketAddress("127.0.0.1", 0), 200);
+            server.setHttpsConfigurator(new HttpsConfigurator(tls));
+            return new StandIn(server, new WeChatModel(LIFE, GRACE, null));
+        }
+        catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private static StandIn start(int port, Duration life, Duration grace, Path memory) {
         try {
             return new StandIn(HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), port), 200),
@@ -117,7 +133,8 @@ public final class StandIn implements AutoCloseable {
     }
 
     public String baseUrl() {
-        return "http://127.0.0.1:" + server.getAddress().getPort();
+        return (server instanceof HttpsServer ? "https://localhost:" : "http://127.0.0.1:")
+                + server.getAddress().getPort();
     }
 
     @Override

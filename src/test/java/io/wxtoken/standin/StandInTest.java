@@ -120,6 +120,21 @@ class StandInTest {
     }
 
     @Test
+    void clearingTheQuotaMakesRoomForCalls() throws Exception {
+        for (int i = 0; i <= 2000; i++) {
+            token();
+        }
+        assertThat(token().path("errcode").intValue()).isEqualTo(45009);
+        HttpURLConnection clear = open("/cgi-bin/clear_quota/v2");
+        clear.setDoOutput(true);
+        clear.getOutputStream()
+            .write(("{\"appid\":\"" + StandIn.APP_ID + "\",\"appsecret\":\"" + StandIn.SECRET + "\"}")
+                .getBytes(StandardCharsets.UTF_8));
+        assertThat(read(clear).path("errcode").intValue()).isZero();
+        assertThat(value(token())).isNotEmpty();
+    }
+
+    @Test
     void aForeignRefresherKillsTheTokenToo() throws Exception {
         String ours = value(token());
         String theirs = weChat.issueElsewhere();

@@ -31,6 +31,8 @@ final class WeChatModel {
 
     private static final int FORCED_A_DAY = 20;
 
+    private static final int CLEARED_A_MONTH = 10;
+
     /** WeChat's 30 s between forced refreshes, as a part of a token's life of 7200 s. */
     private static final int FORCE_INTERVALS_A_LIFE = 240;
 
@@ -53,6 +55,8 @@ final class WeChatModel {
     private final Map<String, Integer> callsToday = new HashMap<>();
 
     private final Map<String, Integer> forcedToday = new HashMap<>();
+
+    private final Map<String, Integer> cleared = new HashMap<>();
 
     /**
      * A token or ticket that was issued. Only its end changes, which the next one brings
@@ -138,6 +142,19 @@ final class WeChatModel {
         if (!"client_credential".equals(grantType)) {
             return error(40002, "invalid grant_type");
         }
+        String refusal = refusal(appId, secret);
+        if (refusal != null) {
+            return refusal;
+        }
+        if (callsToday.merge(appId, 1, Integer::sum) > CALLS_A_DAY) {
+            return error(45009, "reach max api daily quota limit");
+        }
+        IssuedValue token = stable ? stableToken(appId, force, askedFrom) : issueToken(TOKEN, appId, askedFrom);
+        return "{\"access_token\":\"" + token.value + "\",\"expires_in\":" + token.secondsLeft() + "}";
+    }
+
+    /** What is wrong with these; null when nothing is. */
+    private String refusal(String appId, String secret) {
         if (appId == null || appId.isEmpty()) {
             return error(41002, "appid missing");
         }
@@ -150,11 +167,21 @@ final class WeChatModel {
         if (!secrets.get(appId).equals(secret)) {
             return error(40125, "invalid appsecret");
         }
-        if (callsToday.merge(appId, 1, Integer::sum) > CALLS_A_DAY) {
-            return error(45009, "reach max api daily quota limit");
+        return null;
+    }
+
+    /** Clears the account's counters of calls, 10 times. */
+    synchronized String clearQuota(String appId, String secret) {
+        String refusal = refusal(appId, secret);
+        if (refusal != null) {
+            return refusal;
         }
-        IssuedValue token = stable ? stableToken(appId, force, askedFrom) : issueToken(TOKEN, appId, askedFrom);
-        return "{\"access_token\":\"" + token.value + "\",\"expires_in\":" + token.secondsLeft() + "}";
+        if (cleared.merge(appId, 1, Integer::sum) > CLEARED_A_MONTH) {
+            return error(48006, "forbid to clear quota because of reaching the limit");
+        }
+        callsToday.remove(appId);
+        forcedToday.remove(appId);
+        return "{\"errcode\":0,\"errmsg\":\"ok\"}";
     }
 
     private IssuedValue stableToken(String appId, boolean force, int askedFrom) {

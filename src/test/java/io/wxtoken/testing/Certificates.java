@@ -12,6 +12,9 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+
 /** Makes an authority, and certificates that it signs, with keytool. */
 public final class Certificates {
 
@@ -65,6 +68,20 @@ public final class Certificates {
         KeyStore key = newStore();
         key.setKeyEntry(alias, keys().getKey(alias, PASSWORD), PASSWORD, keys().getCertificateChain(alias));
         return key;
+    }
+
+    /** What a server speaks TLS with, as the alias. */
+    public SSLContext tls(String alias) {
+        try {
+            KeyManagerFactory managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+            managers.init(key(alias), PASSWORD);
+            SSLContext tls = SSLContext.getInstance("TLS");
+            tls.init(managers.getKeyManagers(), null, null);
+            return tls;
+        }
+        catch (GeneralSecurityException | IOException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /**

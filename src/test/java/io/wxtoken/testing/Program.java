@@ -13,6 +13,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -182,13 +183,18 @@ public final class Program {
             ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile())
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile());
-            builder.environment().keySet().removeIf(name -> name.startsWith("WX_") || name.startsWith("SPRING_"));
+            builder.environment().keySet().removeIf(Program::isASetting);
             builder.environment().putAll(environment);
             return new Started(builder.start(), output);
         }
         catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Whether the program reads this environment variable. */
+    private static boolean isASetting(String name) {
+        return name.startsWith("WX_") || name.startsWith("SPRING_") || name.toLowerCase(Locale.ROOT).endsWith("_proxy");
     }
 
     public Ended run() {
@@ -252,7 +258,7 @@ public final class Program {
         List<String> command = new ArrayList<>(List.of(jar.resolveSibling("wx-token").toString()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command);
-        builder.environment().keySet().removeIf(name -> name.startsWith("WX_") || name.startsWith("SPRING_"));
+        builder.environment().keySet().removeIf(Program::isASetting);
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
         return builder;
     }

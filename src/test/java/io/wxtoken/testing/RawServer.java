@@ -9,9 +9,10 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -41,7 +42,7 @@ public final class RawServer implements AutoCloseable {
         return thread;
     });
 
-    private final AtomicInteger requests = new AtomicInteger();
+    private final List<String> heads = new CopyOnWriteArrayList<>();
 
     private volatile Reply reply;
 
@@ -61,11 +62,20 @@ public final class RawServer implements AutoCloseable {
     }
 
     public String baseUrl() {
-        return "http://127.0.0.1:" + listener.getLocalPort();
+        return "http://127.0.0.1:" + port();
+    }
+
+    public int port() {
+        return listener.getLocalPort();
     }
 
     public int requests() {
-        return requests.get();
+        return heads.size();
+    }
+
+    /** The requests' lines and headers. */
+    public List<String> heads() {
+        return heads;
     }
 
     @Override
@@ -95,7 +105,6 @@ public final class RawServer implements AutoCloseable {
         try (connection) {
             InputStream in = new BufferedInputStream(connection.getInputStream());
             while (readRequest(in)) {
-                requests.incrementAndGet();
                 if (!reply.send(connection.getOutputStream())) {
                     return;
                 }
@@ -109,7 +118,7 @@ public final class RawServer implements AutoCloseable {
     /**
      * @return false at the connection's end
      */
-    private static boolean readRequest(InputStream in) throws IOException {
+    private boolean readRequest(InputStream in) throws IOException {
         StringBuilder head = new StringBuilder();
         while (head.indexOf("\r\n\r\n", head.length() - 4) < 0) {
             int next = in.read();
@@ -119,6 +128,7 @@ public final class RawServer implements AutoCloseable {
             head.append((char) next);
         }
         Matcher length = CONTENT_LENGTH.matcher(head);
+        heads.add(head.toString());
         in.skipNBytes(length.find() ? Integer.parseInt(length.group(1)) : 0);
         return true;
     }

@@ -54,7 +54,7 @@ public final class TcpProxy implements AutoCloseable {
         }
     }
 
-    private static void pass(Socket from, Socket to, Predicate<byte[]> passes) throws IOException {
+    static void pass(Socket from, Socket to, Predicate<byte[]> passes) throws IOException {
         try (from; to) {
             InputStream in = from.getInputStream();
             OutputStream out = to.getOutputStream();
@@ -68,13 +68,13 @@ public final class TcpProxy implements AutoCloseable {
         }
     }
 
-    private interface Work {
+    interface Work {
 
         void run() throws IOException;
 
     }
 
-    private static void start(Work work) {
+    static void start(Work work) {
         Thread thread = new Thread(() -> {
             try {
                 work.run();

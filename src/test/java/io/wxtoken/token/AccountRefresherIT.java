@@ -246,10 +246,9 @@ class AccountRefresherIT extends RowTest {
     @Test
     void runsThatNeverReachedWeChatDoNotLengthenTheWaitAfterALaterFailure() {
         runAccount("a", STABLE, false);
-        WxProperties.Api nowhere = new WxProperties.Api("http://127.0.0.1:1", Endpoint.TOKEN, Duration.ofSeconds(1),
-                Duration.ofSeconds(1));
-        TokenFetcher unreachable = new AccessTokenFetcher(ACCOUNT,
-                new WeChatClient(nowhere.baseUrl(), nowhere.connectTimeout(), nowhere.readTimeout()), rows);
+        WxProperties.Api nowhere = new WxProperties.Api(List.of("http://127.0.0.1:1"), Endpoint.TOKEN,
+                Duration.ofSeconds(1), Duration.ofSeconds(1), null);
+        TokenFetcher unreachable = new AccessTokenFetcher(ACCOUNT, new WeChatClient(nowhere.connection()), rows);
         for (int i = 0; i < 10; i++) {
             age(3000);
             node("a", rows).refresh(row(), unreachable, Trigger.SCHEDULE);

@@ -19,8 +19,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import io.wxtoken.testing.Answers;
 import io.wxtoken.testing.RawServer;
 import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.ConnectionSettings;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.ProbeResult;
+import io.wxtoken.wechat.Route;
 import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
@@ -88,7 +90,8 @@ class GeneratedAnswersIT extends RowTest {
             }
         };
 
-        final WeChatClient client = new WeChatClient(server.baseUrl(), Duration.ofSeconds(10), Duration.ofSeconds(20));
+        final WeChatClient client = new WeChatClient(new ConnectionSettings(List.of(new Route(server.baseUrl(), null)),
+                Duration.ofSeconds(10), Duration.ofSeconds(20)));
 
         final Account account;
 

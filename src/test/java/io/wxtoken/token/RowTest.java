@@ -69,7 +69,7 @@ abstract class RowTest {
         database.reset();
         rows = new TokenRepository(database.dataSource());
         weChat = StandIn.start();
-        client = new WeChatClient(api().baseUrl(), api().connectTimeout(), api().readTimeout());
+        client = new WeChatClient(api().connection());
     }
 
     @AfterEach
@@ -82,7 +82,8 @@ abstract class RowTest {
     }
 
     WxProperties.Api api() {
-        return new WxProperties.Api(weChat.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(10), Duration.ofSeconds(20));
+        return new WxProperties.Api(List.of(weChat.baseUrl()), Endpoint.TOKEN, Duration.ofSeconds(10),
+                Duration.ofSeconds(20), null);
     }
 
     Refresher node(String name, TokenRepository rows) {

@@ -22,8 +22,8 @@ class EndlessAnswerTest {
 
     private final RawServer server = new RawServer();
 
-    private final WeChatClient client = new WeChatClient(server.baseUrl(), Duration.ofSeconds(1),
-            Duration.ofSeconds(2));
+    private final WeChatClient client = new WeChatClient(new ConnectionSettings(
+            List.of(new Route(server.baseUrl(), null)), Duration.ofSeconds(1), Duration.ofSeconds(2)));
 
     @AfterEach
     void stop() {

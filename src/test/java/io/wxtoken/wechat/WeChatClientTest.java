@@ -2,9 +2,11 @@ package io.wxtoken.wechat;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -25,8 +27,9 @@ class WeChatClientTest {
 
     private final WeChatClient client = client(weChat.baseUrl());
 
-    private static WeChatClient client(String baseUrl) {
-        return new WeChatClient(baseUrl, Duration.ofMillis(300), Duration.ofMillis(700));
+    private static WeChatClient client(String... baseUrls) {
+        return new WeChatClient(new ConnectionSettings(Stream.of(baseUrls).map(url -> new Route(url, null)).toList(),
+                Duration.ofMillis(300), Duration.ofMillis(700)));
     }
 
     @AfterEach
@@ -174,16 +177,83 @@ class WeChatClientTest {
 
     @Test
     void aRequestThatNeverReachedWeChatIsKnownNotToHaveBeenSent() throws Exception {
-        int closedPort;
-        try (ServerSocket socket = new ServerSocket(0)) {
-            closedPort = socket.getLocalPort();
-        }
-        for (String url : new String[] { "http://127.0.0.1:" + closedPort, "https://no-such-host.invalid" }) {
+        for (String url : new String[] { "http://127.0.0.1:" + closedPort(), "https://no-such-host.invalid" }) {
             assertThat(client(url).fetchToken(account, false)).isInstanceOfSatisfying(Answer.Unknown.class, unknown -> {
                 assertThat(unknown.reach()).isEqualTo(Answer.Reach.NOT_SENT);
                 assertThat(unknown.text()).contains("wx.api.base-url").doesNotContain(StandIn.SECRET);
             });
         }
+    }
+
+    private static int closedPort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        }
+    }
+
+    @Test
+    void theNextHostIsAskedWhenTheRequestWasCertainlyNotSentAndThenFirst() throws Exception {
+        int port = closedPort();
+        try (RawServer silent = new RawServer()) {
+            WeChatClient several = client("http://127.0.0.1:" + port, "https://no-such-host.invalid",
+                    silent.baseUrl().replace("http:", "https:"), weChat.baseUrl());
+            assertThat(several.requestTimeout()).isEqualTo(Duration.ofMillis(4 * 300 + 700));
+            Answer.Issued token = (Answer.Issued) several.fetchToken(account, false);
+            assertThat(weChat.issued()).containsExactly(token.value());
+            try (StandIn back = StandIn.start(port, Duration.ofHours(2), Duration.ofMinutes(5))) {
+                assertThat(several.probe(token.value())).isEqualTo(ProbeResult.ALIVE);
+                assertThat(several.fetchTicket(Ticket.JSAPI, token.value())).isInstanceOf(Answer.Issued.class);
+                assertThat(several.clearQuota(account)).isEmpty();
+                assertThat(back.requests()).isZero();
+                weChat.close();
+                assertThat(several.fetchToken(account, false)).as("the others, beginning anew with the first")
+                    .isEqualTo(new Answer.Issued(back.lastIssued(), 7200));
+            }
+        }
+    }
+
+    @Test
+    void noOtherHostIsAskedWhenARequestMayHaveReachedWeChat() {
+        try (StandIn other = StandIn.start()) {
+            WeChatClient several = client(weChat.baseUrl(), other.baseUrl());
+            for (Fault fault : new Fault[] { new Fault.Refuse(-1, "system error"), new Fault.Status(500),
+                    new Fault.Status(502), new Fault.Body(""), new Fault.CutBefore(), new Fault.CutAfter(),
+                    new Fault.CutInside(), new Fault.Hang() }) {
+                weChat.next(fault);
+                assertThat(several.fetchToken(account, false)).isNotInstanceOf(Answer.Issued.class);
+                weChat.next(fault);
+                assertThat(several.clearQuota(account)).isPresent();
+            }
+            assertThat(weChat.requests()).isEqualTo(16);
+            assertThat(other.requests()).isZero();
+        }
+    }
+
+    @Test
+    void aFailureNamesTheHostsThatWereTried() throws Exception {
+        String dead = "http://127.0.0.1:" + closedPort();
+        assertThat(client(dead, "https://no-such-host.invalid/").fetchToken(account, false))
+            .isEqualTo(new Answer.Unknown(
+                    "can't connect to " + dead + ": check the network and wx.api.base-url; can't resolve"
+                            + " the host of https://no-such-host.invalid: check DNS and wx.api.base-url",
+                    Answer.Reach.NOT_SENT));
+        weChat.next(new Fault.Status(500));
+        assertUnknown(client(dead, weChat.baseUrl()).fetchToken(account, false), "HTTP status 500 from "
+                + weChat.baseUrl() + "; before that: can't connect to " + dead + ": check the network");
+    }
+
+    @Test
+    void countersAreClearedWithTheSecretTenTimes() {
+        for (int i = 0; i < 10; i++) {
+            assertThat(client.clearQuota(account)).isEmpty();
+        }
+        assertThat(client.clearQuota(account).orElseThrow().text()).matches("errcode 48006, .*10 times a month.*");
+        assertThat(client.clearQuota(new Account(StandIn.APP_ID, "wrong", Endpoint.TOKEN, List.of(), true))
+            .orElseThrow()
+            .code()).isEqualTo(40125);
+        weChat.next(new Fault.Body("{}"), new Fault.Body("{\"errcode\":0"));
+        assertThat(client.clearQuota(account).orElseThrow().text()).isEqualTo("WeChat's answer has no errcode");
+        assertThat(client.clearQuota(account).orElseThrow().text()).isEqualTo("WeChat's answer is not JSON");
     }
 
     @Test
