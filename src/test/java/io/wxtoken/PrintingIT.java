@@ -18,7 +18,7 @@ import io.wxtoken.standin.StandIn;
 
 /**
  * {@code wx-token token} and {@code wx-token fetch} print to standard output what was
- * asked for, and nothing else.
+ * asked for, and nothing else; {@code wx-token clear-quota} prints what it did.
  */
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#all")
@@ -186,6 +186,52 @@ class PrintingIT extends OnEachDatabase {
         assertThat(failing.out()).isEqualTo(token);
         assertThat(failing.ended(ExitCode.OK).err()).contains("the database at ", " failed: ");
         assertThat(run("token").ended(ExitCode.DATABASE).out()).as("WeChat says that it is dead").isEmpty();
+    }
+
+    @Test
+    void clearQuotaClearsTheNamedAccountsCountersAndSaysWhatIsNext() {
+        run("refresh").ended(ExitCode.OK);
+        weChat.addAccount("wx2", "s2");
+        makeDue();
+        weChat.next(new Fault.Refuse(45009, "reach max api daily quota limit"));
+        assertThat(run().ended(ExitCode.RETRY).text()).contains("wx-token clear-quota clears it");
+        run().ended(ExitCode.RETRY);
+        int asked = weChat.requests();
+        String before = query("SELECT * FROM wx_token ORDER BY id").toString();
+        String[] two = { "clear-quota", "--wx.accounts[0].app-id=wx2", "--wx.accounts[0].app-secret=s2",
+                "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/nowhere", null };
+        two[4] = "--app-id=wx3";
+        assertThat(run(two).ended(ExitCode.ACT).err()).contains("--app-id=wx3 is none of the configured accounts");
+        two[4] = "--wx.tickets=jsapi";
+        assertThat(run(two).ended(ExitCode.ACT).inOneLine().err())
+            .contains("wx-token: clear-quota needs --app-id=APPID here: several accounts are configured");
+        assertThat(weChat.requests()).as("WeChat was not asked").isEqualTo(asked);
+        two[4] = "--app-id=" + StandIn.APP_ID;
+        assertThat(run(two).ended(ExitCode.OK).inOneLine().out())
+            .contains("WeChat has cleared the counters of API calls of " + StandIn.APP_ID)
+            .contains("10 times a month")
+            .contains("wx-token refresh --force --app-id=" + StandIn.APP_ID);
+        assertThat(query("SELECT * FROM wx_token ORDER BY id").toString()).isEqualTo(before);
+        assertThat(weChat.requests()).isEqualTo(asked + 1);
+        String dead = value();
+        run("refresh", "--force", "--app-id=" + StandIn.APP_ID).ended(ExitCode.OK);
+        assertThat(value()).isEqualTo(weChat.lastIssued()).isNotEqualTo(dead);
+    }
+
+    @Test
+    void aClearQuotaThatFailsSaysWhetherItMayHaveBeenOneOfTheTen() {
+        weChat.next(new Fault.Refuse(48006, "forbid to clear quota because of reaching the limit"));
+        assertThat(run("clear-quota").ended(ExitCode.ACT).inOneLine().err())
+            .contains("errcode 48006", "10 times a month at most")
+            .doesNotContain("may have cleared");
+        weChat.next(new Fault.CutAfter());
+        assertThat(run("clear-quota").ended(ExitCode.RETRY).inOneLine().err())
+            .contains("broke before the whole answer came; WeChat may have cleared the counters: try wx-token refresh");
+        assertThat(weChat.requests()).isEqualTo(2);
+        run("clear-quota").ended(ExitCode.OK);
+        weChat.close();
+        assertThat(run("clear-quota").ended(ExitCode.RETRY).inOneLine().err()).contains("can't connect to")
+            .doesNotContain("may have cleared");
     }
 
     @Test

@@ -160,6 +160,15 @@ final class Commands implements Callable<Integer> {
         return printing(out -> new FetchCommand(appId, endpoint, out));
     }
 
+    @Command(name = "clear-quota", mixinStandardHelpOptions = true,
+            description = "Lets WeChat clear an account's counters of API calls, after errcode 45009. WeChat allows"
+                    + " this 10 times a month. Kills no token; needs WeChat only, not the database.")
+    int clearQuota(@Option(names = "--app-id", paramLabel = "APPID",
+            description = "The account; required when several are configured.") String appId) {
+        rejectOptionsBefore("clear-quota");
+        return Execution.of(new ClearQuotaCommand(appId), settings);
+    }
+
     /**
      * Runs a command whose output a program reads. Standard output carries that output
      * alone; all other lines, log lines included, go to standard error.
