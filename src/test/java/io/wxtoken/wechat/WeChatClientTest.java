@@ -202,7 +202,7 @@ class WeChatClientTest {
             assertThat(weChat.issued()).containsExactly(token.value());
             try (StandIn back = StandIn.start(port, Duration.ofHours(2), Duration.ofMinutes(5))) {
                 assertThat(several.probe(token.value())).isEqualTo(ProbeResult.ALIVE);
-                assertThat(several.fetchTicket(Ticket.JSAPI, token.value())).isInstanceOf(Answer.Issued.class);
+                assertThat(several.fetchTicket(account, Ticket.JSAPI, token.value())).isInstanceOf(Answer.Issued.class);
                 assertThat(several.clearQuota(account)).isEmpty();
                 assertThat(back.requests()).isZero();
                 weChat.close();
