@@ -166,6 +166,16 @@ class ProxyIT {
     }
 
     @Test
+    void aStatusThatTheProxyHasTooIsWeChatsWhenItComesThroughTls() {
+        try (ConnectProxy proxy = new ConnectProxy(null)) {
+            program.with("WX_API_PROXY", "http://127.0.0.1:" + proxy.port());
+            weChat.always(new Fault.Status(407));
+            ends(ExitCode.RETRY, "HTTP status 407 from " + weChat.baseUrl() + " through the proxy");
+            assertThat(weChat.requests()).as("answered, so it may be repeated").isEqualTo(3);
+        }
+    }
+
+    @Test
     void theNextHostIsTakenAndItsNameIsGivenWhenItFails() {
         String dead = "https://localhost:" + Memcached.freePort();
         program.with("WX_API_BASEURL", dead + ", " + weChat.baseUrl());
