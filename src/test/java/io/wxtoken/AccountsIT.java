@@ -51,6 +51,17 @@ class AccountsIT extends OnEachDatabase {
         assertThat(wrong).isEmpty();
     }
 
+    @Test
+    void severalDueAccountsShareAPoolOfOneConnection() {
+        Program program = node(10).with("SPRING_DATASOURCE_HIKARI_MAXIMUMPOOLSIZE", "1");
+        for (int run = 1; run <= 2; run++) {
+            Ended ended = program.run();
+            assertThat(ended.exitCode()).as(ended.text()).isZero();
+            assertThat(weChat.tokenCalls()).isEqualTo(10 * run);
+            allAreDue();
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(ints = { 1, 2, 4 })
     void eachOfManyDueAccountsIsFetchedOnceHoweverManyNodesShareTheWork(int nodes) {
