@@ -7,8 +7,10 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.sql.DriverManager;
 import java.time.Duration;
+import java.util.Set;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -57,7 +59,7 @@ class ExitCodesIT extends OnH2File {
                 "wx:\n  app-id: " + StandIn.APP_ID + "\n  api:\n    base-url: " + weChat.baseUrl() + "\n");
         Path secrets = Files.createDirectories(folder.resolve("mounted"));
         Files.writeString(secrets.resolve("wx.app-secret"), StandIn.SECRET + "\n");
-        program = new Program(folder).with("WX_SECRETS", secrets.toString());
+        program = new Program(folder).with("WX_SECRETS", secrets.toString()).with("SPRING_DATASOURCE_URL", H2);
         ends(ExitCode.OK, "refreshed");
     }
 
@@ -87,8 +89,8 @@ class ExitCodesIT extends OnH2File {
     void code2NothingIsConfigured() {
         program = new Program(folder);
         Ended ended = ends(ExitCode.ACT, "wx-token: wx.app-id is missing: set it",
-                "wx-token: wx.app-secret is missing: set it");
-        assertThat(ended.text().lines()).hasSize(2);
+                "wx-token: wx.app-secret is missing: set it", "wx-token: spring.datasource.url is missing: name");
+        assertThat(ended.text().lines()).hasSize(3);
         assertThat(folder.resolve("data")).doesNotExist();
     }
 
@@ -113,10 +115,8 @@ class ExitCodesIT extends OnH2File {
         ends(program.with("WX_REFRESH_LEASE", "8s").start(), ExitCode.ACT,
                 "wx-token: wx.refresh.lease = 8s must exceed");
         program.without("WX_REFRESH_LEASE");
-        ends(program.with("WX_API_BASE_URL", "x").start(), ExitCode.ACT,
-                "WX_API_BASE_URL is no setting of wx-token: write it WX_API_BASEURL");
-        ends(program.without("WX_API_BASE_URL").with("WX_REFRESH_AFTR", "1m").start(), ExitCode.ACT,
-                "WX_REFRESH_AFTR is no setting");
+        ends(program.with("WX_REFRESH_AFTR", "1m").start(), ExitCode.ACT,
+                "WX_REFRESH_AFTR is no setting of wx-token: write it WX_REFRESH_AFTER");
         program.without("WX_REFRESH_AFTR");
         ends(program.with("WX_MIRROR_FILE_0", "x").start(), ExitCode.ACT, "WX_MIRROR_FILE_0 is no setting");
         ends(program.without("WX_MIRROR_FILE_0").with("WX_MIRROR_MEMCACHED_SERVERS_0", "no:port").start(), ExitCode.ACT,
@@ -130,17 +130,105 @@ class ExitCodesIT extends OnH2File {
     }
 
     @Test
+    void code2NoDatabaseIsNamed() throws IOException {
+        program = Program.against(weChat, folder);
+        endsBeforeAnythingIsTouched(
+                "wx-token: spring.datasource.url is missing: name the database that all nodes share,"
+                        + " such as jdbc:mysql://db.example.com:3306/wx, in config/application.yml or as"
+                        + " SPRING_DATASOURCE_URL");
+        program.with("SPRING_DATASOURCE_URI", "jdbc:mysql://db/wx");
+        endsBeforeAnythingIsTouched("wx-token: the environment's SPRING_DATASOURCE_URI is no setting of wx-token: write"
+                + " it SPRING_DATASOURCE_URL, or unset it if it is another program's");
+        program.without("SPRING_DATASOURCE_URI");
+        Path config = Files.createDirectories(folder.resolve("config")).resolve("application.yml");
+        Files.writeString(config, "sprng:\n  datasource:\n    url: jdbc:mysql://db/wx\n    username: wx\n");
+        endsBeforeAnythingIsTouched("wx-token: sprng is no setting of wx-token (", ":10): write it spring");
+        Files.writeString(config, "spring:\n  datasource:\n    usrname: wx\n");
+        endsBeforeAnythingIsTouched("wx-token: spring.datasource.usrname is no setting of wx-token (",
+                "3:14): write it spring.datasource.username");
+        Files.delete(config);
+        program.argument("--sprng.datasource.url=jdbc:mysql://db/wx");
+        endsBeforeAnythingIsTouched("wx-token: sprng is no setting of wx-token (");
+    }
+
+    private void endsBeforeAnythingIsTouched(String... says) {
+        assertThat(ends(ExitCode.ACT, says).text().lines()).hasSize(1);
+        assertThat(weChat.requests()).isZero();
+        assertThat(folder.resolve("data")).doesNotExist();
+    }
+
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void code2AFileOrFolderCanNotBeRead() throws IOException {
+        String user = System.getProperty("user.name");
+        Path config = Files.createDirectories(folder.resolve("config"));
+        Path yaml = Files.writeString(config.resolve("application.yml"), "");
+        Path secrets = Files.createDirectories(folder.resolve("mounted"));
+        Path secret = Files.writeString(secrets.resolve("wx.app-secret"), StandIn.SECRET);
+        Path other = Files.writeString(secrets.resolve("other"), "not used");
+        program.obeyingPermissions().with("WX_SECRETS", "mounted");
+        withoutRights(yaml, "wx-token: config/application.yml can't be read by the user " + user
+                + ": give this user the right to read it, and to enter its folder");
+        withoutRights(config, "wx-token: config can't be read by the user " + user
+                + ": give this user the right to list this folder and to enter it");
+        withoutRights(secrets, "wx-token: mounted can't be read by the user " + user);
+        withoutRights(secret, "/mounted/wx.app-secret can't be read by the user " + user + ": give this user the right");
+        program.with("SPRING_PROFILES_ACTIVE", "p"); // Spring Boot reads the files itself
+        withoutRights(yaml, "wx-token: config/application.yml can't be read by the user " + user);
+        withoutRights(config, "wx-token: config can't be read by the user " + user);
+        withoutRights(secret, "/mounted/wx.app-secret can't be read by the user " + user + ": give this user the right");
+        Files.setPosixFilePermissions(other, Set.of());
+        ends(ExitCode.OK, "2 refreshed");
+    }
+
+    private void withoutRights(Path path, String says) throws IOException {
+        Set<PosixFilePermission> rights = Files.getPosixFilePermissions(path);
+        Files.setPosixFilePermissions(path, Set.of());
+        endsBeforeAnythingIsTouched(says);
+        Files.setPosixFilePermissions(path, rights);
+    }
+
+    @Test
+    void code2AFileIsAFolderOrMissing() throws IOException {
+        Path config = Files.createDirectories(folder.resolve("config/application.yml"));
+        endsBeforeAnythingIsTouched("wx-token: config/application.yml is a folder, and must be a file");
+        Files.delete(config);
+        Files.createSymbolicLink(config, folder.resolve("missing.yml"));
+        endsBeforeAnythingIsTouched("wx-token: config/application.yml is a link to a file that does not exist");
+        Files.delete(config);
+        program.with("WX_SECRETS", "");
+        endsBeforeAnythingIsTouched("wx-token: WX_SECRETS is empty: name the folder with the secrets, or unset it");
+        program.with("WX_SECRETS", "/etc/wx-tokn");
+        endsBeforeAnythingIsTouched("wx-token: WX_SECRETS = '/etc/wx-tokn' does not exist: create this folder");
+        program.with("SPRING_PROFILES_ACTIVE", "p");
+        endsBeforeAnythingIsTouched("wx-token: WX_SECRETS = '/etc/wx-tokn' does not exist: create this folder");
+        Files.createFile(folder.resolve("file"));
+        program.with("WX_SECRETS", "file");
+        endsBeforeAnythingIsTouched("wx-token: WX_SECRETS (or ./secrets) is no folder");
+    }
+
+    @Test
+    void code0OtherProgramsVariablesAreLeftAlone() {
+        program.with("WX_API_KEY", "x").with("WX_RUN_MODE", "x").with("WX_TICKETS", "[]");
+        ends(ExitCode.OK, "1 row: 1 refreshed");
+        ends(program.with("WX_TICKETS", "").argument("--force").start(), ExitCode.OK, "1 row: 1 refreshed");
+        ends(program.with("WX_TICKETS", "none").start(), ExitCode.OK, "1 row: 1 refreshed");
+        program.without("WX_TICKETS").argument("--wx.tickets=none");
+        ends(ExitCode.OK, "1 row: 1 refreshed");
+    }
+
+    @Test
     void code2AnArgumentOrASpringSettingIsWrong() {
         ends(program.argument("--forse").start(), ExitCode.ACT, "wx-token: unknown argument '--forse': see --help");
-        program = Program.against(weChat, folder).argument("statsu");
+        program = program().argument("statsu");
         ends(ExitCode.ACT, "wx-token: unknown command 'statsu'");
-        program = Program.against(weChat, folder).argument("--force").argument("refresh");
+        program = program().argument("--force").argument("refresh");
         ends(ExitCode.ACT, "wx-token: --force and --app-id belong to refresh, and stand after it");
-        program = Program.against(weChat, folder).argument("--app-id=wx-nobody");
+        program = program().argument("--app-id=wx-nobody");
         ends(ExitCode.ACT, "--app-id=wx-nobody is none of the configured accounts");
-        program = Program.against(weChat, folder).with("SPRING_DATASOURCE_HIKARI_CONNECTIONTIMEOUT", "abc");
+        program = program().with("SPRING_DATASOURCE_HIKARI_CONNECTIONTIMEOUT", "abc");
         ends(ExitCode.ACT, "wx-token: spring.datasource.hikari");
-        program = Program.against(weChat, folder).with("LOGGING_LEVEL_IO_WXTOKEN", "debgu");
+        program = program().with("LOGGING_LEVEL_IO_WXTOKEN", "debgu");
         ends(ExitCode.ACT, "logging.level");
     }
 

@@ -62,6 +62,7 @@ class LauncherIT {
         launcher.environment().put("WX_APPID", StandIn.APP_ID);
         launcher.environment().put("WX_APPSECRET", StandIn.SECRET);
         launcher.environment().put("WX_API_BASEURL", weChat.baseUrl());
+        launcher.environment().put("SPRING_DATASOURCE_URL", "jdbc:h2:file:./data/wx-token");
         return launcher;
     }
 

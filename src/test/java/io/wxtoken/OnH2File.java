@@ -19,6 +19,8 @@ import io.wxtoken.testing.Program.Started;
  */
 abstract class OnH2File {
 
+    static final String H2 = "jdbc:h2:file:./data/wx-token";
+
     @TempDir
     Path folder;
 
@@ -29,7 +31,12 @@ abstract class OnH2File {
     @BeforeEach
     void startWeChat() {
         weChat = StandIn.start();
-        program = Program.against(weChat, folder);
+        program = program();
+    }
+
+    /** The program as an operator tries it on H2. */
+    Program program() {
+        return Program.against(weChat, folder).with("SPRING_DATASOURCE_URL", H2);
     }
 
     @AfterEach

@@ -67,11 +67,6 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
             if (cause instanceof IllegalArgumentException && String.valueOf(cause.getMessage()).contains("LogLevel")) {
                 return act("a logging.level is none of trace, debug, info, warn, error and off: " + firstLine(cause));
             }
-            if (cause instanceof IllegalArgumentException
-                    && String.valueOf(cause.getMessage()).contains("'sourceDirectory'")) {
-                return act("WX_SECRETS (or ./secrets) is no folder: it must be a folder with a file for each secret,"
-                        + " such as wx.app-secret");
-            }
             // the text quotes the URL, and so the password
             if (DRIVER_PROBLEM.matcher(String.valueOf(cause.getMessage())).find()) {
                 return act("spring.datasource.url does not fit its driver: write it like jdbc:mysql://host:3306/wx, and"

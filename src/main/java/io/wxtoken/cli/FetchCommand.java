@@ -44,7 +44,8 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
 
     @Override
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
-        WxProperties wx = Settings.read(environment);
+        WxProperties wx = endpoint == Endpoint.TOKEN ? Settings.read(environment)
+                : Settings.readWithoutDatabase(environment);
         Account account = wx.account(appId).at(endpoint);
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();

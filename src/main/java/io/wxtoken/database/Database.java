@@ -2,6 +2,7 @@ package io.wxtoken.database;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 
@@ -20,8 +21,17 @@ public final class Database {
      * would ask the server for session state that it knows, and would send one more SET
      * for each connection.
      */
-    private static final Map<String, String> DEFAULTS = Map.of("connectTimeout", "3000", "socketTimeout", "15000",
+    private static final Map<String, String> MYSQL_DEFAULTS = Map.of("connectTimeout", "3000", "socketTimeout", "15000",
             "useLocalSessionState", "true", "characterSetResults", "UTF-8");
+
+    /**
+     * Settings of H2 that the program relies on; the URL's own win. The migrations and
+     * statements are MySQL's; VALUE is a keyword in H2. H2 must not be closed before a
+     * run that was told to stop has finished.
+     */
+    private static final Map<String, String> H2_DEFAULTS = Map.of("MODE", "MySQL", "DATABASE_TO_LOWER", "TRUE",
+            "CASE_INSENSITIVE_IDENTIFIERS", "TRUE", "NON_KEYWORDS", "VALUE", "DB_CLOSE_ON_EXIT", "FALSE",
+            "TRACE_LEVEL_FILE", "0");
 
     private Database() {
     }
@@ -64,13 +74,20 @@ public final class Database {
                 }
             });
         if (isMySql(url)) { // H2 refuses properties that it does not know
-            DEFAULTS.forEach((property, value) -> {
+            MYSQL_DEFAULTS.forEach((property, value) -> {
                 if (!url.contains(property + "=")) {
                     properties.putIfAbsent(property, value);
                 }
             });
         }
-        else if (url.startsWith("jdbc:h2:mem:")) {
+        else { // H2 refuses a property that the URL sets, too, in either case
+            H2_DEFAULTS.forEach((property, value) -> {
+                if (!url.toUpperCase(Locale.ROOT).contains(";" + property + "=")) {
+                    properties.putIfAbsent(property, value);
+                }
+            });
+        }
+        if (url.startsWith("jdbc:h2:mem:")) {
             properties.putIfAbsent("user", "sa"); // as Spring Boot does
         }
         return properties;

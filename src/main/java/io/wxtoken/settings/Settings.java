@@ -33,9 +33,12 @@ import org.springframework.boot.support.SpringApplicationJsonEnvironmentPostProc
 import org.springframework.core.ResolvableType;
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.Environment;
+import org.springframework.core.env.MapPropertySource;
 import org.springframework.core.env.PropertySource;
 import org.springframework.core.env.SimpleCommandLinePropertySource;
 import org.springframework.core.env.StandardEnvironment;
+
+import io.wxtoken.wechat.Ticket;
 
 /**
  * Reads and checks the settings. This needs an {@link Environment} and no application
@@ -77,33 +80,59 @@ public final class Settings {
      * Reads the settings.
      * @throws InvalidSettingsException when a setting is missing, wrong or unknown
      */
-    public static WxProperties read(Environment environment) {
-        return read(environment, true);
+    public static WxProperties read(ConfigurableEnvironment environment) {
+        return read(environment, true, true);
     }
 
     /**
      * Reads the settings for a command that needs only the database: accounts and their
      * secrets may be missing.
      */
-    public static WxProperties readWithoutSecrets(Environment environment) {
-        return read(environment, false);
+    public static WxProperties readWithoutSecrets(ConfigurableEnvironment environment) {
+        return read(environment, false, true);
     }
 
-    private static WxProperties read(Environment environment, boolean toRefresh) {
-        WxProperties properties;
+    /**
+     * Reads the settings for a command that needs only WeChat: the database's URL may be
+     * missing.
+     */
+    public static WxProperties readWithoutDatabase(ConfigurableEnvironment environment) {
+        return read(environment, true, false);
+    }
+
+    private static WxProperties read(ConfigurableEnvironment environment, boolean needsSecrets, boolean needsDatabase) {
+        List<String> problems = misspelt(environment);
+        WxProperties properties = null;
         try {
             properties = bind(environment);
         }
         catch (BindException e) {
-            throw new InvalidSettingsException(problems(e));
+            problems.addAll(problems(e));
         }
-        List<String> problems = new SettingsRules(properties).problems(toRefresh);
-        problems.addAll(EnvironmentSpelling.problems());
-        problems.addAll(SettingsRules.problems(environment));
+        // a misspelt setting would be reported as missing, too
+        if (problems.isEmpty()) {
+            SettingsRules rules = new SettingsRules(properties);
+            problems.addAll(rules.problems(needsSecrets));
+            problems.addAll(SettingsRules.problems(environment, needsDatabase));
+        }
         if (!problems.isEmpty()) {
             throw new InvalidSettingsException(problems);
         }
         return properties;
+    }
+
+    private static List<String> misspelt(ConfigurableEnvironment environment) {
+        FileSpelling files = new FileSpelling(environment);
+        List<String> problems = files.problems();
+        problems.addAll(EnvironmentSpelling.problems(variables(environment), files::isPlaceholder));
+        problems.addAll(ConfigFiles.unreadableSecrets(environment, files::isUsed));
+        return problems;
+    }
+
+    private static Set<String> variables(ConfigurableEnvironment environment) {
+        return environment.getPropertySources()
+            .get(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME) instanceof MapPropertySource variables
+                    ? variables.getSource().keySet() : Set.of();
     }
 
     /** The configured JDBC URL; empty when it is not set. */
@@ -245,6 +274,8 @@ public final class Settings {
      */
     private static final class StrictBindHandler extends NoUnboundElementsBindHandler {
 
+        private static final Bindable<String> TEXT = Bindable.of(String.class);
+
         StrictBindHandler() {
             super(BindHandler.DEFAULT, new UnboundElementsSourceFilter());
         }
@@ -252,11 +283,27 @@ public final class Settings {
         @Override
         public Object onFailure(ConfigurationPropertyName name, Bindable<?> target, BindContext context,
                 Exception error) throws Exception {
+            if (isNoTickets(name, target, context)) {
+                onSuccess(name, target, context, ""); // the name is known
+                return List.of();
+            }
             if (!target.getType().resolve(Object.class).isRecord() || !isEmptyText(name, context)) {
                 return super.onFailure(name, target, context, error);
             }
             onSuccess(name, target, context, ""); // the name is known
             return new Binder().bindOrCreate(name, target, null);
+        }
+
+        /**
+         * Whether the list of tickets is the word none or an empty list as it is written
+         * in YAML, which is a text in the environment and on the command line.
+         */
+        private static boolean isNoTickets(ConfigurationPropertyName name, Bindable<?> target, BindContext context) {
+            return target.getType().resolve() == List.class && target.getType().getGeneric(0).resolve() == Ticket.class
+                    && Stream.of(name, name.append("[0]"))
+                        .map(place -> context.getBinder().bind(place, TEXT).orElse("x").strip())
+                        .anyMatch(text -> text.equalsIgnoreCase("none") || text.matches("(\\[\\s*])?"))
+                    && !context.getBinder().bind(name.append("[1]"), TEXT).isBound();
         }
 
         private static boolean isEmptyText(ConfigurationPropertyName name, BindContext context) {
@@ -298,8 +345,9 @@ public final class Settings {
         }
         else if (type.isEnum()) {
             wanted = "must be one of: " + Arrays.stream(type.getEnumConstants())
-                .map(constant -> constant.toString().toLowerCase(Locale.ROOT).replace('_', '-'))
-                .collect(Collectors.joining(", "));
+                .map(constant -> constant instanceof Ticket ticket ? ticket.parameter()
+                        : constant.toString().toLowerCase(Locale.ROOT).replace('_', '-'))
+                .collect(Collectors.joining(", ")) + (type == Ticket.class ? ", none" : "");
         }
         else if (type.isRecord()) {
             wanted = "is a group of settings and has no value of its own: write them below it, indented";

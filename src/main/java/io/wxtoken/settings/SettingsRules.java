@@ -1,9 +1,6 @@
 package io.wxtoken.settings;
 
 import java.net.URI;
-import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -14,6 +11,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 
+import org.springframework.boot.context.properties.bind.Bindable;
+import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.core.env.Environment;
 
 /**
@@ -221,14 +220,11 @@ final class SettingsRules {
         if (!WxProperties.Metrics.isTextfile(wx.metrics().textfile())) {
             return Optional.of(setting + "must end in .prom: node_exporter reads no other files");
         }
-        try {
-            return Files.isDirectory(Path.of(wx.metrics().textfile()).toAbsolutePath().getParent()) ? Optional.empty()
-                    : Optional
-                        .of(setting + "is in a folder that does not exist: create the folder, or correct the path");
-        }
-        catch (InvalidPathException e) {
-            return Optional.of(setting + "is not a valid path");
-        }
+        // a folder that is missing must not stop the refresh
+        return wx.metrics().textfile().contains("${")
+                ? Optional.of(setting + "names a placeholder that nothing fills: set that variable, or write the path")
+                : wx.metrics().textfile().indexOf('\0') >= 0 ? Optional.of(setting + "is not a valid path")
+                        : Optional.empty();
     }
 
     /**
@@ -270,11 +266,19 @@ final class SettingsRules {
 
     /**
      * Checks the settings outside {@code wx}: the database's and the logs'.
+     * @param needsDatabase whether the database's URL is needed
      */
-    static List<String> problems(Environment environment) {
+    static List<String> problems(Environment environment, boolean needsDatabase) {
         List<String> problems = new ArrayList<>();
         String url = Settings.databaseUrl(environment);
-        if (url.contains("${")) {
+        if (url.isBlank()) {
+            if (needsDatabase) {
+                problems.add("spring.datasource.url is missing: name the database that all nodes share, such as"
+                        + " jdbc:mysql://db.example.com:3306/wx, in config/application.yml or as"
+                        + " SPRING_DATASOURCE_URL");
+            }
+        }
+        else if (url.contains("${")) {
             problems.add("spring.datasource.url names a placeholder that nothing fills: set that variable, or write the"
                     + " URL itself");
         }
@@ -287,6 +291,13 @@ final class SettingsRules {
             .equals(DRIVERS.get(url.split(":")[1]))) {
             problems
                 .add("spring.datasource.url does not fit its driver: leave out spring.datasource.driver-class-name");
+        }
+        else if (url.startsWith("jdbc:mysql:")) {
+            problems.addAll(UrlSpelling.problems(url,
+                    Binder.get(environment)
+                        .bind("spring.datasource.hikari.data-source-properties",
+                                Bindable.mapOf(String.class, String.class))
+                        .orElse(Map.of())));
         }
         if (Settings.text(environment, "spring.datasource.password").matches("\\$\\{[^}]*}")) {
             problems.add("spring.datasource.password names a placeholder that nothing fills: set that variable, or add"

@@ -205,7 +205,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
      */
     public List<Account> allAccounts() {
         List<Account> all = new ArrayList<>();
-        List<Ticket> usual = tickets.stream().distinct().toList();
+        List<Ticket> usual = wanted(tickets);
         int index = shortForm() ? -1 : 0;
         for (Entry entry : entries()) {
             String setting = setting(index++);
@@ -214,10 +214,14 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             }
             all.add(new Account(entry.appId(), entry.appSecret(),
                     entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
-                    entry.tickets() == null ? usual : entry.tickets().stream().distinct().toList(), all.isEmpty(), "",
-                    setting));
+                    entry.tickets() == null ? usual : wanted(entry.tickets()), all.isEmpty(), "", setting));
         }
         return all;
+    }
+
+    /** Each ticket once; Boot binds null to a blank. */
+    private static List<Ticket> wanted(List<Ticket> tickets) {
+        return tickets.stream().filter(ticket -> ticket != null).distinct().toList();
     }
 
     /**

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,6 +28,11 @@ class ConfigFilesTest {
 
     @TempDir
     Path folder;
+
+    @BeforeEach
+    void makeTheFolderThatIsNamed() throws IOException {
+        Files.createDirectory(folder.resolve("secrets"));
+    }
 
     static Stream<Map<String, String>> layouts() {
         return Stream.of(Map.of(), Map.of("config/application.yml", "a: 1\nwx.list: [x, y]\n"),

@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,10 +16,13 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.boot.context.properties.source.ConfigurationPropertySources;
 import org.springframework.core.env.MapPropertySource;
 import org.springframework.core.env.StandardEnvironment;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Endpoint;
@@ -30,6 +37,17 @@ class SettingsTest {
         StandardEnvironment environment = new StandardEnvironment();
         environment.getPropertySources().addFirst(new MapPropertySource("test", settings));
         ConfigurationPropertySources.attach(environment); // as Boot does
+        return Settings.read(environment);
+    }
+
+    /** Reads these settings, and the environment's. */
+    private WxProperties readFrom(Map<String, Object> variables) {
+        StandardEnvironment environment = new StandardEnvironment();
+        environment.getPropertySources()
+            .replace(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME, new SystemEnvironmentPropertySource(
+                    StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME, variables));
+        environment.getPropertySources().addLast(new MapPropertySource("test", settings));
+        ConfigurationPropertySources.attach(environment);
         return Settings.read(environment);
     }
 
@@ -81,9 +99,11 @@ class SettingsTest {
             wx.app-id                   | wx 123                      | is no AppID
             wx.app-id                   | wx0123456789abcdef0123456789abcdef0 | is no AppID
             wx.app-id                   | 0123456789abcdef0123456789abcdef | swapped?
-            wx.tickets                  | jsapi,card                  | must be one of: jsapi, wx-card
+            wx.tickets                  | jsapi,card                  | must be one of: jsapi, wx_card, none
             wx.refresh.concurrency      | 0                           | is out of bounds
             wx.refresh.concurrency      | many                        | is no whole number
+            wx.tickets                  | jsapi,none                  | must be one of: jsapi, wx_card, none
+            wx.accounts[0].tickets      | all                         | must be one of: jsapi, wx_card, none
             wx.probe.interval           | 2h                          | is out of bounds
             wx.accounts[0].app-id       | nobody                      | is no AppID
             wx.accounts[0].app-id       | wx0123456789abcdef          | is there twice
@@ -118,14 +138,28 @@ class SettingsTest {
             wx.refresh.aftr             | 50m                         | is no setting of wx-token
             wx.appid.x                  | 1                           | is no setting of wx-token
             spring.datasource.url       | jdbc:mariadb://db/wx        | must begin with jdbc:mysql:
-            spring.datasource.url       | ""                          | must begin with jdbc:mysql:
+            spring.datasource.url       | ""                          | is missing: name the database
+            spring.datasource.usrname   | wx                          | write it spring.datasource.username
+            spring.datasource.url.x     | 1                           | is no setting of wx-token
+            spring.datasource           | jdbc:mysql://db/wx          | is a group of settings
+            spring.datasource.type      | x                           | check its spelling and its indentation
+            spring.datasource.hikari.max-lifetme | 1                  | write it spring.datasource.hikari.max-lifetime
+            spring.refresh.after        | 50m                         | spring.refresh is no setting of wx-token
+            spring.flyway.user          | u                           | spring.flyway is no setting of wx-token
+            sprng.datasource.url        | jdbc:mysql://db/wx          | sprng is no setting of wx-token (
+            loging.level.root           | debug                       | write it logging
+            logging.levl.root           | debug                       | write it logging.level
+            logging.pattern.consle      | %m                          | write it logging.pattern.console
+            logging.structured.format   | ecs                         | is a group of settings
             """)
     void aWrongSettingIsNamedInOneLineThatSaysWhatIsWrong(String name, String value, String says) {
         if (name.startsWith("wx.accounts[0]")) {
             settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2"));
         }
         settings.put(name, value);
-        assertThat(problem()).contains(name).contains(says);
+        assertThat(problem())
+            .contains(name.replaceFirst("^(spring.refresh|spring.flyway|sprng|loging|logging.levl).*", "$1"))
+            .contains(says);
     }
 
     @Test
@@ -228,10 +262,140 @@ class SettingsTest {
         assertThat(read().allAccounts().get(0).tickets()).containsExactly(Ticket.JSAPI);
     }
 
-    @Test
-    void anAccountMayWantNoTicket() {
-        settings.put("wx.tickets", "");
+    @ParameterizedTest
+    @ValueSource(strings = { "", " ", "[]", "[ ]", "none", "None", " none " })
+    void anAccountMayWantNoTicket(String none) {
+        settings.put("wx.tickets", none);
         assertThat(read().allAccounts().get(0).tickets()).isEmpty();
+        settings.putAll(Map.of("wx.tickets", "jsapi", "wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2",
+                "wx.accounts[0].tickets", none, "wx.accounts[1].app-id", "wx3", "wx.accounts[1].app-secret", "s3",
+                "wx.accounts[1].tickets[0]", "none"));
+        assertThat(read().allAccounts()).extracting(Account::tickets)
+            .containsExactly(List.of(Ticket.JSAPI), List.of(), List.of());
+        assertThat(readFrom(Map.of("WX_TICKETS", none)).allAccounts().get(0).tickets()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "?sslmode=REQUIRED, sslMode", "?SSLMODE=x&user=u, sslMode", "?sslMod=x, sslMode",
+            "?user=u&password=s3cret&conectTimeout=1, connectTimeout",
+            "?trustcertificatekeystoreurl=x, " + "trustCertificateKeyStoreUrl" })
+    void aMisspeltPropertyOfTheUrlIsReported(String properties, String right) {
+        settings.put("spring.datasource.url", "jdbc:mysql://a:1,b/wx" + properties);
+        assertThat(problem()).startsWith("spring.datasource.url: Connector/J has no property ")
+            .endsWith(": write it " + right);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "jdbc:mysql://address=(host=a)(sslmode=REQUIRED),b/wx",
+            "jdbc:mysql://(host=a,port=1,sslmode=REQUIRED)/wx", "jdbc:mysql:replication://(host=a,sslmode=x),b/wx",
+            "jdbc:mysql:loadbalance://a,b/wx?sslmode=x", "jdbc:mysql://u:s3cret@a/wx?sslmode=x" })
+    void aMisspeltPropertyIsFoundInEachFormOfAUrl(String url) {
+        settings.put("spring.datasource.url", url);
+        assertThat(problem()).contains("no property sslmode: write it sslMode");
+    }
+
+    @Test
+    void aPropertyThatResemblesNoneIsNotShownWhereItMayBeAPartOfThePassword() {
+        settings.put("spring.datasource.url", "jdbc:mysql://a/wx?verifyCertificate=true");
+        assertThat(problem()).contains("no property verifyCertificate: check its spelling");
+        settings.put("spring.datasource.url", "jdbc:mysql://a/wx?user=u&password=hunter&hunter2");
+        assertThat(problem()).doesNotContain("hunter").contains("%26");
+        settings.put("spring.datasource.url", "jdbc:mysql://a/wx");
+        settings.put("spring.datasource.hikari.data-source-properties.sslmode", "x");
+        assertThat(problem()).contains("data-source-properties: Connector/J has no property sslmode: write it sslMode");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "jdbc:mysql://a/wx", "jdbc:mysql://a/wx?", "jdbc:mysql://a/wx?useUnicode=true&useSSL=true",
+            "jdbc:mysql://u:p@a:1,b:2/wx?serverTimezone=UTC&sslMode=VERIFY_CA&User=u",
+            "jdbc:mysql:replication://address=(type=source)(host=a)(port=1),(host=b,type=replica)/wx?user=u",
+            "jdbc:h2:mem:x;MODE=MySQL" })
+    void aRightUrlIsAccepted(String url) {
+        settings.put("spring.datasource.url", url);
+        assertThat(read()).isNotNull();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource({ "WX_REFRESH_AFTR, WX_REFRESH_AFTER", "WX_APP_SECRT, WX_APPSECRET", "WX_APPIDS, WX_APPID",
+            "WX_A_PPID, WX_APPID", "WX_TICKET, WX_TICKETS", "WX_SECRET, WX_SECRETS", "WX_MIRROR_FILE_0, WX_MIRROR_FILE",
+            "WX_ACCOUNTS_0_APP_SECRT, WX_ACCOUNTS_0_APPSECRET", "SPRING_DATASOURCE_URI, SPRING_DATASOURCE_URL",
+            "SPRING_DATASOURCE_ULR, SPRING_DATASOURCE_URL", "SPRING_DATASOURCE_USRNAME, SPRING_DATASOURCE_USERNAME",
+            "SPRING_DATASOURCE_PASWORD, " + "SPRING_DATASOURCE_PASSWORD", "SPRNG_DATASOURCE_URL, SPRING_DATASOURCE_URL",
+            "LOGING_LEVEL_IO_WXTOKEN, LOGGING_LEVEL_IO_WXTOKEN" })
+    void aVariableThatResemblesASettingIsReported(String variable, String right) {
+        settings.remove("spring.datasource.url"); // one line names the cause, not what it
+                                                  // leads to
+        assertThatExceptionOfType(InvalidSettingsException.class).isThrownBy(() -> readFrom(Map.of(variable, "s3cret")))
+            .satisfies(e -> assertThat(e.problems()).containsExactly("the environment's " + variable
+                    + " is no setting of wx-token: write it " + right + ", or unset it if it is another program's"));
+    }
+
+    @Test
+    void otherProgramsVariablesAreNoErrors() {
+        Map<String, Object> others = new HashMap<>();
+        for (String variable : List.of("WX_API_KEY", "WX_API_TOKEN", "WX_KEY", "WX_TOKEN", "WX_RUN_MODE",
+                "WX_REFRESH_TOKEN", "WX_API_SERVICE_HOST", "WX_API_PORT_80_TCP", "WX_CACHE", "WXR", "_",
+                "SPRING_PROFILE", "SPRING_DATASOURCE_NAME", "SPRING_JPA_SHOW_SQL", "LOG_LEVEL", "LOGGING_LEVEL_ROOT",
+                "WX_APPSECRET_2", "SHOP_SECRET")) {
+            others.put(variable, "x");
+        }
+        settings.put("wx.accounts[0].app-id", "wx2");
+        settings.put("wx.accounts[0].app-secret", "${WX_APPSECRET_2}");
+        assertThat(readFrom(others).allAccounts()).hasSize(2);
+        // another program's, because the setting itself is set
+        assertThat(readFrom(Map.of("WX_APPSECRETS", "x", "WX_APPSECRET", "s", "WX_APPSECRET_2", "s2"))).isNotNull();
+    }
+
+    @Test
+    void aVariableMayHaveUnderscoresForDashes() {
+        settings.clear();
+        WxProperties wx = readFrom(Map.ofEntries(Map.entry("WX_APP_ID", "wx1"), Map.entry("WX_APP_SECRET", "s"),
+                Map.entry("WX_API_BASE_URL", "http://127.0.0.1:8080"), Map.entry("WX_API_CONNECT_TIMEOUT", "1s"),
+                Map.entry("WX_REFRESH_REQUEST_INTERVAL", "10m"), Map.entry("WX_ACCOUNTS_0_APP_ID", "wx2"),
+                Map.entry("WX_ACCOUNTS_0_APP_SECRET", "s2"), Map.entry("WX_ACCOUNTS_0_TICKETS_0", "wx_card"),
+                Map.entry("WX_ACCOUNTS_1_APP_ID", "wx3"), Map.entry("WX_ACCOUNTS_1_APPSECRET", "s3"),
+                Map.entry("SPRING_DATASOURCE_URL", "jdbc:h2:mem:x")));
+        assertThat(wx.allAccounts()).containsExactly(
+                new Account("wx1", "s", Endpoint.TOKEN, List.of(Ticket.JSAPI), true),
+                new Account("wx2", "s2", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false, "", "wx.accounts[0]."),
+                new Account("wx3", "s3", Endpoint.TOKEN, List.of(Ticket.JSAPI), false, "", "wx.accounts[1]."));
+        assertThat(wx.api().baseUrl()).isEqualTo("http://127.0.0.1:8080");
+        assertThat(wx.api().connectTimeout()).isEqualTo(Duration.ofSeconds(1));
+        assertThat(wx.refresh().requestInterval()).isEqualTo(Duration.ofMinutes(10));
+    }
+
+    @Test
+    void anOperatorsOwnNamesServePlaceholders() {
+        settings.putAll(Map.of("db.host", "db.example.com", "db.port", "3306", "shop.secret", "x",
+                "spring.datasource.url", "jdbc:mysql://${db.host}/wx", "wx.app-secret", "${shop.secret}"));
+        assertThat(read()).isNotNull();
+        settings.put("server.port", "80");
+        assertThat(problem()).contains("server is no setting of wx-token (", "check its spelling and its indentation");
+    }
+
+    @Test
+    void groupsOutsideWxMayBeAllCommentedOut() {
+        settings.putAll(Map.of("spring", "", "logging", "", "spring.datasource", "", "logging.level", ""));
+        assertThat(read()).isNotNull();
+    }
+
+    /** An upgrade of Spring Boot may bring new ones. */
+    @Test
+    void eachLogSettingOfSpringBootIsKnown() throws IOException {
+        for (URL file : Collections
+            .list(getClass().getClassLoader().getResources("META-INF/spring-configuration-metadata.json"))) {
+            try (InputStream json = file.openStream()) {
+                for (JsonNode property : new JsonMapper().readTree(json).path("properties")) {
+                    String name = property.path("name").asString();
+                    if (name.startsWith("logging.") && !name.startsWith("logging.log4j2.")
+                            && property.path("deprecation").isMissingNode()) {
+                        settings.put(name, "");
+                    }
+                }
+            }
+        }
+        assertThat(settings).hasSizeGreaterThan(30);
+        assertThat(read()).isNotNull();
     }
 
     @Test

@@ -41,7 +41,7 @@ class WrongSettingsTest {
             Endpoint.class,
             List.of("tokn", "token token", "token,stable-token", "/cgi-bin/token", "ｔｏｋｅｎ", "0", "null", "${NOWHERE}"),
             Ticket.class,
-            List.of("card", "jsapi;wx_card", "jsapi wx_card", "jsapi,,cards", "none", "ｊｓａｐｉ", "${NOWHERE}"));
+            List.of("card", "jsapi;wx_card", "jsapi wx_card", "jsapi,,cards", "none,jsapi", "ｊｓａｐｉ", "${NOWHERE}"));
 
     /** Wrong values of each text. */
     private static final Map<String, List<String>> WRONG_TEXTS = Map.of("app-id",
@@ -51,7 +51,7 @@ class WrongSettingsTest {
             List.of("", " ", "\n", "two words", SECRET + "\n" + SECRET, SECRET + "\u00a0", "秘密" + SECRET,
                     "\uFEFF" + SECRET, "${NOWHERE}"),
             "textfile",
-            List.of("wx_token", "wx_token.txt", "/no/such/folder/wx_token.prom", "/", "/tmp", "${NOWHERE}",
+            List.of("wx_token", "wx_token.txt", "/", "/tmp", "${NOWHERE}", "/${NOWHERE}/wx_token.prom",
                     "a\u0000b.prom"),
             "file",
             List.of("/", "/var/lib/wx/", "${NOWHERE}", "{appid}.json", "{app-id}/access_token.json", "a\u0000b.json"),

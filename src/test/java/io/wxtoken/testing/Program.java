@@ -59,6 +59,8 @@ public final class Program {
 
     private final Map<String, String> environment = new HashMap<>();
 
+    private final List<String> starter = new ArrayList<>();
+
     private final List<String> jvmOptions = new ArrayList<>();
 
     private final List<String> arguments = new ArrayList<>();
@@ -119,6 +121,16 @@ public final class Program {
         return with("SPRING_MAIN_SOURCES", configuration.getName());
     }
 
+    /**
+     * Makes files' permissions count, as they do not for root, who may run the tests.
+     */
+    public Program obeyingPermissions() {
+        if (System.getProperty("user.name").equals("root")) {
+            starter.addAll(List.of("setpriv", "--bounding-set=-dac_override,-dac_read_search"));
+        }
+        return this;
+    }
+
     public Program jvm(String option) {
         jvmOptions.add(option);
         return this;
@@ -174,7 +186,8 @@ public final class Program {
             if (program == null) {
                 program = List.of(archived(), "-jar", linked(JAR));
             }
-            List<String> command = new ArrayList<>(List.of(JAVA));
+            List<String> command = new ArrayList<>(starter);
+            command.add(JAVA);
             command.addAll(launcherFlags(installed()));
             command.addAll(jvmOptions);
             command.addAll(program);
