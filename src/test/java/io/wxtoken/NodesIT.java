@@ -85,6 +85,8 @@ class NodesIT extends OnEachDatabase {
             statement.execute("LOCK TABLES wx_token WRITE");
             Ended givenUp = program().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=2000").run();
             assertThat(givenUp.exitCode()).as(givenUp.text()).isEqualTo(3);
+            assertThat(givenUp.text()).contains("no answer within socketTimeout",
+                    "or another session has locked the table");
             Ended ended = program().with("SPRING_DATASOURCE_URL", database.url() + "&socketTimeout=600000")
                 .with("WX_RUN_TIMEOUT", "10s")
                 .run();

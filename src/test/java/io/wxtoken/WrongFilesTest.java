@@ -148,8 +148,8 @@ class WrongFilesTest {
             3 | jdbc:mysql:// | UNREACHABLE: jdbc:mysql://
             3 | jdbc:mysql://127.0.0.1:port/wx?password=hunter2 | UNREACHABLE: jdbc:mysql://127.0.0.1:port/wx
             3 | jdbc:mysql://127.0.0.1:99999/wx | UNREACHABLE: jdbc:mysql://127.0.0.1:99999/wx
-            3 | jdbc:mysql://127.0.0.1:1/wx?password=hunter2 | UNREACHABLE: jdbc:mysql://127.0.0.1:1/wx,
-            3 | jdbc:mysql://u:hunter2@no-such-host.invalid/wx | UNREACHABLE: jdbc:mysql://no-such-host.invalid/wx,
+            3 | jdbc:mysql://127.0.0.1:1/wx?password=hunter2 | UNREACHABLE: jdbc:mysql://127.0.0.1:1/wx:
+            3 | jdbc:mysql://u:hunter2@no-host.invalid/wx | UNREACHABLE: jdbc:mysql://no-host.invalid:3306/wx:
             3 | jdbc:mysql://127.0.0.1:1/wx?sslMode=on | The connection property 'sslMode' acceptable values are
             3 | jdbc:h2:mem:;NOSUCH=1 | Unsupported connection setting
             """)

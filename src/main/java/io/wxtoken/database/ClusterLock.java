@@ -102,7 +102,7 @@ final class ClusterLock implements AutoCloseable {
             insertRow(connection);
         }
         catch (SQLException e) {
-            if (!DatabaseErrors.lostAConflict(e)) {
+            if (!DatabaseErrors.lostAConflict(e) && !DatabaseErrors.waitedForALock(e)) {
                 throw e;
             }
         }

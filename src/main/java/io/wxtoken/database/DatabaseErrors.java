@@ -11,13 +11,21 @@ public final class DatabaseErrors {
 
     private static final int H2_NO_SUCH_FILE = 90146;
 
+    private static final int HOST_IS_BLOCKED = 1129;
+
     /**
      * Codes of a conflict: another statement won, on this server or on another member of
      * the cluster, and this one changed nothing. They are a deadlock or Galera's
-     * certification (1213), Group Replication's certification (3101), a lock that was
-     * waited for too long (1205) and MariaDB's snapshot isolation (1020).
+     * certification (1213), Group Replication's certification (3101) and MariaDB's
+     * snapshot isolation (1020).
      */
-    private static final Set<Integer> CONFLICT = Set.of(1213, 3101, 1205, 1020);
+    private static final Set<Integer> CONFLICT = Set.of(1213, 3101, 1020);
+
+    /**
+     * Codes of a lock that was waited for in vain, MySQL's and H2's: another session
+     * holds it and does not commit. The statement changed nothing.
+     */
+    private static final Set<Integer> LOCK_WAIT_TIMEOUT = Set.of(1205, 50200);
 
     /**
      * Codes of a server that takes no writes because it is read-only (1290, 1836), or the
@@ -65,6 +73,14 @@ public final class DatabaseErrors {
         return hasCode(e, CONFLICT);
     }
 
+    /**
+     * Whether the statement changed nothing because another session holds a lock, see
+     * {@link #LOCK_WAIT_TIMEOUT}.
+     */
+    public static boolean waitedForALock(Throwable e) {
+        return hasCode(e, LOCK_WAIT_TIMEOUT);
+    }
+
     /** Whether the server is read-only, or not part of the majority of its cluster. */
     public static boolean takesNoWrites(Throwable e) {
         // code 1290 also stands for options that have nothing to do with writing
@@ -75,7 +91,7 @@ public final class DatabaseErrors {
     /** Whether the connection broke, or could not be made. */
     static boolean connectionBroke(Throwable e) {
         return innermostSqlException(e) instanceof SQLException cause
-                && String.valueOf(cause.getSQLState()).startsWith("08");
+                && (String.valueOf(cause.getSQLState()).startsWith("08") || cause.getErrorCode() == HOST_IS_BLOCKED);
     }
 
     /**

@@ -143,7 +143,7 @@ final class Servers {
                 }
                 problems.add(host.getHostPortPair()
                         + (DatabaseErrors.connectionBroke(e) ? " can't be reached (" : " is not part of its cluster (")
-                        + DatabaseFailure.tlsProblem(e).orElse(e.getMessage().lines().findFirst().orElse("")) + ")");
+                        + DatabaseFailure.connectionProblem(e).orElse(DatabaseFailure.firstLine(e)) + ")");
             }
         }
         throw new UnusableServerException(String.join("; ", problems));
