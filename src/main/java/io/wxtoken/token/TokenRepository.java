@@ -52,6 +52,12 @@ public class TokenRepository {
 
     private static final int ATTEMPTS = 5;
 
+    /**
+     * Attempts to lock a row before WeChat was asked; after it, a fetched token is worth
+     * all {@link #ATTEMPTS}.
+     */
+    private static final int ATTEMPTS_TO_LOCK = 2;
+
     private static final String SELECT = """
             SELECT id, app_id, type, COALESCE(expire, '') AS expire, COALESCE(`value`, '') AS `value`,
                    expires_at, version, claimed_by, claimed_until, refresh_requested, doomed, fingerprint, probed_at,
@@ -408,7 +414,7 @@ public class TokenRepository {
      * @return false when another run was faster
      */
     public boolean claimProbe(TokenRow seen) {
-        return updateOne(jdbc.sql("""
+        return updateOneOrLose(jdbc.sql("""
                 UPDATE wx_token SET probed_at = UNIX_TIMESTAMP()
                  WHERE id = :id AND `value` = :value AND probed_at = :probedAt
                 """).param("id", seen.id()).param("value", seen.value()).param("probedAt", seen.probedAt()));
@@ -419,7 +425,7 @@ public class TokenRepository {
      * @return false when another run was faster
      */
     public boolean countForced(TokenRow seen, int count) {
-        return updateOne(jdbc.sql("""
+        return updateOneOrLose(jdbc.sql("""
                 UPDATE wx_token SET forced_at = UNIX_TIMESTAMP(), forced_count = :count
                  WHERE id = :id AND forced_at = :forcedAt
                 """).param("count", count).param("id", seen.id()).param("forcedAt", seen.forced().at()));
@@ -471,10 +477,15 @@ public class TokenRepository {
      * Executes a statement that changes one row or none. A statement that lost a
      * conflict, or met a server that no longer takes writes, is repeated; by then the
      * pool has replaced that server's connection. Each statement may be repeated, because
-     * it compares the row with what was read, or changes nothing the second time.
+     * it compares the row with what was read, or changes nothing the second time. A lock
+     * that another session holds is waited for in each attempt.
      * @return whether it changed a row
      */
     private static boolean updateOne(StatementSpec statement) {
+        return updateOne(statement, ATTEMPTS);
+    }
+
+    private static boolean updateOne(StatementSpec statement, int attemptsToLock) {
         for (int attempt = 1;; attempt++) {
             try {
                 int rows = statement.update();
@@ -485,7 +496,9 @@ public class TokenRepository {
                 return rows == 1;
             }
             catch (DataAccessException e) {
-                if (attempt == ATTEMPTS || !DatabaseErrors.lostAConflict(e) && !DatabaseErrors.takesNoWrites(e)) {
+                boolean mayRepeat = DatabaseErrors.waitedForALock(e) ? attempt < attemptsToLock
+                        : attempt < ATTEMPTS && (DatabaseErrors.lostAConflict(e) || DatabaseErrors.takesNoWrites(e));
+                if (!mayRepeat) {
                     throw e;
                 }
                 LockSupport.parkNanos(Duration.ofMillis(ThreadLocalRandom.current().nextLong(20, 200)).toNanos());
@@ -493,10 +506,13 @@ public class TokenRepository {
         }
     }
 
-    /** As {@link #updateOne}, but returns false when each attempt lost a conflict. */
+    /**
+     * As {@link #updateOne}, but returns false when each attempt lost a conflict, and
+     * fails soon when another session holds the row's lock.
+     */
     private static boolean updateOneOrLose(StatementSpec claim) {
         try {
-            return updateOne(claim);
+            return updateOne(claim, ATTEMPTS_TO_LOCK);
         }
         catch (DataAccessException e) {
             if (DatabaseErrors.lostAConflict(e)) {
