@@ -3,6 +3,7 @@ package io.wxtoken.database;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Locale;
+import java.sql.Statement;
 import java.util.Map;
 import java.util.Properties;
 
@@ -33,16 +34,28 @@ public final class Database {
             "CASE_INSENSITIVE_IDENTIFIERS", "TRUE", "NON_KEYWORDS", "VALUE", "DB_CLOSE_ON_EXIT", "FALSE",
             "TRACE_LEVEL_FILE", "0");
 
+    /**
+     * How long a statement waits for a row's lock, in seconds. Whoever holds one for
+     * longer has forgotten to commit, and the other accounts shall not wait for that.
+     */
+    static final String BOUND_LOCK_WAITS = "SET SESSION innodb_lock_wait_timeout = 1";
+
     private Database() {
     }
 
     /**
-     * Opens a connection in autocommit, with a bound on every wait, to a server that
-     * takes writes.
+     * Opens a connection for writing: in autocommit, with a bound on every wait, to a
+     * server that takes writes.
      * @throws UnusableServerException when no server takes writes
      */
     public static Connection connect(Environment environment) throws SQLException {
-        return new Servers(environment).connect();
+        Connection connection = new Servers(environment).connect();
+        if (isMySql(Settings.databaseUrl(environment))) {
+            try (Statement statement = connection.createStatement()) {
+                statement.execute(BOUND_LOCK_WAITS);
+            }
+        }
+        return connection;
     }
 
     /**

@@ -11,6 +11,8 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Primary;
 import org.springframework.core.env.Environment;
 
+import io.wxtoken.settings.Settings;
+
 /**
  * Wires the pool over the run's connections. Spring Boot's auto-configuration is not
  * used, because in each run it would look for many things that this program does not
@@ -32,6 +34,9 @@ public class DatabaseConfiguration {
             .bindOrCreate("spring.datasource.hikari", Bindable.of(HikariDataSource.class));
         pool.setDataSource(database);
         pool.setAutoCommit(true); // the row protocol: each statement is committed at once
+        if (Database.isMySql(Settings.databaseUrl(environment))) {
+            pool.setConnectionInitSql(Database.BOUND_LOCK_WAITS);
+        }
         pool.setExceptionOverride(new FailoverOverride(database));
         if (database.hasSeveralServers()) {
             pool.setConnectionTimeout(Math.max(pool.getConnectionTimeout(), ANOTHER_SERVER_TIMEOUT));
