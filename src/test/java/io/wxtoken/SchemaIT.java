@@ -18,6 +18,8 @@ import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.StandIn;
@@ -95,24 +97,29 @@ class SchemaIT extends OnEachDatabase {
         assertThat(row(1)).containsEntry("value", weChat.lastIssued()).containsEntry("app_id", StandIn.APP_ID);
     }
 
-    /** The table has no primary key, and NULL where there is no value yet. */
-    @Test
-    void aTableMadeCarelesslyIsAdoptedToo() throws SQLException {
+    /**
+     * The table has NULL where there is no value yet, and perhaps no primary key.
+     */
+    @ParameterizedTest
+    @CsvSource({ "MyISAM, utf8, id int NOT NULL", "MyISAM, latin1, id int", "MyISAM, utf8, id int PRIMARY KEY",
+            "InnoDB, latin1, id int PRIMARY KEY" })
+    void aTableMadeCarelesslyIsAdoptedToo(String engine, String charset, String id) throws SQLException {
         assumeFalse(database.isH2(), "nobody made a table by hand there");
         // MariaDB forces a key on InnoDB's tables, and on no others.
         boolean mariaDb = server.isMariaDb();
         String adopted = weChat.issueElsewhere();
         try (var connection = database.dataSource().getConnection(); var statement = connection.createStatement()) {
             statement.execute(mariaDb ? "DO 0" : "SET SESSION sql_require_primary_key = 0");
-            statement.execute("CREATE TABLE wx_token (id int NOT NULL, type varchar(20), expire varchar(16), value"
-                    + " varchar(600)) ENGINE=MyISAM DEFAULT CHARSET=utf8");
+            statement.execute("CREATE TABLE wx_token (" + id + ", type varchar(20), expire varchar(16), value"
+                    + " varchar(600)) ENGINE=" + engine + " DEFAULT CHARSET=" + charset);
             statement.execute(mariaDb ? "DO 0" : "SET SESSION sql_require_primary_key = DEFAULT");
         }
         sql("INSERT INTO wx_token VALUES (1, 'access_token', '" + obtainedAgo(600) + "', '" + adopted
-                + "'), (2, 'jsapi_ticket', NULL, NULL)");
+                + "'), (2, 'jsapi_ticket', NULL, NULL), (3, 'wx_card_ticket', NULL, NULL)");
         run().ended(ExitCode.OK);
         assertThat(row(1)).containsEntry("value", adopted);
         assertThat(row(2)).containsEntry("value", weChat.ticket("jsapi"));
+        assertThat(row(3)).as("nobody wants it").containsEntry("value", "");
         assertThat(
                 query("SELECT column_name FROM information_schema.key_column_usage WHERE table_schema = DATABASE() AND"
                         + " table_name = 'wx_token'" + " AND constraint_name = 'PRIMARY'"))
