@@ -35,8 +35,8 @@ public final class Database {
             "TRACE_LEVEL_FILE", "0");
 
     /**
-     * How long a statement waits for a row's lock, in seconds. Whoever holds one for
-     * longer has forgotten to commit, and the other accounts shall not wait for that.
+     * Makes a session wait for a row's lock for 1 s at most. Whoever holds one for longer
+     * has forgotten to commit, and the other accounts shall not wait for that.
      */
     static final String BOUND_LOCK_WAITS = "SET SESSION innodb_lock_wait_timeout = 1";
 
