@@ -20,7 +20,7 @@ import io.wxtoken.token.Fingerprint;
 public class FirstRun {
 
     private static final String DATABASE = "jdbc:h2:file:./data"
-            + "/first-run;MODE=MySQL;DB_CLOSE_ON_EXIT=FALSE;NON_KEYWORDS=VALUE";
+            + "/first-run;MODE=MySQL;DB_CLOSE_ON_EXIT=FALSE;NON_KEYWORDS=VALUE;TRACE_LEVEL_FILE=0";
 
     public static void main(String[] args) throws Exception {
         int exitCode;

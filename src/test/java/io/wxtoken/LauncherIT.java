@@ -7,6 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -226,6 +228,198 @@ class LauncherIT {
         assertThat(ends(launcher, 2)).isEqualTo(
                 "wx-token: there is no /no/such/jvm/bin/java: install a JRE, 17 or later, or correct JAVA_HOME or"
                         + " the PATH\n");
+    }
+
+    /**
+     * The archive is used if it fits the flags; if it does not, the run says nothing of
+     * it.
+     */
+    @Test
+    void theOperatorsFlagsWinOverTheLaunchers() throws IOException {
+        for (String flag : List.of("-XX:+UseG1GC", "-XX:+UseParallelGC", "-XX:+UseSerialGC")) {
+            String collector = flag.replaceAll("-XX:.Use|GC", "");
+            assertThat(ends(withFlags(flag + " -Xlog:gc:stdout:none"), 0)).startsWith("Using " + collector + "\n");
+        }
+        for (String flags : List.of("-XX:+UseZGC", "-XX:-UseCompressedOops", "-Xms200m -Xmx300m", "-Xms256m",
+                "-XX:+UseG1GC -Xmn8m", "-Xmn200m", "-Xint", "-Xshare:off", "-XX:-TieredCompilation",
+                "-XX:SharedArchiveFile=no-such.jsa", "--add-opens java.base/java.lang=ALL-UNNAMED")) {
+            assertThat(ends(withFlags(flags), 0).lines()).as(flags).hasSize(1);
+        }
+        String flags = ends(withFlags("-XX:MaxRAMPercentage=30 -XX:+PrintFlagsFinal"), 0);
+        assertThat(flags).containsPattern("MaxRAMPercentage += 30");
+        assertThat(flags).as("the heap is the operator's").doesNotContainPattern("MaxHeapSize += 134217728 ");
+    }
+
+    private ProcessBuilder withFlags(String javaOpts) {
+        ProcessBuilder launcher = launcher("--version");
+        launcher.environment().put("JAVA_OPTS", javaOpts);
+        return launcher;
+    }
+
+    @Test
+    void anArchiveIsMadeWhateverTheOperatorsFlags() throws IOException {
+        for (String flags : List.of("-XX:+UseZGC -Xms256m", "-agentlib:jdwp=transport=dt_socket,server=y,address=0")) {
+            Path cache = Files.createTempDirectory(folder, "cache");
+            ProcessBuilder archive = launcher("archive");
+            archive.environment().put("WX_CACHE", cache.toString());
+            archive.environment().put("JAVA_OPTS", flags);
+            // as the user who makes it may not be the one who uses it
+            archive.command(List.of("sh", "-c", "umask 077; exec " + archive.command().get(0) + " archive"));
+            assertThat(ends(archive, 0)).isEmpty();
+            try (Stream<Path> made = Files.list(cache)) {
+                assertThat(made).singleElement().satisfies(file -> {
+                    assertThat(Files.size(file)).isGreaterThan(10_000_000);
+                    assertThat(Files.getPosixFilePermissions(file)).contains(PosixFilePermission.OTHERS_READ);
+                });
+            }
+            ProcessBuilder run = launcher("--version");
+            run.environment().put("WX_CACHE", cache.toString());
+            assertThat(ends(run, 0).lines()).hasSize(1);
+        }
+    }
+
+    @Test
+    void theJvmsOwnVariablesCountAndAreNotReported() throws IOException {
+        for (String variable : List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")) {
+            Path log = folder.resolve("log of " + variable);
+            ProcessBuilder launcher = launcher("--force");
+            launcher.environment().put("SPRING_DATASOURCE_URL", TestDatabase.servers().findFirst().orElseThrow().url());
+            launcher.environment().put("LOGGING_LEVEL_IO_WXTOKEN", "warn");
+            launcher.environment().put(variable, "-XX:+UseG1GC -Dlogging.file.name='" + log + "'");
+            assertThat(ends(launcher, 0)).as(variable).isEmpty();
+            assertThat(log).exists();
+        }
+        ProcessBuilder unclosed = withFlags("-Da='b");
+        assertThat(ends(unclosed, 2)).startsWith("wx-token: a quote is not closed in JAVA_OPTS").hasLineCount(1);
+    }
+
+    @Test
+    void archiveHasHelpAndTakesNothingElse() throws IOException {
+        unpackAnew();
+        assertThat(ends(launcher("archive", "--help"), 0)).startsWith("Usage: wx-token archive");
+        assertThat(ends(launcher("archive", "now"), 2)).isEqualTo("wx-token: unknown command 'now': see --help\n");
+        assertThat(ends(launcher("archive", "--force"), 2))
+            .isEqualTo("wx-token: unknown argument '--force': see --help; a setting is written --name.of.it=value\n");
+        assertThat(ends(launcher("archive", "--wx.app-id=wx1"), 2))
+            .isEqualTo("wx-token: archive is run by the launcher, and stands alone in the command line: see --help\n");
+        assertThat(home.resolve("cache")).doesNotExist();
+        home = Program.installed().getParent();
+        assertThat(ends(launcher("--help"), 0)).containsPattern("\n  archive +Makes the launcher's archive");
+    }
+
+    /** A JVM of that version, as far as the launcher looks at it. */
+    private String jvm(String version, boolean withReleaseFile) throws IOException {
+        Path jvm = Files.createTempDirectory(folder, "jvm");
+        Path java = Files.createDirectory(jvm.resolve("bin")).resolve("java");
+        Files.writeString(java, """
+                #!/bin/sh
+                case $1 in
+                    -version) echo 'openjdk version "%s"' >&2 ;;
+                    *) echo 'java.lang.UnsupportedClassVersionError' >&2; exit 1 ;;
+                esac
+                """.formatted(version));
+        Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwxr-xr-x"));
+        if (withReleaseFile) {
+            Files.writeString(jvm.resolve("release"), "JAVA_VERSION=\"" + version + "\"\nOS_NAME=\"Linux\"\n");
+        }
+        return jvm.toString();
+    }
+
+    @Test
+    void anOldJvmIsNamedWithItsVersion() throws IOException {
+        Map<String, String> versions = Map.of("1.8.0_402", "8", "11.0.22", "11", "16-ea", "16");
+        for (String version : versions.keySet()) {
+            for (boolean withReleaseFile : new boolean[] { true, false }) {
+                Path jvm = Path.of(jvm(version, withReleaseFile));
+                for (String[] arguments : new String[][] { {}, { "archive" } }) {
+                    ProcessBuilder launcher = launcher(arguments);
+                    launcher.environment().put("JAVA_HOME", jvm.toString());
+                    assertThat(ends(launcher, 2))
+                        .isEqualTo("wx-token: " + jvm.toRealPath() + "/bin/java is Java " + versions.get(version)
+                                + ": install a JRE, 17 or later, or correct JAVA_HOME or the PATH\n");
+                }
+            }
+        }
+        ProcessBuilder broken = launcher();
+        broken.environment().put("JAVA_HOME", jvm("none", false));
+        assertThat(ends(broken, 2)).contains("/bin/java is no Java that starts: install").hasLineCount(1);
+    }
+
+    /** cron, for one, sets no locale. */
+    @Test
+    void itWorksInAnyFolderWhateverTheLocale() throws IOException {
+        Path place = Files.createDirectories(folder.resolve("-微信 令牌"));
+        Program.unpack(place);
+        home = place.resolve("wx-token");
+        Path secrets = Files.createDirectory(folder.resolve("密钥"));
+        Files.writeString(secrets.resolve("wx.app-secret"), StandIn.SECRET);
+        for (String locale : List.of("", "C", "POSIX", "C.UTF-8", "no_SUCH.UTF-8")) {
+            ProcessBuilder launcher = launcher("--force");
+            launcher.environment().keySet().removeIf(name -> name.equals("LANG") || name.startsWith("LC_"));
+            launcher.environment().remove("WX_APPSECRET");
+            launcher.environment()
+                .putAll(Map.of("LC_ALL", locale, "WX_SECRETS", secrets.toString(), "WX_CACHE",
+                        folder.resolve("缓存").toString(), "WX_MIRROR_FILE", folder.resolve("令牌.json").toString(),
+                        "WX_METRICS_TEXTFILE", folder.resolve("指标.prom").toString()));
+            assertThat(ends(launcher, 0)).as(locale).contains("access_token refreshed", "exit code 0");
+            Files.delete(folder.resolve("令牌.json"));
+            Files.delete(folder.resolve("指标.prom"));
+        }
+        try (Stream<Path> made = Files.list(folder.resolve("缓存"))) {
+            assertThat(made).singleElement().satisfies(file -> assertThat(Files.size(file)).isGreaterThan(10_000_000));
+        }
+        ProcessBuilder dash = launcher();
+        dash.command("-微信 令牌/wx-token/wx-token", "--version");
+        assertThat(ends(dash, 0)).startsWith("wx-token 0.1.0");
+    }
+
+    /** As it is while a new version is being unpacked, or when that was cut off. */
+    @Test
+    void aHalfUnpackedProgramIsOneLine() throws IOException {
+        unpackAnew();
+        for (String library : List.of("spring-core", "spring-jdbc", "slf4j-api", "HikariCP", "picocli")) {
+            Path file;
+            try (Stream<Path> files = Files.list(home.resolve("lib"))) {
+                file = files.filter(each -> each.getFileName().toString().startsWith(library))
+                    .findFirst()
+                    .orElseThrow();
+            }
+            Path away = Files.move(file, folder.resolve("away"));
+            ProcessBuilder launcher = library.equals("picocli") ? launcher("status") : launcher();
+            launcher.environment().put("WX_CACHE", "/proc/no-such-folder");
+            assertThat(ends(launcher, 2)).as(library)
+                .startsWith("wx-token: the program's files are incomplete or of two versions")
+                .hasLineCount(1);
+            Files.move(away, file);
+        }
+        Files.delete(home.resolve("wx-token.jar"));
+        assertThat(ends(launcher(), 2))
+            .isEqualTo("wx-token: there is no wx-token.jar in %s: unpack wx-token.tar.gz again\n"
+                .formatted(home.toRealPath()));
+    }
+
+    /** In cron each line is a mail. */
+    @Test
+    void withTheVariablesOfConfigCronARunSaysOnlyWhatNeedsAttention() throws IOException {
+        ProcessBuilder launcher = launcher();
+        Files.readAllLines(home.resolve("config/cron"))
+            .stream()
+            .filter(line -> line.matches("LOGGING_.*=.*"))
+            .map(line -> line.split("=", 2))
+            .forEach(variable -> launcher.environment().put(variable[0], variable[1]));
+        TestDatabase database = TestDatabase.servers().findFirst().orElseThrow();
+        launcher.environment().put("SPRING_DATASOURCE_URL", database.url());
+        assertThat(ends(launcher, 0)).as("the first run").isEmpty();
+        assertThat(weChat.tokenCalls()).isOne();
+        assertThat(ends(launcher, 0)).as("nothing due").isEmpty();
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0").update();
+        assertThat(ends(launcher, 0)).as("a refresh").isEmpty();
+        assertThat(weChat.tokenCalls()).isEqualTo(2);
+        database.jdbc().sql("UPDATE wx_token SET expire = expire - 3000, retry_after = 0").update();
+        weChat.next(new Fault.Refuse(40164, "invalid ip"));
+        assertThat(ends(launcher, 2)).contains("ERROR " + StandIn.APP_ID + " access_token failed", "WARN  2 rows: ",
+                "; exit code 2");
+        database.close();
     }
 
 }

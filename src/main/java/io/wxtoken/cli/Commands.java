@@ -63,6 +63,13 @@ final class Commands implements Callable<Integer> {
             System.err.println("wx-token: " + problem(e));
             return ExitCode.ACT.code();
         });
+        commandLine.setExecutionExceptionHandler((e, command, parsed) -> {
+            if (e.getCause() instanceof Error error) { // picocli would print its stack
+                                                       // trace
+                throw error;
+            }
+            throw e;
+        });
         return commandLine.execute(Arrays.stream(args).filter(SETTING.negate()).toArray(String[]::new));
     }
 
@@ -237,6 +244,15 @@ final class Commands implements Callable<Integer> {
     int migrate() {
         rejectOptionsBefore("migrate");
         return Execution.of(new MigrateCommand(), settings);
+    }
+
+    /** The launcher runs it; what it does not run, such as --help, comes here. */
+    @Command(mixinStandardHelpOptions = true,
+            description = "Makes the launcher's archive of classes, which makes each start faster, and nothing else."
+                    + " Needs neither settings nor the database.")
+    int archive() {
+        throw new ParameterException(spec.commandLine(),
+                "archive is run by the launcher, and stands alone in the command line");
     }
 
 }

@@ -1,6 +1,7 @@
 package io.wxtoken.cli;
 
 import java.nio.file.Path;
+import java.util.ServiceConfigurationError;
 
 import org.springframework.core.env.ConfigurableEnvironment;
 
@@ -39,6 +40,9 @@ final class Execution {
         try {
             environment = Settings.environment(folder, settings);
             return command.run(environment, new Console(environment)).code();
+        }
+        catch (LinkageError | ServiceConfigurationError e) {
+            return Main.reportIncomplete(e);
         }
         catch (Exception | OutOfMemoryError e) {
             Console console = new Console(environment);

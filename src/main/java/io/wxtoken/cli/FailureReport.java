@@ -6,6 +6,7 @@ import static io.wxtoken.database.DatabaseFailure.firstLine;
 import java.nio.charset.CharacterCodingException;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.zip.ZipException;
 
 import org.springframework.boot.context.config.ConfigDataException;
 import org.springframework.boot.context.properties.bind.BindException;
@@ -43,6 +44,9 @@ record FailureReport(ExitCode exitCode, List<String> lines) {
             if (cause instanceof OutOfMemoryError) {
                 return new FailureReport(ExitCode.RETRY, List.of("no memory is left: start the program with a larger"
                         + " heap, JAVA_OPTS=-Xmx256m (the launcher's own, 128 MiB, serves 10,000 accounts)"));
+            }
+            if (cause instanceof LinkageError || cause instanceof ZipException) {
+                return act(Main.incomplete(cause));
             }
             if (cause instanceof UnusableSchemaException) {
                 return act(cause.getMessage());

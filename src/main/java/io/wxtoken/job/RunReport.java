@@ -151,13 +151,21 @@ final class RunReport implements RefreshListener {
             }
         }
         int rows = counts.values().stream().mapToInt(Integer::intValue).sum();
-        log.atLevel(uneventful && System.console() == null ? Level.DEBUG : Level.INFO)
+        log.atLevel(levelOfSummary())
             .log("{}: {}; exit code {}", rows == 1 ? "1 row" : rows + " rows",
                     counts.entrySet()
                         .stream()
                         .map(count -> count.getValue() + " " + count.getKey())
                         .collect(Collectors.joining(", ")),
                     exitCode.code());
+    }
+
+    /** With the level warn, a run that failed says so, and others say nothing. */
+    private Level levelOfSummary() {
+        if (exitCode != ExitCode.OK && exitCode != ExitCode.STOPPED) {
+            return Level.WARN;
+        }
+        return uneventful && System.console() == null ? Level.DEBUG : Level.INFO;
     }
 
     private static boolean uneventful(Result result) {
