@@ -172,11 +172,13 @@ class ExitCodesIT extends OnH2File {
         withoutRights(config, "wx-token: config can't be read by the user " + user
                 + ": give this user the right to list this folder and to enter it");
         withoutRights(secrets, "wx-token: mounted can't be read by the user " + user);
-        withoutRights(secret, "/mounted/wx.app-secret can't be read by the user " + user + ": give this user the right");
+        withoutRights(secret,
+                "/mounted/wx.app-secret can't be read by the user " + user + ": give this user the right");
         program.with("SPRING_PROFILES_ACTIVE", "p"); // Spring Boot reads the files itself
         withoutRights(yaml, "wx-token: config/application.yml can't be read by the user " + user);
         withoutRights(config, "wx-token: config can't be read by the user " + user);
-        withoutRights(secret, "/mounted/wx.app-secret can't be read by the user " + user + ": give this user the right");
+        withoutRights(secret,
+                "/mounted/wx.app-secret can't be read by the user " + user + ": give this user the right");
         Files.setPosixFilePermissions(other, Set.of());
         ends(ExitCode.OK, "2 refreshed");
     }
