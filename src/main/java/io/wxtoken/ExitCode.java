@@ -14,7 +14,7 @@ public enum ExitCode {
 
     /**
      * Something failed that the next run may mend: the network, WeChat busy, a first
-     * token not there yet, a mirror.
+     * token not there yet, a mirror, the metrics file.
      */
     RETRY(1),
 

@@ -17,9 +17,11 @@ import io.wxtoken.database.Database;
 import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.database.Schema;
 import io.wxtoken.history.RefreshHistory;
+import io.wxtoken.metrics.Textfile;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.RefreshEvent;
+import io.wxtoken.token.RefreshListener;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.RowSet;
 import io.wxtoken.token.RunId;
@@ -50,12 +52,26 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().connection());
-        return endpoint == Endpoint.TOKEN ? fetchAndRequestRefresh(environment, wx, account, weChat, console)
-                : print(weChat.fetchToken(account, false), console);
+        MetricsFile metrics = new MetricsFile(environment);
+        try {
+            return fetch(environment, wx, account, weChat, metrics.listener(), console);
+        }
+        finally {
+            metrics.write(console, Textfile::addCounts, "");
+        }
+    }
+
+    private ExitCode fetch(ConfigurableEnvironment environment, WxProperties wx, Account account, WeChatClient weChat,
+            RefreshListener listener, Console console) throws SQLException {
+        if (endpoint == Endpoint.TOKEN) {
+            return fetchAndRequestRefresh(environment, wx, account, weChat, listener, console);
+        }
+        listener.fetching(RowKey.accessToken(account));
+        return print(weChat.fetchToken(account, false), console);
     }
 
     private ExitCode fetchAndRequestRefresh(ConfigurableEnvironment environment, WxProperties wx, Account account,
-            WeChatClient weChat, Console console) throws SQLException {
+            WeChatClient weChat, RefreshListener listener, Console console) throws SQLException {
         try (Connection connection = Database.connect(environment)) {
             TokenRow row = row(environment, connection, account);
             if (row == null) {
@@ -67,7 +83,8 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
             SingleConnectionDataSource dataSource = new SingleConnectionDataSource(connection, true);
             boolean complete = Schema.state(connection) == Schema.State.COMPLETE;
             RunId me = RunId.unique();
-            Optional<Answer> answer = new UnstoredFetch(new TokenRepository(dataSource, complete), weChat, wx, me)
+            Optional<Answer> answer = new UnstoredFetch(new TokenRepository(dataSource, complete), weChat, wx, me,
+                    listener)
                 .fetch(account, row);
             if (answer.isEmpty()) {
                 console.error("another run is at work on the access_token of " + account.appId()

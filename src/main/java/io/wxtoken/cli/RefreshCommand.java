@@ -1,7 +1,5 @@
 package io.wxtoken.cli;
 
-import java.io.IOException;
-import java.nio.file.NoSuchFileException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
@@ -29,11 +27,9 @@ import io.wxtoken.job.RefreshJobConfiguration;
 import io.wxtoken.job.RefreshOptions;
 import io.wxtoken.job.RefreshRun;
 import io.wxtoken.job.RunGuard;
-import io.wxtoken.metrics.Textfile;
 import io.wxtoken.mirror.Mirrors;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
-import io.wxtoken.token.RefreshListener;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.RowSet;
 import io.wxtoken.token.TokenRepository;
@@ -47,8 +43,6 @@ import io.wxtoken.wechat.Account;
 final class RefreshCommand implements Execution.Body {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
-
-    private static final String TEXTFILE = "wx.metrics.textfile";
 
     private final RefreshOptions options;
 
@@ -74,16 +68,12 @@ final class RefreshCommand implements Execution.Body {
     }
 
     private Finished run(ConfigurableEnvironment environment, Console console, boolean rowsWanted) throws Exception {
-        // This is done before the settings are checked, because the metrics should also
-        // show a run with a wrong setting.
-        String name = environment.containsProperty(TEXTFILE) ? Settings.text(environment, TEXTFILE) : "";
-        Textfile textfile = WxProperties.Metrics.isTextfile(name) && name.indexOf('\0') < 0 ? new Textfile(name) : null;
+        MetricsFile metrics = new MetricsFile(environment);
         try (RunGuard guard = new RunGuard(); RunDatabase database = new RunDatabase(environment)) {
-            Run run = new Run(environment, console, guard, database, textfile, rowsWanted);
+            Run run = new Run(environment, console, guard, database, metrics, rowsWanted);
             try {
                 ExitCode exitCode = run.execute();
-                run.write(exitCode);
-                return new Finished(exitCode, run.current ? run.rows : null);
+                return new Finished(exitCode.and(run.write(exitCode)), run.current ? run.rows : null);
             }
             catch (Exception e) {
                 run.write(FailureReport.of(e, environment).exitCode());
@@ -103,7 +93,7 @@ final class RefreshCommand implements Execution.Body {
 
         private final RunDatabase database;
 
-        private final Textfile textfile;
+        private final MetricsFile metrics;
 
         private final boolean rowsWanted;
 
@@ -124,23 +114,20 @@ final class RefreshCommand implements Execution.Body {
         /** The mirrors' result; null until they are written. */
         private ExitCode mirrored;
 
-        /**
-         * @param textfile null when no metrics are wanted
-         */
         Run(ConfigurableEnvironment environment, Console console, RunGuard guard, RunDatabase database,
-                Textfile textfile, boolean rowsWanted) {
+                MetricsFile metrics, boolean rowsWanted) {
             this.environment = environment;
             this.console = console;
             this.guard = guard;
             this.database = database;
-            this.textfile = textfile;
+            this.metrics = metrics;
             this.rowsWanted = rowsWanted;
         }
 
         ExitCode execute() throws Exception {
             WxProperties wx = Settings.read(environment);
             accounts = options.accounts(wx); // a wrong --app-id ends the run here
-            shown = textfile != null || wx.mirror().wanted() ? wx.allAccounts() : rowsWanted ? accounts : List.of();
+            shown = metrics.wanted() || wx.mirror().wanted() ? wx.allAccounts() : rowsWanted ? accounts : List.of();
             guard.limit(wx.run().timeout(), wx.api().requestTimeout());
             DueCheck check = DueCheck.of(database, wx, accounts, options, shown);
             ExitCode migrated = ExitCode.OK;
@@ -243,7 +230,7 @@ final class RefreshCommand implements Execution.Body {
                 beans.registerSingleton("check", check);
                 beans.registerSingleton("guard", guard);
                 beans.registerSingleton("options", options);
-                beans.registerSingleton("metrics", textfile == null ? RefreshListener.NONE : textfile.listener());
+                beans.registerSingleton("metrics", metrics.listener());
             });
             return application.run();
         }
@@ -304,21 +291,13 @@ final class RefreshCommand implements Execution.Body {
             }
         }
 
-        /** Metrics that can't be written do not make the run fail. */
-        void write(ExitCode exitCode) {
-            if (textfile == null) {
-                return;
-            }
-            try {
-                textfile.write(rows, exitCode);
-            }
-            catch (NoSuchFileException e) {
-                log.debug("the metrics file's folder is missing, which has been reported as a wrong setting", e);
-            }
-            catch (IOException e) {
-                console.error(TEXTFILE + " = " + Settings.text(environment, TEXTFILE)
-                        + " can't be written: give this user the right to write into its folder, or correct the path");
-            }
+        /**
+         * @return {@link ExitCode#RETRY} when the metrics can't be written
+         */
+        ExitCode write(ExitCode exitCode) {
+            // The run has logged its own exit code, so this line names its.
+            return metrics.write(console, textfile -> textfile.write(rows, shown, exitCode),
+                    " (this alone makes exit code 1)") ? ExitCode.OK : ExitCode.RETRY;
         }
 
     }

@@ -2,8 +2,8 @@ package io.wxtoken.database;
 
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.Locale;
 import java.sql.Statement;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 

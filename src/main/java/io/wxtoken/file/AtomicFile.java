@@ -5,9 +5,11 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -52,9 +54,9 @@ public final class AtomicFile {
 
     /**
      * Replaces the file, or the file that it links to.
-     * @param permissions such as {@code rw-r-----}; an existing file then keeps its
-     * group, and a new file gets its folder's group. Null leaves the permissions to the
-     * umask.
+     * @param permissions such as {@code rw-r-----}, whatever the umask. Unless everybody
+     * may read it, an existing file keeps its group, and a new file gets its folder's
+     * group.
      * @throws IOException when the file can't be replaced; it is then unchanged
      */
     public static void replace(Path path, Content content, String permissions) throws IOException {
@@ -65,15 +67,14 @@ public final class AtomicFile {
         // a process id is not unique, because processes in several pods may have the
         // same one
         Path written = file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID() + SUFFIX);
-        boolean permitted = permissions != null && POSIX;
-        FileAttribute<?>[] attributes = permitted
+        FileAttribute<?>[] attributes = POSIX
                 ? new FileAttribute<?>[] {
                         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions)) }
                 : new FileAttribute<?>[0];
         try {
             try (FileChannel channel = FileChannel.open(written,
                     Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), attributes)) {
-                if (permitted) {
+                if (POSIX) {
                     permit(written, file, PosixFilePermissions.fromString(permissions));
                 }
                 OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel));
@@ -116,6 +117,16 @@ public final class AtomicFile {
     }
 
     private static void permit(Path written, Path file, Set<PosixFilePermission> wanted) throws IOException {
+        if (!wanted.contains(PosixFilePermission.OTHERS_READ)) {
+            giveGroup(written, file);
+        }
+        Files.setPosixFilePermissions(written, wanted); // the umask may have removed some
+        if (!Files.getPosixFilePermissions(written).equals(wanted)) {
+            throw new FileSystemException(file.toString(), null, "its file system does not keep permissions");
+        }
+    }
+
+    private static void giveGroup(Path written, Path file) throws IOException {
         boolean there = Files.exists(file);
         PosixFileAttributes example = attributes(there ? file : file.getParent());
         GroupPrincipal group = example.group();
@@ -131,14 +142,18 @@ public final class AtomicFile {
                 }
             }
         }
-        Files.setPosixFilePermissions(written, wanted); // the umask may have removed some
-        if (!Files.getPosixFilePermissions(written).equals(wanted)) {
-            throw new FileSystemException(file.toString(), null, "its file system does not keep permissions");
-        }
     }
 
     private static PosixFileAttributes attributes(Path file) throws IOException {
         return Files.readAttributes(file, PosixFileAttributes.class);
+    }
+
+    /** The reason why a file can't be written, as a clause for people. */
+    public static String reason(Exception e) {
+        return e instanceof NoSuchFileException ? "its folder is missing"
+                : e instanceof AccessDeniedException ? "permission denied" : e instanceof InvalidPathException
+                        ? "no file can have that name here (set LC_ALL to a UTF-8 locale)"
+                        : e instanceof FileSystemException inFileSystem ? inFileSystem.getReason() : e.getMessage();
     }
 
     /**

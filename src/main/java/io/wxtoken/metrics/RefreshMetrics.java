@@ -69,6 +69,11 @@ final class RefreshMetrics implements RefreshListener {
         counts.get(count).merge(labels, number, Double::sum);
     }
 
+    /** Whether nothing was counted. */
+    boolean isEmpty() {
+        return counts.values().stream().allMatch(Map::isEmpty);
+    }
+
     /** What was counted. */
     Map<Labels, Double> of(Count count) {
         return counts.get(count);

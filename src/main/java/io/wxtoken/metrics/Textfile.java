@@ -4,8 +4,11 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -21,6 +24,8 @@ import io.prometheus.metrics.model.snapshots.CounterSnapshot;
 import io.prometheus.metrics.model.snapshots.CounterSnapshot.CounterDataPointSnapshot;
 import io.prometheus.metrics.model.snapshots.GaugeSnapshot;
 import io.prometheus.metrics.model.snapshots.GaugeSnapshot.GaugeDataPointSnapshot;
+import io.prometheus.metrics.model.snapshots.InfoSnapshot;
+import io.prometheus.metrics.model.snapshots.InfoSnapshot.InfoDataPointSnapshot;
 import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricMetadata;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
@@ -32,6 +37,7 @@ import io.wxtoken.metrics.RefreshMetrics.Count;
 import io.wxtoken.token.RefreshListener;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRow;
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.ProbeResult;
 
 /**
@@ -48,14 +54,23 @@ public final class Textfile {
 
     private static final PrometheusTextFormatWriter FORMAT = PrometheusTextFormatWriter.create();
 
-    private final Path file;
+    /** node_exporter, which is another user, must be able to read the file. */
+    private static final String PERMISSIONS = "rw-r--r--";
+
+    /** A write takes milliseconds, and a second with 10,000 accounts. */
+    private static final Duration LONGEST_WAIT_FOR_LOCK = Duration.ofSeconds(5);
+
+    private final String name;
 
     private final long begun = System.nanoTime();
 
     private final RefreshMetrics metrics = new RefreshMetrics();
 
-    public Textfile(String file) {
-        this.file = Path.of(file);
+    /**
+     * @param name the file's path, which need not be a valid one
+     */
+    public Textfile(String name) {
+        this.name = name;
     }
 
     /** Counts what happens to rows in this run. */
@@ -66,22 +81,103 @@ public final class Textfile {
     /**
      * Replaces the file, atomically.
      * @param rows of the configured accounts; none if they could not be read
+     * @param accounts the configured accounts
+     * @throws java.nio.file.InvalidPathException when no file can have that name
      */
-    public void write(Map<RowKey, TokenRow> rows, ExitCode exitCode) throws IOException {
+    public void write(Map<RowKey, TokenRow> rows, List<Account> accounts, ExitCode exitCode) throws IOException {
+        Path file = Path.of(name);
         Map<Labels, TokenRow> labelled = new LinkedHashMap<>();
         rows.forEach((key, row) -> {
             Labels labels = RefreshMetrics.labels(key);
             labelled.put(labels, row);
             startAtZero(key, labels);
         });
-        addPreviousCounts();
-        AtomicFile.replace(file, out -> {
-            gauges(out, labelled);
-            for (Count count : Count.values()) {
-                counters(out, count);
+        try (FileChannel lock = lock(file)) {
+            addPreviousCounts(file, false);
+            AtomicFile.replace(file, out -> {
+                gauges(out, labelled);
+                names(out, accounts);
+                counters(out);
+                run(out, exitCode);
+            }, PERMISSIONS);
+        }
+    }
+
+    /**
+     * Adds what was counted to the counters in the file, and leaves the rest of it as it
+     * is.
+     * @throws java.nio.file.InvalidPathException when no file can have that name
+     */
+    public void addCounts() throws IOException {
+        if (metrics.isEmpty()) {
+            return;
+        }
+        Path file = Path.of(name);
+        try (FileChannel lock = lock(file)) {
+            addPreviousCounts(file, true);
+            AtomicFile.replace(file, out -> {
+                if (Files.exists(file)) {
+                    copyAllButCounters(file, out);
+                }
+                counters(out);
+            }, PERMISSIONS);
+        }
+    }
+
+    /**
+     * Keeps other runs of this node from continuing from the same counts. If the lock is
+     * not to be had, a lost count matters less than a run that hangs or metrics that are
+     * missing.
+     * @return holds the lock until it is closed; null when there is no file to lock
+     */
+    private static FileChannel lock(Path file) {
+        FileChannel channel;
+        try {
+            // another file, because the file itself is replaced
+            channel = FileChannel.open(file.resolveSibling(file.getFileName() + ".lock"), StandardOpenOption.CREATE,
+                    StandardOpenOption.WRITE);
+        }
+        catch (IOException e) {
+            return null;
+        }
+        try {
+            long end = System.nanoTime() + LONGEST_WAIT_FOR_LOCK.toNanos();
+            while (channel.tryLock() == null && System.nanoTime() < end) {
+                Thread.sleep(20);
             }
-            run(out, exitCode);
-        }, null);
+        }
+        catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        catch (IOException e) {
+            // this file system has no locks
+        }
+        return channel;
+    }
+
+    private static void copyAllButCounters(Path file, OutputStream out) throws IOException {
+        // this encoding keeps every byte as it is
+        try (BufferedReader before = Files.newBufferedReader(file, StandardCharsets.ISO_8859_1)) {
+            for (String line = before.readLine(); line != null; line = before.readLine()) {
+                if (Arrays.stream(Count.values()).map(count -> count.metric + "_total").noneMatch(line::contains)) {
+                    out.write((line + "\n").getBytes(StandardCharsets.ISO_8859_1));
+                }
+            }
+        }
+    }
+
+    /**
+     * The names are a metric of their own: as a label of the others, each change of a
+     * name would begin new series.
+     */
+    private static void names(OutputStream out, List<Account> accounts) throws IOException {
+        List<InfoDataPointSnapshot> named = accounts.stream()
+            .filter(account -> !account.name().isEmpty())
+            .map(account -> new InfoDataPointSnapshot(Labels.of("app_id", account.appId(), "name", account.name())))
+            .toList();
+        if (!named.isEmpty()) {
+            write(out, new InfoSnapshot(new MetricMetadata("wx_token_account", "The account's name"), named));
+        }
     }
 
     private static void gauges(OutputStream out, Map<Labels, TokenRow> rows) throws IOException {
@@ -105,6 +201,12 @@ public final class Textfile {
                         .stream()
                         .map(row -> new GaugeDataPointSnapshot(value.applyAsDouble(row.getValue()), row.getKey(), null))
                         .toList()));
+        }
+    }
+
+    private void counters(OutputStream out) throws IOException {
+        for (Count count : Count.values()) {
+            counters(out, count);
         }
     }
 
@@ -158,22 +260,26 @@ public final class Textfile {
      * Adds the values of the counters in the file. Counters start again at 0 when the
      * file can't be read or is another program's. The library writes this format but has
      * no reader for it.
+     * @param zeros whether counters at 0 are kept; a run begins its accounts' anew
      */
-    private void addPreviousCounts() {
+    private void addPreviousCounts(Path file, boolean zeros) {
         try (BufferedReader before = Files.newBufferedReader(file)) {
-            before.lines().map(COUNTER::matcher).filter(Matcher::matches).forEach(this::addPreviousCount);
+            before.lines()
+                .map(COUNTER::matcher)
+                .filter(Matcher::matches)
+                .forEach(counter -> addPreviousCount(counter, zeros));
         }
         catch (IOException | UncheckedIOException none) {
             // they start again
         }
     }
 
-    private void addPreviousCount(Matcher counter) {
+    private void addPreviousCount(Matcher counter, boolean zeros) {
         Optional<Count> count = Arrays.stream(Count.values())
             .filter(each -> each.metric.equals(counter.group(1)))
             .findFirst();
         double value = Double.parseDouble(counter.group(3));
-        if (count.isPresent() && value != 0) {
+        if (count.isPresent() && (zeros || value != 0)) {
             Labels labels = Labels.EMPTY;
             for (Matcher label = LABEL.matcher(counter.group(2)); label.find();) {
                 labels = labels.add(label.group(1), label.group(2));

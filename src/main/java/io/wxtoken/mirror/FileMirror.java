@@ -2,11 +2,8 @@ package io.wxtoken.mirror;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashSet;
@@ -63,7 +60,8 @@ final class FileMirror implements Mirror {
                 AtomicFile.deleteLeftBehind(folder);
             }
             catch (IOException e) {
-                failures.add("the temporary files of killed runs in " + folder + " can't be deleted: " + reason(e));
+                failures.add("the temporary files of killed runs in " + folder + " can't be deleted: "
+                        + AtomicFile.reason(e));
             }
         }
         return !foldersWritten.isEmpty();
@@ -83,7 +81,7 @@ final class FileMirror implements Mirror {
     }
 
     private static String failed(String name, Exception e) {
-        return "the token's file " + name + " can't be written: " + reason(e)
+        return "the token's file " + name + " can't be written: " + AtomicFile.reason(e)
                 + ". The table is not affected; give this user the right to write into its folder, or correct"
                 + " wx.mirror.file";
     }
@@ -107,13 +105,6 @@ final class FileMirror implements Mirror {
         catch (IOException e) {
             return false;
         }
-    }
-
-    private static String reason(Exception e) {
-        return e instanceof NoSuchFileException ? "its folder is missing"
-                : e instanceof AccessDeniedException ? "permission denied" : e instanceof InvalidPathException
-                        ? "no file can have that name here (set LC_ALL to a UTF-8 locale)"
-                        : e instanceof FileSystemException inFileSystem ? inFileSystem.getReason() : e.getMessage();
     }
 
     @Override

@@ -65,24 +65,26 @@ class AccessTokenFetcher implements TokenFetcher {
      * token back.
      */
     @Override
-    public Answer fetch(TokenRow row, Verdict why) {
-        if (!stable()) {
-            return weChat.fetchToken(account, false);
+    public Answer fetch(TokenRow row, Verdict why, Runnable asking) {
+        if (stable() && why == Verdict.FORCED) {
+            return force(row, asking);
         }
-        if (why == Verdict.FORCED) {
-            return force(row);
-        }
+        asking.run();
         Answer answer = weChat.fetchToken(account, false);
-        boolean sameDeadToken = why == Verdict.DEAD && answer instanceof Answer.Issued token
+        boolean sameDeadToken = stable() && why == Verdict.DEAD && answer instanceof Answer.Issued token
                 && token.value().equals(row.value());
-        return sameDeadToken && (forceCounted || blockedBecause(row, Verdict.FORCED) == null) ? force(row) : answer;
+        return sameDeadToken && (forceCounted || blockedBecause(row, Verdict.FORCED) == null) ? force(row, asking)
+                : answer;
     }
 
-    private Answer force(TokenRow row) {
+    private Answer force(TokenRow row, Runnable asking) {
         // a run that repeats its request counts once
         forceCounted = forceCounted || rows.countForced(row, forcedToday(row) + 1);
-        return forceCounted ? weChat.fetchToken(account, true)
-                : new Answer.Unknown("another run is forcing a refresh at this moment", Answer.Reach.NOT_SENT);
+        if (!forceCounted) {
+            return new Answer.Unknown("another run is forcing a refresh at this moment", Answer.Reach.NOT_SENT);
+        }
+        asking.run();
+        return weChat.fetchToken(account, true);
     }
 
     private static int forcedToday(TokenRow row) {

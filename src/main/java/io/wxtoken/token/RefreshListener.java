@@ -51,7 +51,7 @@ public interface RefreshListener {
         };
     }
 
-    /** WeChat is asked for a value. */
+    /** A request for a value is about to be sent to WeChat. */
     default void fetching(RowKey row) {
     }
 

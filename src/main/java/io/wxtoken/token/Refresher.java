@@ -143,10 +143,7 @@ public final class Refresher {
     }
 
     private Answer ask(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict) {
-        Supplier<Answer> request = () -> {
-            listener.fetching(key(row, fetcher));
-            return fetcher.fetch(row, verdict);
-        };
+        Supplier<Answer> request = () -> fetcher.fetch(row, verdict, () -> listener.fetching(key(row, fetcher)));
         Answer answer = claimed.ask(request);
         for (int attempt = 1; attempt < TRIES && row.lastRefresh().failures() == 0 && mayPassSoon(answer); attempt++) {
             Duration pause = Duration

@@ -54,7 +54,8 @@ final class TicketFetcher implements TokenFetcher {
      * asked for again after a wait that grows.
      */
     @Override
-    public Answer fetch(TokenRow row, Verdict why) {
+    public Answer fetch(TokenRow row, Verdict why, Runnable asking) {
+        asking.run();
         Answer answer = weChat.fetchTicket(account, ticket, accessToken.value());
         if (!(answer instanceof Answer.TokenDead refused)) {
             return answer;

@@ -15,8 +15,11 @@ interface TokenFetcher {
      */
     String blockedBecause(TokenRow row, Verdict why);
 
-    /** Asks WeChat. The row must be claimed. */
-    Answer fetch(TokenRow row, Verdict why);
+    /**
+     * Asks WeChat. The row must be claimed.
+     * @param asking is run before each request
+     */
+    Answer fetch(TokenRow row, Verdict why, Runnable asking);
 
     /**
      * Computes the times of a value that WeChat has just given.

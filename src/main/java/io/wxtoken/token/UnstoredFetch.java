@@ -24,11 +24,15 @@ public final class UnstoredFetch {
 
     private final RunId me;
 
-    public UnstoredFetch(TokenRepository rows, WeChatClient weChat, WxProperties wx, RunId me) {
+    private final RefreshListener listener;
+
+    public UnstoredFetch(TokenRepository rows, WeChatClient weChat, WxProperties wx, RunId me,
+            RefreshListener listener) {
         this.rows = rows;
         this.weChat = weChat;
         this.wx = wx;
         this.me = me;
+        this.listener = listener;
     }
 
     /**
@@ -48,7 +52,10 @@ public final class UnstoredFetch {
     }
 
     private Answer fetch(Account account, TokenRow row, ClaimedFetch claimed) {
-        Answer answer = claimed.ask(() -> weChat.fetchToken(account, false));
+        Answer answer = claimed.ask(() -> {
+            listener.fetching(RowKey.accessToken(account));
+            return weChat.fetchToken(account, false);
+        });
         if (answer instanceof Answer.Refused
                 || answer instanceof Answer.Unknown notSent && notSent.reach() == Reach.NOT_SENT) {
             releaseUnchanged(row, claimed);

@@ -112,7 +112,7 @@ class DatabaseErrorsIT extends RowTest {
         TokenFetcher late = new AccessTokenFetcher(ACCOUNT, client(), rows) {
 
             @Override
-            public Answer fetch(TokenRow row, Verdict why) {
+            public Answer fetch(TokenRow row, Verdict why, Runnable asking) {
                 anotherRunTakesOver(StandIn.APP_ID, "doomed-" + row().version());
                 weChat.issueElsewhere();
                 return new Answer.Unknown("no answer", reach);

@@ -81,9 +81,9 @@ class RowProtocolIT extends RowTest {
         TokenFetcher paused = new AccessTokenFetcher(ACCOUNT, client(), rows) {
 
             @Override
-            public Answer fetch(TokenRow row, Verdict why) {
+            public Answer fetch(TokenRow row, Verdict why, Runnable asking) {
                 anotherRunTakesOver(StandIn.APP_ID, weChat.issueElsewhere());
-                return super.fetch(row, why);
+                return super.fetch(row, why, asking);
             }
         };
         assertThat(node("a", rows).refresh(row(), paused, Trigger.SCHEDULE).outcome()).isEqualTo(Outcome.FAILED);

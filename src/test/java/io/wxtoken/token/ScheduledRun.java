@@ -148,7 +148,7 @@ final class ScheduledRun extends SteppedRepository implements TokenFetcher {
     }
 
     @Override
-    public Answer fetch(TokenRow row, Verdict why) {
+    public Answer fetch(TokenRow row, Verdict why, Runnable asking) {
         return at(Step.FETCH, () -> schedule.weChatAnswers(name));
     }
 
