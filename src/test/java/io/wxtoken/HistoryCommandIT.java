@@ -115,4 +115,16 @@ class HistoryCommandIT extends OnEachDatabase {
         run("--force", "history").ended(ExitCode.ACT).saying("belong to refresh").inOneLine();
     }
 
+    @Test
+    void theHistoryShowsTheNamesThatAreSetNow() {
+        run().ended(ExitCode.OK);
+        assertThat(run("history").ended(ExitCode.OK).text()).doesNotContain("NAME");
+        String named = run("history", "--wx.name=微店", "--app-id=微店").ended(ExitCode.OK).text();
+        assertThat(named.lines()).hasSize(3)
+            .allMatch(line -> line.matches(".* (ACCOUNT|wx0123456789abcdef) +(NAME|微店) .*"));
+        JsonNode json = new JsonMapper().readTree(run("history", "--wx.name=微店", "--json").ended(ExitCode.OK).text());
+        assertThat(json.get(0).get("name").asString()).isEqualTo("微店");
+        assertThat(json.get(0).get("app_id").asString()).isEqualTo(StandIn.APP_ID);
+    }
+
 }

@@ -218,4 +218,12 @@ class MetricsIT {
         assertThat(metric("wx_token_fetches_total" + TOKEN)).isEqualTo(45);
     }
 
+    @Test
+    void namesAreAMetricOfTheirOwnSoThatTheOthersKeepTheirLabels() throws IOException {
+        run().ended(ExitCode.OK);
+        run("--wx.name=微店", "--force").ended(ExitCode.OK);
+        assertThat(metric("wx_token_account_info{app_id=\"wx0123456789abcdef\",name=\"微店\"}")).isEqualTo(1);
+        assertThat(metric("wx_token_fetches_total" + TOKEN)).isEqualTo(2);
+    }
+
 }

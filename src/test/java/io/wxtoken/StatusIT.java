@@ -124,4 +124,99 @@ class StatusIT extends OnEachDatabase {
         assertThat(weChat.requests()).isEqualTo(2);
     }
 
+    /** A plugin's exit codes have the numbers of some of the program's. */
+    private void assertChecked(ExitCode exitCode, String line, String... more) {
+        List<String> arguments = new ArrayList<>(List.of(more));
+        arguments.add("--check");
+        Said said = status(arguments.toArray(String[]::new)).ended(exitCode);
+        assertThat(said.err()).isEmpty();
+        assertThat(said.out().lines().findFirst().orElseThrow()).matches(line);
+    }
+
+    @Test
+    void theCheckHasTheExitCodesAndTheFormOfAMonitoringPlugin() {
+        ExitCode ok = ExitCode.OK;
+        ExitCode warning = ExitCode.RETRY;
+        ExitCode critical = ExitCode.ACT;
+        ExitCode unknown = ExitCode.DATABASE;
+        assertChecked(unknown, "WX-TOKEN UNKNOWN - there is no table wx_token at .* yet, .*");
+        database.migrated();
+        assertChecked(critical, "WX-TOKEN CRITICAL - 2 of 2 rows: wx0123456789abcdef access_token dead \\(never"
+                + " obtained\\) \\| left=0s.*", "--wx.app-id=" + StandIn.APP_ID);
+        run().ended(ok);
+        assertChecked(ok,
+                "WX-TOKEN OK - 2 rows, at least 1(19|20) min left \\| left=\\d+s;180:;120: due=0s;300;1800"
+                        + " rows=2 warning=0 critical=0 'wx0123456789abcdef/access_token_left'=\\d+s;180:;120:"
+                        + " 'wx0123456789abcdef/jsapi_ticket_left'=\\d+s;180:;120:");
+        sql("UPDATE wx_token SET expire = expire - 3600, expires_at = expires_at - 3600, retry_after = 0");
+        assertChecked(warning, "WX-TOKEN WARNING - 2 of 2 rows: wx0123456789abcdef access_token due for 10 min,"
+                + " (59|60) min left \\(older than wx.refresh.after\\) \\| left=.*");
+        assertChecked(critical, "WX-TOKEN CRITICAL - 2 of 2 .*", "--critical-due=9m");
+        assertChecked(critical, "WX-TOKEN CRITICAL - 2 of 2 .*", "--critical-left=70m");
+        assertChecked(ok, "WX-TOKEN OK - .* due=\\d+s;1200;1800 .*", "--warning-due=20m");
+        assertChecked(warning, "WX-TOKEN WARNING - 1 of 2 rows: wx0123456789abcdef jsapi_ticket due .*",
+                "--wx.app-id=" + StandIn.APP_ID, "--wx.api.endpoint=stable-token");
+        sql("UPDATE wx_token SET expire = UNIX_TIMESTAMP() - 3010, expires_at = UNIX_TIMESTAMP() + 4190, failures = 2,"
+                + " last_error = 'errcode 45009, a|b' WHERE id = 1");
+        sql("UPDATE wx_token SET expire = UNIX_TIMESTAMP() WHERE id = 2");
+        assertChecked(warning, "WX-TOKEN WARNING - 1 of 2 rows: wx0123456789abcdef access_token 2 failures in a row, 69"
+                + " min left \\(errcode 45009, a/b\\) \\| left=.*");
+        sql("UPDATE wx_token SET expires_at = UNIX_TIMESTAMP() - 1 WHERE id = 1");
+        assertChecked(critical, "WX-TOKEN CRITICAL - 1 of 2 rows: wx0123456789abcdef access_token dead .*");
+
+        assertChecked(unknown, "WX-TOKEN UNKNOWN - wx.refresh.after = 0s is out of bounds.*", "--wx.refresh.after=0");
+        assertThat(Said.by(List.of("status", "--check", "--spring.datasource.url=jdbc:mysql://127.0.0.1:1/wx"))
+            .ended(unknown)
+            .inOneLine()
+            .out()).startsWith("WX-TOKEN UNKNOWN - can't reach the database at ");
+        assertChecked(unknown, "WX-TOKEN UNKNOWN - --app-id=wx9 is none of the configured accounts: .*",
+                "--wx.app-id=" + StandIn.APP_ID, "--app-id=wx9");
+        assertChecked(unknown, "WX-TOKEN UNKNOWN - .*'soon' is no duration: write it like 90s, 50m or 1h: see --help",
+                "--warning-left=soon");
+        assertChecked(unknown, "WX-TOKEN UNKNOWN - --check prints no JSON: .*", "--json");
+        assertChecked(unknown, "WX-TOKEN UNKNOWN - unknown argument '--warn': see --help; .*", "--warn");
+        status("--warning-left=5m").ended(ExitCode.ACT).saying("--check").inOneLine();
+    }
+
+    @Test
+    void theStatusOfOneAccountIsOfItsRowsAlone() {
+        weChat.addAccount("wx2", "s2");
+        String[] two = { "--wx.accounts[0].app-id=wx2", "--wx.accounts[0].app-secret=s2", "--wx.accounts[0].name=微店" };
+        run(two).ended(ExitCode.OK).saying("wx2 (微店) access_token refreshed: ", "wx0123456789abcdef access_token ref");
+        sql("UPDATE wx_token SET `value` = '' WHERE app_id = 'wx2'");
+        for (String named : List.of("wx2", "微店")) {
+            List<String> arguments = new ArrayList<>(List.of(two));
+            arguments.addAll(List.of("--wx.app-id=" + StandIn.APP_ID, "--app-id=" + named));
+            assertThat(status(arguments.toArray(String[]::new)).ended(ExitCode.RETRY).text().lines()).hasSize(3)
+                .noneMatch(line -> line.contains(StandIn.APP_ID));
+            arguments.set(arguments.size() - 1, "--app-id=" + StandIn.APP_ID);
+            status(arguments.toArray(String[]::new)).ended(ExitCode.OK);
+            arguments.set(arguments.size() - 1, "--app-id=wx9");
+            status(arguments.toArray(String[]::new)).ended(ExitCode.ACT)
+                .saying("--app-id=wx9 is none of the configured accounts")
+                .inOneLine();
+        }
+        // no account is configured
+        assertThat(status("--app-id=" + StandIn.APP_ID).ended(ExitCode.OK).text().lines()).hasSize(3);
+        status("--app-id=wx9").ended(ExitCode.ACT).saying("--app-id=wx9 has no row in wx_token").inOneLine();
+    }
+
+    /** A Chinese letter is two columns wide on a terminal. */
+    @Test
+    void namesHaveAColumnOfTheirOwn() {
+        run().ended(ExitCode.OK);
+        String[] named = { "--wx.app-id=" + StandIn.APP_ID, "--wx.tickets=", "--wx.name=微信店",
+                "--wx.accounts[0].app-id=wx2", "--wx.accounts[0].name=shop", "--wx.accounts[1].app-id=wx3" };
+        List<String> lines = status(named).ended(ExitCode.RETRY).text().lines().toList();
+        assertThat(lines.get(0)).startsWith("ACCOUNT             NAME    TYPE          STATE ");
+        assertThat(lines.get(1)).startsWith("wx0123456789abcdef  微信店  access_token  fresh ");
+        assertThat(lines.get(2)).startsWith("wx2                 shop    access_token  dead ");
+        assertThat(lines.get(3)).startsWith("wx3                 -       access_token  dead ");
+        List<String> json = new ArrayList<>(List.of(named));
+        json.add("--json");
+        JsonNode rows = new JsonMapper().readTree(status(json.toArray(String[]::new)).text()).path("rows");
+        assertThat(rows.get(0).path("name").asString()).isEqualTo("微信店");
+        assertThat(rows.get(2).path("name").isNull()).isTrue();
+    }
+
 }

@@ -1,13 +1,18 @@
 package io.wxtoken.cli;
 
 import java.io.PrintStream;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
+import org.springframework.boot.convert.DurationStyle;
 import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.IVersionProvider;
@@ -21,6 +26,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.job.RefreshOptions;
+import io.wxtoken.status.StatusCheck;
 import io.wxtoken.wechat.Endpoint;
 
 /**
@@ -39,6 +45,8 @@ final class Commands implements Callable<Integer> {
 
     private static final Predicate<String> SETTING = Pattern.compile("--[a-z][^=]*\\.[^=]+=.*", Pattern.DOTALL)
         .asMatchPredicate();
+
+    private static final String CHECK = "--check";
 
     private final String[] settings;
 
@@ -60,6 +68,9 @@ final class Commands implements Callable<Integer> {
         String[] settings = Arrays.stream(args).filter(SETTING).toArray(String[]::new);
         CommandLine commandLine = new CommandLine(new Commands(settings));
         commandLine.setParameterExceptionHandler((e, arguments) -> {
+            if (List.of(arguments).contains(CHECK)) {
+                return StatusCheckCommand.print(StatusCheck.unknown(problem(e)));
+            }
             System.err.println("wx-token: " + problem(e));
             return ExitCode.ACT.code();
         });
@@ -92,7 +103,8 @@ final class Commands implements Callable<Integer> {
                 description = "Refresh the access_tokens now, due or not, for example because one has leaked.")
         private boolean force;
 
-        @Option(names = "--app-id", paramLabel = "APPID", description = "Refresh only this account.")
+        @Option(names = "--app-id", paramLabel = "APPID",
+                description = "Refresh only this account, by its app id or its name.")
         private String appId;
 
         RefreshOptions toRefreshOptions() {
@@ -130,9 +142,68 @@ final class Commands implements Callable<Integer> {
     @Command(mixinStandardHelpOptions = true,
             description = "Shows each row. Exit code 0 when every row is usable, 1 when one is not. Needs the database"
                     + " only, neither secrets nor WeChat.")
-    int status(@Option(names = "--json", description = "Print JSON.") boolean json) {
+    int status(
+            @Option(names = "--app-id", paramLabel = "APPID",
+                    description = "Show only this account, by its app id or its name.") String appId,
+            @Option(names = "--json", description = "Print JSON.") boolean json,
+            @ArgGroup(exclusive = false) CheckOptions check) {
         rejectOptionsBefore("status");
-        return Execution.of(new StatusCommand(json), settings);
+        if (check == null) {
+            return Execution.of(new StatusCommand(appId, json), settings);
+        }
+        if (json) {
+            throw new ParameterException(spec.commandLine(), "--check prints no JSON: leave out one of the two");
+        }
+        return Execution.of(new StatusCheckCommand(appId, check.thresholds()), settings);
+    }
+
+    /** The options of {@code status --check}. */
+    static final class CheckOptions {
+
+        @Option(names = CHECK, required = true,
+                description = "Check the rows for Nagios, Icinga or another monitoring system, with the exit codes of"
+                        + " its plugins: 0 OK, 1 WARNING (a refresh failed), 2 CRITICAL (a value is dead), 3 UNKNOWN.")
+        private boolean check;
+
+        @Option(names = "--warning-left", paramLabel = "TIME", converter = Time.class, defaultValue = "3m",
+                description = "WARNING when a value has less time left than this; 3m by default.")
+        private Duration warningLeft;
+
+        @Option(names = "--critical-left", paramLabel = "TIME", converter = Time.class, defaultValue = "2m",
+                description = "CRITICAL when a value has less time left than this; 2m by default.")
+        private Duration criticalLeft;
+
+        @Option(names = "--warning-due", paramLabel = "TIME", converter = Time.class, defaultValue = "5m",
+                description = "WARNING when a row has been due for longer than this; 5m by default.")
+        private Duration warningDue;
+
+        @Option(names = "--critical-due", paramLabel = "TIME", converter = Time.class, defaultValue = "30m",
+                description = "CRITICAL when a row has been due for longer than this; 30m by default.")
+        private Duration criticalDue;
+
+        StatusCheck.Thresholds thresholds() {
+            return new StatusCheck.Thresholds(warningLeft, criticalLeft, warningDue, criticalDue);
+        }
+
+    }
+
+    /** Converts a duration that is written as in the settings. */
+    static final class Time implements ITypeConverter<Duration> {
+
+        @Override
+        public Duration convert(String text) {
+            try {
+                Duration time = DurationStyle.SIMPLE.parse(text, ChronoUnit.SECONDS);
+                if (!time.isNegative()) {
+                    return time;
+                }
+            }
+            catch (IllegalArgumentException | ArithmeticException e) {
+                // said below
+            }
+            throw new TypeConversionException("'" + text + "' is no duration: write it like 90s, 50m or 1h");
+        }
+
     }
 
     /** Options before the command would otherwise be ignored silently. */
@@ -156,7 +227,7 @@ final class Commands implements Callable<Integer> {
             description = "Asks WeChat for an access_token now, and prints it as JSON; stores nothing.")
     int fetch(
             @Option(names = "--app-id", paramLabel = "APPID",
-                    description = "The account; by default the first one.") String appId,
+                    description = "The account, by its app id or its name; by default the first one.") String appId,
             @Option(names = "--endpoint", paramLabel = "ENDPOINT", converter = EndpointName.class,
                     defaultValue = "stable-token",
                     description = {
@@ -184,14 +255,15 @@ final class Commands implements Callable<Integer> {
         PrintStream out = System.out;
         System.setOut(System.err);
         try {
-            return Execution.of((environment, console) -> {
+            Execution.Body printing = (environment, console) -> {
                 ExitCode exitCode = command.apply(out).run(environment, console);
                 if (out.checkError()) {
                     console.error("standard output can't be written");
                     return exitCode.and(ExitCode.RETRY);
                 }
                 return exitCode;
-            }, settings);
+            };
+            return Execution.of(printing, settings);
         }
         finally {
             System.setOut(out);
@@ -215,7 +287,9 @@ final class Commands implements Callable<Integer> {
     @Command(mixinStandardHelpOptions = true,
             description = "Shows who refreshed what, when and why, and what failed: the newest last. Needs the database"
                     + " only.")
-    int history(@Option(names = "--app-id", paramLabel = "APPID", description = "Show only this account.") String appId,
+    int history(
+            @Option(names = "--app-id", paramLabel = "APPID",
+                    description = "Show only this account, by its app id or its name.") String appId,
             @Option(names = "--last", paramLabel = "N", defaultValue = "20",
                     description = "How many entries to show at most: 1 to 10000; 20 by default.") int last,
             @Option(names = "--json", description = "Print JSON.") boolean json) {

@@ -14,10 +14,34 @@ import io.wxtoken.settings.Settings;
  */
 final class Execution {
 
-    /** The work of a command. */
-    interface Body {
+    /** A command, with exit codes that may be its own. */
+    interface Work {
+
+        int execute(ConfigurableEnvironment environment, Console console) throws Exception;
+
+        /**
+         * Reports that the configuration could not be read, or that the work failed.
+         * @return the exit code
+         */
+        int report(FailureReport failure, Console console);
+
+    }
+
+    /** A command that ends with the program's exit codes. */
+    interface Body extends Work {
 
         ExitCode run(ConfigurableEnvironment environment, Console console) throws Exception;
+
+        @Override
+        default int execute(ConfigurableEnvironment environment, Console console) throws Exception {
+            return run(environment, console).code();
+        }
+
+        @Override
+        default int report(FailureReport failure, Console console) {
+            console.error(failure.lines());
+            return failure.exitCode().code();
+        }
 
     }
 
@@ -28,30 +52,29 @@ final class Execution {
      * @param settings settings from the command line, {@code --name.of.it=value}
      * @return the exit code
      */
-    static int of(Body command, String... settings) {
+    static int of(Work command, String... settings) {
         return of(Path.of("."), command, settings);
     }
 
     /**
      * @param folder with the configuration files
      */
-    static int of(Path folder, Body command, String... settings) {
+    static int of(Path folder, Work command, String... settings) {
         ConfigurableEnvironment environment = null;
         try {
             environment = Settings.environment(folder, settings);
-            return command.run(environment, new Console(environment)).code();
+            return command.execute(environment, new Console(environment));
         }
         catch (LinkageError | ServiceConfigurationError e) {
             return Main.reportIncomplete(e);
         }
         catch (Exception | OutOfMemoryError e) {
             Console console = new Console(environment);
-            FailureReport report = FailureReport.of(e, environment);
-            console.error(report.lines());
+            int exitCode = command.report(FailureReport.of(e, environment), console);
             if (console.debug()) {
                 e.printStackTrace();
             }
-            return report.exitCode().code();
+            return exitCode;
         }
     }
 

@@ -5,9 +5,12 @@ import java.sql.SQLException;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.UnaryOperator;
 
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import org.springframework.core.env.ConfigurableEnvironment;
 
 import io.wxtoken.ExitCode;
@@ -15,12 +18,14 @@ import io.wxtoken.database.Database;
 import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.Settings;
+import io.wxtoken.settings.WxProperties;
 import io.wxtoken.status.StatusText;
+import io.wxtoken.wechat.Account;
 
 /**
  * Prints {@code wx_token_history}: which run replaced which token, when and why.
  *
- * @param appId null for all accounts
+ * @param appId or an account's name; null for all accounts
  * @param last how many entries at most
  * @param json whether to print JSON
  */
@@ -34,10 +39,19 @@ record HistoryCommand(String appId, int last, boolean json) implements Execution
 
     @Override
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
-        Settings.readWithoutSecrets(environment);
+        WxProperties wx = Settings.readWithoutSecrets(environment);
+        // an account that is no longer configured has a history, too
+        String recorded = appId == null ? null : wx.find(appId).map(Account::appId).orElse(appId);
+        Map<String, String> names = new HashMap<>();
+        wx.allAccounts()
+            .stream()
+            .filter(account -> !account.name().isEmpty())
+            .forEach(account -> names.put(account.appId(), account.name()));
         try (Connection connection = Database.connectToRead(environment)) {
-            List<RefreshHistory.Entry> entries = RefreshHistory.read(connection, appId, last);
-            System.out.print(json ? StatusText.json(entries) + System.lineSeparator() : table(entries));
+            List<RefreshHistory.Entry> entries = RefreshHistory.read(connection, recorded, last);
+            System.out.print(json ? StatusText
+                .json(entries.stream().map(entry -> new Named(names.get(entry.appId()), entry)).toList())
+                    + System.lineSeparator() : table(entries, names));
             return ExitCode.OK;
         }
         catch (SQLException e) {
@@ -49,7 +63,15 @@ record HistoryCommand(String appId, int last, boolean json) implements Execution
         }
     }
 
-    private static String table(List<RefreshHistory.Entry> entries) {
+    /**
+     * An entry as JSON shows it.
+     *
+     * @param name of the account, as it is set now; null without a name
+     */
+    record Named(String name, @JsonUnwrapped RefreshHistory.Entry entry) {
+    }
+
+    private static String table(List<RefreshHistory.Entry> entries, Map<String, String> names) {
         List<List<String>> lines = new ArrayList<>(List.of(TITLES));
         for (RefreshHistory.Entry entry : entries) {
             lines.add(List.of(LOCAL.format(entry.recordedAt()), entry.appId(), entry.type(), entry.outcome(),
@@ -57,7 +79,9 @@ record HistoryCommand(String appId, int last, boolean json) implements Execution
                     (entry.reason() + (entry.detail().isEmpty() ? "" : "; " + entry.detail())).replaceAll("\\p{C}",
                             " ")));
         }
-        return StatusText.table(lines, (line, column) -> UnaryOperator.identity());
+        List<List<String>> named = StatusText.withNames(lines, TITLES.indexOf("ACCOUNT"),
+                entries.stream().map(entry -> names.get(entry.appId())).toList());
+        return StatusText.table(named, (line, column) -> UnaryOperator.identity());
     }
 
     /** Shortens a fingerprint as the logs do. */

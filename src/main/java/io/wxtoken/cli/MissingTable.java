@@ -22,11 +22,15 @@ final class MissingTable {
      */
     static ExitCode report(ConfigurableEnvironment environment, Console console, String table, String advice)
             throws SQLException {
-        Schema.check(environment);
-        console.error("there is no table " + table + " at "
-                + DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment)) + " yet, or it is an old one: "
-                + advice);
+        console.error(line(environment, table, advice));
         return ExitCode.RETRY;
+    }
+
+    /** The line that {@link #report} writes. */
+    static String line(ConfigurableEnvironment environment, String table, String advice) throws SQLException {
+        Schema.check(environment);
+        return "there is no table " + table + " at " + DatabaseFailure.withoutSecrets(Settings.databaseUrl(environment))
+                + " yet, or it is an old one: " + advice;
     }
 
 }

@@ -18,21 +18,26 @@ import io.wxtoken.token.RunId;
 /**
  * Prints the state of each row.
  *
+ * @param appId null for all accounts
  * @param json whether to print JSON
  */
-record StatusCommand(boolean json) implements Execution.Body {
+record StatusCommand(String appId, boolean json) implements Execution.Body {
+
+    static final String READ_ONLY = "these rows are a read-only server's, so they may be old, and no run can refresh"
+            + " them there. Name a server that takes writes in spring.datasource.url, or all servers, as in"
+            + " jdbc:mysql://db1,db2,db3/wx";
+
+    static final String NO_RUN_YET = "the job has not run there, or only in an older version";
 
     @Override
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
         WxProperties wx = Settings.readWithoutSecrets(environment);
         try (Connection connection = Database.connectToRead(environment)) {
-            Status status = Status.read(connection, wx, RunId.unique());
+            Status status = Status.read(connection, wx, appId, RunId.unique());
             System.out
                 .print(json ? StatusText.json(status) + System.lineSeparator() : StatusText.table(status, Ansi.AUTO));
             if (connection.isReadOnly()) {
-                console.error("these rows are a read-only server's, so they may be old, and no run can refresh them"
-                        + " there. Name a server that takes writes in spring.datasource.url, or all servers, as in"
-                        + " jdbc:mysql://db1,db2,db3/wx");
+                console.error(READ_ONLY);
                 return ExitCode.DATABASE;
             }
             return status.usable() ? ExitCode.OK : ExitCode.RETRY;
@@ -41,8 +46,7 @@ record StatusCommand(boolean json) implements Execution.Body {
             if (!DatabaseErrors.lacksSchema(e)) {
                 throw e;
             }
-            return MissingTable.report(environment, console, "wx_token",
-                    "the job has not run there, or only in an older version");
+            return MissingTable.report(environment, console, "wx_token", NO_RUN_YET);
         }
     }
 }

@@ -80,8 +80,8 @@ public class RefreshJobConfiguration {
     }
 
     @Bean
-    RunReport runReport(RunGuard guard) {
-        return new RunReport(guard::stopping);
+    RunReport runReport(WxProperties wx, RunGuard guard) {
+        return new RunReport(wx.allAccounts(), guard::stopping);
     }
 
     /**

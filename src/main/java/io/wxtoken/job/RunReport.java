@@ -1,6 +1,7 @@
 package io.wxtoken.job;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,6 +45,8 @@ final class RunReport implements RefreshListener {
     /** More accounts than this with the same story share a line. */
     private static final int FEW = 3;
 
+    private final Map<String, String> labels = new HashMap<>();
+
     private final BooleanSupplier stopping;
 
     private final Map<Outcome, Integer> counts = new TreeMap<>();
@@ -55,9 +58,11 @@ final class RunReport implements RefreshListener {
     private ExitCode exitCode = ExitCode.OK;
 
     /**
+     * @param accounts that are configured; lines show their names
      * @param stopping whether the process was told to stop
      */
-    RunReport(BooleanSupplier stopping) {
+    RunReport(List<Account> accounts, BooleanSupplier stopping) {
+        accounts.forEach(account -> labels.put(account.appId(), account.label()));
         this.stopping = stopping;
     }
 
@@ -92,7 +97,7 @@ final class RunReport implements RefreshListener {
             exitCode = exitCode.and(result.exitCode());
             uneventful &= uneventful(result);
             if (result.exitCode() == ExitCode.OK) {
-                log.atLevel(uneventful(result) ? Level.DEBUG : Level.INFO).log("{} {}", account.appId(), result);
+                log.atLevel(uneventful(result) ? Level.DEBUG : Level.INFO).log("{} {}", account.label(), result);
             }
             else {
                 failed.add(result);
@@ -135,10 +140,11 @@ final class RunReport implements RefreshListener {
             if (many) {
                 log.atLevel(story.level())
                     .log("{} accounts, such as {}: {}", accounts.size(),
-                            accounts.keySet().stream().limit(FEW).collect(Collectors.joining(", ")), story.example());
+                            accounts.keySet().stream().limit(FEW).map(labels::get).collect(Collectors.joining(", ")),
+                            story.example());
             }
-            accounts.forEach((appId, lines) -> lines
-                .forEach(line -> log.atLevel(many ? Level.DEBUG : story.level()).log("{} {}", appId, line)));
+            accounts.forEach((appId, lines) -> lines.forEach(
+                    line -> log.atLevel(many ? Level.DEBUG : story.level()).log("{} {}", labels.get(appId), line)));
         });
         if (counts.containsKey(Outcome.LEFT)) {
             if (stopping.getAsBoolean()) {

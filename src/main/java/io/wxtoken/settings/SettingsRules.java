@@ -23,6 +23,9 @@ final class SettingsRules {
 
     private static final Pattern APP_ID = Pattern.compile("wx[A-Za-z0-9_-]{1,30}");
 
+    /** Text in any language that needs no quoting in a log line, a table or a metric. */
+    private static final Pattern NAME = Pattern.compile("[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S} &&[^\"'`\\\\|{}<>]]{1,40}");
+
     private static final Pattern PRINTABLE = Pattern.compile("[!-~]+");
 
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[::1]");
@@ -52,6 +55,7 @@ final class SettingsRules {
     List<String> problems(boolean toRefresh) {
         List<String> problems = new ArrayList<>();
         Set<String> seen = new HashSet<>();
+        Set<String> names = new HashSet<>();
         int index = wx.shortForm() ? -1 : 0;
         for (WxProperties.Entry entry : wx.entries()) {
             String prefix = WxProperties.setting(index);
@@ -66,6 +70,9 @@ final class SettingsRules {
                     && !seen.add(appId.toLowerCase(Locale.ROOT))) {
                 problems.add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two entries"
                     .formatted(index, appId));
+            }
+            if (!WxProperties.isBlank(entry.name())) {
+                nameProblem(prefix, entry.name(), names).ifPresent(problems::add);
             }
             index++;
         }
@@ -130,6 +137,21 @@ final class SettingsRules {
                     + " (are app-id and app-secret swapped? The value is not shown, because it may be the secret)");
         }
         return Optional.empty();
+    }
+
+    /**
+     * @param names gets the name
+     */
+    private static Optional<String> nameProblem(String prefix, String name, Set<String> names) {
+        if (!NAME.matcher(name).matches() || !name.equals(name.strip())) {
+            return Optional.of(prefix + "name is no name for an account: write 1 to 40 letters, digits and signs of any"
+                    + " language, without quotes, \\, |, {, }, <, > and line breaks, and no blank at either end");
+        }
+        if (APP_ID.matcher(name).matches()) {
+            return Optional.of(prefix + "name = '" + name + "' looks like an AppID: choose another name");
+        }
+        return names.add(name) ? Optional.empty()
+                : Optional.of(prefix + "name = '" + name + "' is there twice: give each account a name of its own");
     }
 
     private static Optional<String> secretProblem(String prefix, WxProperties.Entry entry) {

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.boot.convert.DurationUnit;
@@ -21,10 +22,11 @@ import io.wxtoken.wechat.Ticket;
  * @param appId the app id of the first account; this short form serves a single account,
  * or the first of several
  * @param appSecret its secret
+ * @param name what people call it; null or empty for no name
  * @param tickets the tickets of accounts that do not set their own
  * @param accounts further accounts, or all of them
  */
-public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi") List<Ticket> tickets,
+public record WxProperties(String appId, String appSecret, String name, @DefaultValue("jsapi") List<Ticket> tickets,
         @DefaultValue Api api, @DefaultValue Refresh refresh, @DefaultValue Probe probe, @DefaultValue Run run,
         @DefaultValue Metrics metrics, @DefaultValue History history, @DefaultValue Mirror mirror,
         @DefaultValue List<Entry> accounts) {
@@ -182,10 +184,11 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     /**
      * One entry of {@code wx.accounts}.
      *
+     * @param name what people call it; null or empty for no name
      * @param endpoint null for {@code wx.api.endpoint}
      * @param tickets null for {@code wx.tickets}
      */
-    public record Entry(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets) {
+    public record Entry(String appId, String appSecret, String name, Endpoint endpoint, List<Ticket> tickets) {
 
         @Override
         public String toString() {
@@ -195,7 +198,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
 
     /** These settings with other {@code wx.accounts}. */
     WxProperties with(List<Entry> otherAccounts) {
-        return new WxProperties(appId, appSecret, tickets, api, refresh, probe, run, metrics, history, mirror,
+        return new WxProperties(appId, appSecret, name, tickets, api, refresh, probe, run, metrics, history, mirror,
                 otherAccounts);
     }
 
@@ -214,7 +217,8 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
             }
             all.add(new Account(entry.appId(), entry.appSecret(),
                     entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
-                    entry.tickets() == null ? usual : wanted(entry.tickets()), all.isEmpty(), "", setting));
+                    entry.tickets() == null ? usual : wanted(entry.tickets()), all.isEmpty(),
+                    isBlank(entry.name()) ? "" : entry.name(), setting));
         }
         return all;
     }
@@ -226,15 +230,24 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
 
     /**
      * Finds an account.
-     * @param wanted its app id; null for the first account
-     * @throws InvalidSettingsException when no account has this app id
+     * @param wanted its app id or its name; null for the first account
+     * @throws InvalidSettingsException when there is no such account
      */
     public Account account(String wanted) {
+        return find(wanted)
+            .orElseThrow(() -> new InvalidSettingsException(wanted == null ? "no account is configured: set wx.app-id"
+                    : "--app-id=" + wanted + " is none of the configured accounts: see wx.app-id and wx.accounts"));
+    }
+
+    /**
+     * Finds an account, as {@link #account} does.
+     * @return empty when there is no such account
+     */
+    public Optional<Account> find(String wanted) {
         return allAccounts().stream()
-            .filter(account -> wanted == null || account.appId().equals(wanted))
-            .findFirst()
-            .orElseThrow(() -> new InvalidSettingsException(
-                    "--app-id=" + wanted + " is none of the configured accounts: see wx.app-id and wx.accounts"));
+            .filter(account -> wanted == null || account.appId().equals(wanted)
+                    || !account.name().isEmpty() && account.name().equals(wanted))
+            .findFirst();
     }
 
     /**
@@ -248,7 +261,7 @@ public record WxProperties(String appId, String appSecret, @DefaultValue("jsapi"
     List<Entry> entries() {
         List<Entry> entries = new ArrayList<>();
         if (shortForm()) {
-            entries.add(new Entry(appId, appSecret, null, null));
+            entries.add(new Entry(appId, appSecret, name, null, null));
         }
         entries.addAll(accounts);
         return entries;

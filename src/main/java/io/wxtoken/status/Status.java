@@ -9,6 +9,7 @@ import java.util.Locale;
 
 import com.fasterxml.jackson.annotation.JsonValue;
 
+import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.Fingerprint;
 import io.wxtoken.token.RefreshPolicy;
@@ -74,50 +75,71 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
     /**
      * One row.
      *
+     * @param name what people call the account; null without a name
      * @param ageSeconds seconds since the value was obtained; null without a value
      * @param secondsLeft seconds that the value still lives; 0 or less when it has
      * expired; null without a value
      * @param nextRefresh when a run refreshes the row, if nobody requests it earlier;
      * null when no run will
+     * @param dueSeconds for how many seconds the row has been due by its age or its end;
+     * 0 when it is not
      * @param claimedBy the run that holds the row, or null
      * @param failures how many refreshes in a row failed
      * @param note the last error, or why the row is due, on one line
      * @param fingerprint of the value, as in the logs
      */
-    public record Row(String appId, String type, State state, boolean usable, Long ageSeconds, Long secondsLeft,
-            Instant nextRefresh, String claimedBy, int failures, String note, String fingerprint) {
+    public record Row(String appId, String name, String type, State state, boolean usable, Long ageSeconds,
+            Long secondsLeft, Instant nextRefresh, long dueSeconds, String claimedBy, int failures, String note,
+            String fingerprint) {
     }
 
     /**
      * Reads the rows.
      * @param wx the settings; if they name no account, all rows are judged
+     * @param wanted the account whose rows are read, by its app id or its name; null for
+     * all rows
+     * @throws io.wxtoken.settings.InvalidSettingsException when there is no such account
      * @throws SQLException when the database can't be reached, or refuses
      */
-    public static Status read(Connection connection, WxProperties wx, RunId me) throws SQLException {
-        List<Account> accounts = wx.allAccounts();
-        RowSet read = RowSet.of(TokenRepository.readAll(connection), accounts);
+    public static Status read(Connection connection, WxProperties wx, String wanted, RunId me) throws SQLException {
+        boolean unknown = wx.allAccounts().isEmpty();
+        List<Account> accounts = wanted == null || unknown ? wx.allAccounts() : List.of(wx.account(wanted));
+        RowSet read = RowSet.of(wanted == null ? TokenRepository.readAll(connection)
+                : TokenRepository.read(connection, unknown ? List.of(unknown(wanted)) : accounts), accounts);
+        if (wanted != null && unknown && read.all().isEmpty()) {
+            throw new InvalidSettingsException(
+                    "--app-id=" + wanted + " has no row in wx_token, and no account is configured: see wx.app-id");
+        }
         RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
         List<Row> rows = new ArrayList<>();
         for (Account account : accounts) {
             for (RowKey key : RowKey.of(account)) {
                 TokenRow row = read.configured().get(key);
-                rows.add(row == null ? missing(key) : of(row, account, policy, me));
+                rows.add(row == null ? missing(account, key) : of(row, account, policy, me));
             }
         }
         for (RowSet.Unused unused : read.unused(accounts)) {
             TokenRow row = unused.row();
-            rows.add(accounts.isEmpty()
-                    ? of(row, new Account(row.appId(), null, Endpoint.TOKEN, List.of(), false), policy, me)
-                    : row(row, row.appId(), State.NOT_CONFIGURED, null, null,
-                            "row " + row.id() + " is left alone: " + unused.reason()));
+            rows.add(accounts.isEmpty() ? of(row, unknown(row.appId()), policy, me) : row(row, unknown(row.appId()),
+                    State.NOT_CONFIGURED, null, 0, null, "row " + row.id() + " is left alone: " + unused.reason()));
         }
         boolean usable = rows.stream().allMatch(row -> row.usable() || row.state() == State.NOT_CONFIGURED);
         Instant readAt = read.all().isEmpty() ? Instant.now() : Instant.ofEpochSecond(read.all().get(0).now());
         return new Status(usable && !rows.isEmpty(), readAt, rows);
     }
 
-    private static Row missing(RowKey key) {
-        return new Row(key.appId(), key.type(), State.DEAD, false, null, null, null, null, 0, "no row yet", null);
+    /** An account that is not configured. */
+    private static Account unknown(String appId) {
+        return new Account(appId, null, Endpoint.TOKEN, List.of(), false);
+    }
+
+    private static Row missing(Account account, RowKey key) {
+        return new Row(key.appId(), nameOf(account), key.type(), State.DEAD, false, null, null, null, 0, null, 0,
+                "no row yet", null);
+    }
+
+    private static String nameOf(Account account) {
+        return account.name().isEmpty() ? null : account.name();
     }
 
     private static Row of(TokenRow row, Account account, RefreshPolicy policy, RunId me) {
@@ -128,15 +150,15 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
                 : held ? State.HELD : failing ? State.FAILING : verdict.due() ? State.DUE : State.FRESH;
         String note = failing && !held ? row.lastRefresh().error() : verdict.due() ? verdict.reason()
                 : verdict == Verdict.ON_HOLD ? "a refresh was requested and waits for wx.refresh.request-interval" : "";
-        return row(row, account.appId(), state, Instant.ofEpochSecond(policy.dueAt(row, account, me)),
-                held ? row.claim().by() : null, note);
+        return row(row, account, state, Instant.ofEpochSecond(policy.dueAt(row, account, me)),
+                policy.dueFor(row, account), held ? row.claim().by() : null, note);
     }
 
-    private static Row row(TokenRow row, String appId, State state, Instant nextRefresh, String claimedBy,
-            String note) {
+    private static Row row(TokenRow row, Account account, State state, Instant nextRefresh, long dueSeconds,
+            String claimedBy, String note) {
         boolean none = row.value().isEmpty();
-        return new Row(appId, row.type(), state, row.live(), none ? null : row.age(), none ? null : row.timeLeft(),
-                nextRefresh, claimedBy, row.lastRefresh().failures(), note.replaceAll("\\p{C}", " "),
-                none ? null : Fingerprint.shortOf(row.value()));
+        return new Row(account.appId(), nameOf(account), row.type(), state, row.live(), none ? null : row.age(),
+                none ? null : row.timeLeft(), nextRefresh, dueSeconds, claimedBy, row.lastRefresh().failures(),
+                note.replaceAll("\\p{C}", " "), none ? null : Fingerprint.shortOf(row.value()));
     }
 }

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 
@@ -19,8 +20,6 @@ public final class StatusText {
 
     private static final List<String> TITLES = List.of("ACCOUNT", "TYPE", "STATE", "AGE", "LEFT", "NEXT REFRESH",
             "CLAIMED BY", "LAST ERROR");
-
-    private static final int STATE = 2;
 
     private StatusText() {
     }
@@ -44,10 +43,31 @@ public final class StatusText {
     public static String table(Status status, Ansi ansi) {
         List<List<String>> lines = new ArrayList<>(List.of(TITLES));
         status.rows().forEach(row -> lines.add(cells(row, status.readAt())));
-        return table(lines,
-                (line, column) -> line > 0 && column == STATE
+        List<List<String>> named = withNames(lines, 0, status.rows().stream().map(Status.Row::name).toList());
+        int state = named.get(0).indexOf("STATE");
+        return table(named,
+                (line, column) -> line > 0 && column == state
                         ? text -> ansi.string("@|" + colour(status.rows().get(line - 1).state()) + " " + text + "|@")
                         : text -> text);
+    }
+
+    /**
+     * Adds a column NAME to a table's lines, if any account has a name.
+     * @param account the column of the app ids; the names stand after it
+     * @param names of the accounts, for each line after the title; null for none
+     */
+    public static List<List<String>> withNames(List<List<String>> lines, int account, List<String> names) {
+        if (names.stream().allMatch(Objects::isNull)) {
+            return lines;
+        }
+        List<List<String>> named = new ArrayList<>();
+        for (List<String> line : lines) {
+            String name = named.isEmpty() ? "NAME" : names.get(named.size() - 1);
+            List<String> cells = new ArrayList<>(line);
+            cells.add(account + 1, name == null ? "-" : name);
+            named.add(cells);
+        }
+        return named;
     }
 
     /**
@@ -58,7 +78,7 @@ public final class StatusText {
         int[] widths = new int[lines.get(0).size()];
         lines.forEach(line -> {
             for (int i = 0; i < widths.length; i++) {
-                widths[i] = Math.max(widths[i], line.get(i).length());
+                widths[i] = Math.max(widths[i], width(line.get(i)));
             }
         });
         StringBuilder table = new StringBuilder();
@@ -66,11 +86,16 @@ public final class StatusText {
             StringBuilder line = new StringBuilder();
             for (int column = 0; column < widths.length; column++) {
                 String cell = lines.get(i).get(column);
-                line.append(style.apply(i, column).apply(cell)).append(" ".repeat(widths[column] - cell.length() + 2));
+                line.append(style.apply(i, column).apply(cell)).append(" ".repeat(widths[column] - width(cell) + 2));
             }
             table.append(line.toString().stripTrailing()).append(System.lineSeparator());
         }
         return table.toString();
+    }
+
+    /** The columns of a terminal that a text takes: two for a Chinese letter. */
+    private static int width(String text) {
+        return Ansi.OFF.text(text).getCJKAdjustedLength();
     }
 
     private static List<String> cells(Status.Row row, Instant now) {
@@ -91,7 +116,8 @@ public final class StatusText {
         };
     }
 
-    private static String text(long seconds) {
+    /** Writes a time roughly, as people do. */
+    static String text(long seconds) {
         return seconds < 120 ? seconds + " s" : seconds < 7200 * 2 ? seconds / 60 + " min" : seconds / 3600 + " h";
     }
 

@@ -127,6 +127,19 @@ public final class RefreshPolicy {
     }
 
     /**
+     * @return the seconds for which the row has been due by its age or its end; 0 when it
+     * is not, or nobody can tell since when. A ticket that WeChat repeats until its end
+     * counts from the last time that WeChat gave it.
+     */
+    public long dueFor(TokenRow row, Account account) {
+        if (row.value().isEmpty() || row.obtainedAt() == 0) {
+            return 0;
+        }
+        long byAge = renewedByAge(row, account) ? row.age() - after : 0;
+        return Math.max(0, Math.max(byAge, Math.min(before - row.timeLeft(), row.age())));
+    }
+
+    /**
      * WeChat rotates the stable endpoint's access_token near its end only, so the age of
      * that token is no reason to renew it.
      */

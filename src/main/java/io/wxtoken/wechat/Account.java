@@ -23,6 +23,11 @@ public record Account(String appId, String appSecret, Endpoint endpoint, List<Ti
         this(appId, appSecret, endpoint, tickets, first, "", "wx.");
     }
 
+    /** Its app id, and its name if it has one, for people. */
+    public String label() {
+        return name.isEmpty() ? appId : appId + " (" + name + ")";
+    }
+
     /** The same account at another endpoint. */
     public Account at(Endpoint other) {
         return new Account(appId, appSecret, other, tickets, first, name, setting);

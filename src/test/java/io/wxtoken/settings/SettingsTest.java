@@ -424,4 +424,20 @@ class SettingsTest {
         assertThat(wx.toString() + wx.allAccounts()).doesNotContain("s3cret").contains("wx0123456789abcdef");
     }
 
+    @Test
+    void anAccountIsFoundByItsAppIdAndByItsName() {
+        settings.putAll(Map.of("wx.name", "微店（一）", "wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", "s2",
+                "wx.accounts[0].name", "Crème & Co. 🍦", "wx.accounts[1].app-id", "wx3", "wx.accounts[1].app-secret",
+                "s3", "wx.accounts[1].name", ""));
+        WxProperties wx = read();
+        assertThat(wx.allAccounts()).extracting(Account::label)
+            .containsExactly("wx0123456789abcdef (微店（一）)", "wx2 (Crème & Co. 🍦)", "wx3");
+        assertThat(wx.account("微店（一）").appId()).isEqualTo("wx0123456789abcdef");
+        assertThat(wx.account("wx2").name()).isEqualTo("Crème & Co. 🍦");
+        assertThat(wx.account(null).appId()).isEqualTo("wx0123456789abcdef");
+        assertThat(wx.find("")).as("no name is a name of nobody").isEmpty();
+        settings.put("wx.accounts[1].name", "微店（一）");
+        assertThat(problem()).contains("wx.accounts[1].name = '微店（一）' is there twice");
+    }
+
 }

@@ -99,6 +99,36 @@ class RefreshPolicyTest {
         assertThat(judge(row)).isEqualTo(Verdict.NEVER_OBTAINED);
     }
 
+    private long dueFor(Row row, Account account) {
+        return policy.dueFor(row.row(), account);
+    }
+
+    @Test
+    void aRowIsDueSinceItWasAsOldAsAfterOrAsNearItsEndAsBefore() {
+        assertThat(dueFor(new Row(3000), ACCOUNT)).isZero();
+        assertThat(dueFor(new Row(6600), ACCOUNT)).isEqualTo(3600);
+        assertThat(dueFor(new Row(6600), STABLE)).as("its age does not count").isZero();
+        assertThat(dueFor(new Row(7000), STABLE)).isEqualTo(100);
+        Row held = new Row(3100);
+        held.claimedBy = "another";
+        held.claimedUntil = NOW + 30;
+        assertThat(dueFor(held, ACCOUNT)).isEqualTo(100);
+        Row repeated = new Row(10);
+        repeated.expiresAt = NOW + 100;
+        assertThat(dueFor(repeated, ACCOUNT)).as("WeChat gave it 10 s ago").isEqualTo(10);
+        Row requested = new Row(10);
+        requested.requested = 1;
+        assertThat(dueFor(requested, ACCOUNT)).as("nobody can tell since when").isZero();
+        for (String expire : new String[] { "", "soon", String.valueOf(NOW + 8000) }) {
+            Row nonsense = new Row(10);
+            nonsense.expire = expire;
+            assertThat(dueFor(nonsense, ACCOUNT)).as("expire '%s'", expire).isZero();
+        }
+        Row none = new Row(10);
+        none.value = "";
+        assertThat(dueFor(none, ACCOUNT)).isZero();
+    }
+
     @Test
     void anApplicationsClockMayBeALittleAhead() {
         assertThat(judge(new Row(-300))).isEqualTo(Verdict.FRESH);
