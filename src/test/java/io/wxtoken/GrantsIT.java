@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.MariaDb;
 import io.wxtoken.testing.Program;
 
@@ -135,6 +136,30 @@ class GrantsIT extends OnEachDatabase {
             }
             assertThat(statement.executeUpdate("DELETE FROM wx_token_history WHERE id = 1")).isEqualTo(1);
         }
+    }
+
+    /** A shell script of an application's runs as the application's user. */
+    @Test
+    void aReaderGetsTheTokenThatItCanNotRefresh() throws Exception {
+        install();
+        job().ended(ExitCode.OK);
+        execute("REVOKE UPDATE (refresh_requested) ON " + schema + ".wx_token FROM " + ofThisTest("wx_reader")
+                + "@'%'");
+        Said fresh = runAs("wx_reader", "change-me-3", "token").ended(ExitCode.OK);
+        assertThat(fresh.out().strip()).isEqualTo(weChat.lastIssued());
+        assertThat(fresh.err()).isEmpty();
+        makeDue();
+        Said due = runAs("wx_reader", "change-me-3", "token").ended(ExitCode.OK);
+        assertThat(due.out().strip()).isEqualTo(weChat.lastIssued());
+        assertThat(due.err()).contains("UPDATE command denied to user ").doesNotContain(weChat.lastIssued());
+        Said ticket = runAs("wx_reader", "change-me-3", "token", "--type=jsapi_ticket").ended(ExitCode.OK);
+        assertThat(ticket.out().strip()).isEqualTo(weChat.ticket("jsapi"));
+        execute("UPDATE wx_token SET expires_at = UNIX_TIMESTAMP() - 1 WHERE id = 1");
+        Said dead = runAs("wx_reader", "change-me-3", "token");
+        assertThat(dead.out()).isEmpty();
+        assertThat(dead.err()).contains("there is no live access_token of " + StandIn.APP_ID);
+        assertThat(dead.exitCode()).isNotEqualTo(ExitCode.OK);
+        assertThat(weChat.requests()).isEqualTo(2);
     }
 
     /**

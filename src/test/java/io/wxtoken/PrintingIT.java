@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -281,6 +282,38 @@ class PrintingIT extends OnEachDatabase {
         assertThat(run("fetch", "--endpoint=tokens").ended(ExitCode.ACT).err())
             .contains("'tokens' is neither token nor stable-token");
         assertThat(run("--force", "fetch").ended(ExitCode.ACT).err()).contains("belong to refresh");
+    }
+
+    @Test
+    void tokenPrintsTheTicketsOfTheAccountToo() {
+        assertThat(run("token", "--type=jsapi_ticket").ended(ExitCode.OK).out().strip())
+            .isEqualTo(weChat.ticket("jsapi"));
+        assertThat(run("token", "--type=wx_card_ticket").ended(ExitCode.ACT).inOneLine().err())
+            .contains("--type=wx_card_ticket is none of the values of wx0123456789abcdef, which are access_token,"
+                    + " jsapi_ticket: see wx.tickets");
+        run("token", "--type=jsapi", "--wx.name=微店", "--app-id=微店").ended(ExitCode.ACT)
+            .saying("is none of the values of wx0123456789abcdef (微店)")
+            .inOneLine();
+        assertThat(run("token", "--type=wx_card_ticket", "--wx.tickets=jsapi,wx_card").ended(ExitCode.OK).out().strip())
+            .isEqualTo(weChat.ticket("wx_card"));
+        sql("UPDATE wx_token SET expires_at = UNIX_TIMESTAMP() - 1, retry_after = 0 WHERE type = 'jsapi_ticket'");
+        weChat.next(new Fault.Refuse(48001, "api unauthorized"));
+        Said dead = run("token", "--type=jsapi_ticket").ended(ExitCode.ACT);
+        assertThat(dead.out()).isEmpty();
+        assertThat(dead.err()).contains("there is no live jsapi_ticket of wx0123456789abcdef now");
+    }
+
+    @Test
+    void tokenNeedsNoSecretToPrintALiveToken() {
+        run("refresh").ended(ExitCode.OK);
+        List<String> withoutSecret = new ArrayList<>(database.arguments());
+        withoutSecret.addAll(List.of("token", "--wx.app-id=" + StandIn.APP_ID));
+        Said printed = Said.by(withoutSecret).ended(ExitCode.OK);
+        assertThat(printed.out().strip()).isEqualTo(weChat.lastIssued());
+        assertThat(printed.err()).startsWith("wx-token: warning: wx.app-secret is missing").hasLineCount(1);
+        withoutSecret.remove(withoutSecret.size() - 1);
+        Said nobody = Said.by(withoutSecret).ended(ExitCode.ACT).inOneLine();
+        assertThat(nobody.err()).contains("no account is configured: set wx.app-id");
     }
 
 }

@@ -27,6 +27,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 import io.wxtoken.ExitCode;
 import io.wxtoken.job.RefreshOptions;
 import io.wxtoken.status.StatusCheck;
+import io.wxtoken.token.RowKey;
 import io.wxtoken.wechat.Endpoint;
 
 /**
@@ -215,12 +216,15 @@ final class Commands implements Callable<Integer> {
     }
 
     @Command(mixinStandardHelpOptions = true,
-            description = "Prints the access_token in the table, for a shell script; refreshes it first if"
-                    + " it is due. Exit code 0 when it is live.")
-    int token(@Option(names = "--app-id", paramLabel = "APPID",
-            description = "The account; by default the first one.") String appId) {
+            description = "Prints the access_token or a ticket in the table, for a shell script; refreshes it first if"
+                    + " it is due and this user may. Exit code 0 when it is live.")
+    int token(
+            @Option(names = "--app-id", paramLabel = "APPID",
+                    description = "The account, by its app id or its name; by default the first one.") String appId,
+            @Option(names = "--type", paramLabel = "TYPE", defaultValue = RowKey.ACCESS_TOKEN,
+                    description = "access_token (the default), jsapi_ticket or wx_card_ticket.") String type) {
         rejectOptionsBefore("token");
-        return printing(out -> new TokenCommand(appId, out));
+        return printing(out -> new TokenCommand(appId, type, out));
     }
 
     @Command(mixinStandardHelpOptions = true,

@@ -5,13 +5,14 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 import org.springframework.core.env.ConfigurableEnvironment;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.database.Database;
-import io.wxtoken.database.UnusableSchemaException;
 import io.wxtoken.job.RefreshOptions;
+import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.RowKey;
@@ -23,59 +24,80 @@ import io.wxtoken.wechat.ProbeResult;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * Refreshes one account's rows if they are due, and then prints the access_token for a
- * shell script. It succeeds when there is a live token, even if the refresh failed; the
- * failure is reported.
+ * Refreshes one account's rows if they are due, and then prints the value of one of them
+ * for a shell script. It succeeds when that lives, even if nothing could be refreshed,
+ * for example because this user may only read, or has no secret; that is reported.
  *
- * @param appId null for the first account
- * @param out gets the token and nothing else
+ * @param appId the account's, or its name; null for the first account
+ * @param type the row's
+ * @param out gets the value and nothing else
  */
-record TokenCommand(String appId, PrintStream out) implements Execution.Body {
+record TokenCommand(String appId, String type, PrintStream out) implements Execution.Body {
 
     @Override
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws Exception {
-        WxProperties wx = Settings.read(environment);
+        WxProperties wx = Settings.readWithoutSecrets(environment);
         Account account = wx.account(appId);
-        ExitCode refreshed;
-        Map<RowKey, TokenRow> rows = null;
-        boolean finished = false;
+        RowKey key = new RowKey(account.appId(), type);
+        if (!RowKey.of(account).contains(key)) {
+            throw new InvalidSettingsException("--type=" + type + " is none of the values of " + account.label()
+                    + ", which are " + RowKey.of(account).stream().map(RowKey::type).collect(Collectors.joining(", "))
+                    + ": see wx.tickets");
+        }
+        RefreshCommand.Finished finished = null;
+        Exception failure = null;
         try {
-            RefreshCommand.Finished run = new RefreshCommand(new RefreshOptions(false, account.appId()))
-                .runAndRead(environment, console);
-            refreshed = run.exitCode();
-            rows = run.rows();
-            finished = true;
+            finished = new RefreshCommand(new RefreshOptions(false, account.appId())).runAndRead(environment, console);
         }
-        catch (SQLException | UnusableSchemaException e) {
-            // the rows can't be read, so there is nothing to print
-            throw e;
+        catch (Exception e) { // the row may hold a live value all the same
+            failure = e;
         }
-        catch (Exception e) { // the row may hold a live token all the same
-            FailureReport report = FailureReport.of(e, environment);
-            console.error(report.lines());
-            refreshed = report.exitCode();
-        }
-        if (rows == null) {
-            try (Connection connection = Database.connect(environment)) {
-                rows = RowSet.of(TokenRepository.read(connection, List.of(account)), List.of(account)).configured();
-            }
-        }
-        TokenRow row = rows.get(RowKey.accessToken(account));
-        boolean knownLive = refreshed == ExitCode.OK
-                || finished && row != null && row.lastRefresh().failures() == 0 && !row.refreshWanted();
-        if (row != null && row.live() && (knownLive || !isDead(wx, row, console))) {
+        TokenRow row = (finished != null && finished.rows() != null ? finished.rows()
+                : read(environment, account, failure))
+            .get(key);
+        FailureReport report = failure == null ? new FailureReport(finished.exitCode(), List.of())
+                : FailureReport.of(failure, environment);
+        if (row != null && row.live() && (report.exitCode() == ExitCode.OK || !mayBeDead(row, finished != null)
+                || !isDead(wx, row, console))) {
+            console.warn(report.lines());
             out.println(row.value());
             return ExitCode.OK;
         }
-        console.error("there is no live access_token of " + account.appId() + " now: see wx-token status");
-        return refreshed.and(ExitCode.RETRY);
+        console.error(report.lines());
+        console.error("there is no live " + type + " of " + account.label() + " now: see wx-token status");
+        return report.exitCode().and(ExitCode.RETRY);
     }
 
     /**
-     * A token whose refresh failed may already be dead, so WeChat is asked before it is
-     * printed.
+     * @param failure what kept the run from its end; it is thrown if the rows can't be
+     * read either. Null when the run ended
+     */
+    private static Map<RowKey, TokenRow> read(ConfigurableEnvironment environment, Account account, Exception failure)
+            throws Exception {
+        try (Connection connection = Database.connectToRead(environment)) {
+            return RowSet.of(TokenRepository.read(connection, List.of(account)), List.of(account)).configured();
+        }
+        catch (SQLException e) {
+            throw failure == null ? e : failure;
+        }
+    }
+
+    /**
+     * Whether the row's value may be dead before its time: its refresh failed or is
+     * requested, or a run that broke off has left a claim.
+     */
+    private static boolean mayBeDead(TokenRow row, boolean finished) {
+        return row.lastRefresh().failures() > 0 || row.refreshWanted() || !finished && row.claim().by() != null;
+    }
+
+    /**
+     * Asks WeChat whether an access_token that may be dead is. A ticket can't be asked
+     * for, and nothing kills it.
      */
     private static boolean isDead(WxProperties wx, TokenRow row, Console console) {
+        if (!row.type().equals(RowKey.ACCESS_TOKEN)) {
+            return false;
+        }
         // otherwise a system property could make the JDK's client log the token
         console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().connection());
