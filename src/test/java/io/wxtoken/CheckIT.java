@@ -29,7 +29,7 @@ class CheckIT extends OnEachDatabase {
             .ended(ExitCode.OK)
             .saying("1 account, its secret from the command line; the database's URL from the command line",
                     "the first run makes",
-                    StandIn.APP_ID + " at " + weChat.baseUrl() + ": TLS, secret and this node's address are right",
+                    StandIn.APP_ID + " at " + weChat.baseUrl() + ": the secret and this node's address are right",
                     "wx.prom can be written", "A run can do its work; exit code 0");
         assertThat(failed(said)).isEmpty();
         assertThat(said.out()).doesNotContain(StandIn.SECRET);
@@ -74,9 +74,9 @@ class CheckIT extends OnEachDatabase {
 
     @Test
     void aWrongSettingEndsTheCheck() {
-        Said said = run("check", "--wx.app-secret=", "--wx.refresh.lease=1s").ended(ExitCode.ACT)
-            .saying("FAIL  settings  wx.app-secret is missing", "exit code 2");
-        assertThat(failed(said)).hasSize(1);
+        Said said = run("check", "--wx.probe.interval=2h", "--wx.refresh.lease=0s").ended(ExitCode.ACT)
+            .saying("FAIL  settings  wx.probe.interval = 120m is out of bounds", "exit code 2");
+        assertThat(failed(said)).hasSize(2);
         assertThat(Files.exists(folder.resolve("data"))).isFalse();
     }
 

@@ -146,7 +146,9 @@ class MetricsIT {
         Path config = Files.createDirectories(folder.resolve("config"));
         Files.writeString(config.resolve("application.yml"),
                 "wx:\n  metrics:\n    textfile: " + folder + "/指标.prom\n  mirror:\n    file: " + folder + "/令牌.json\n");
-        Program program = Program.against(weChat, folder).with("LC_ALL", "C");
+        Program program = Program.against(weChat, folder)
+            .with("LC_ALL", "C")
+            .with("SPRING_DATASOURCE_URL", "jdbc:h2:file:./data/wx-token");
         for (String outcome : List.of("2 rows: 2 refreshed; exit code 0", "")) {
             Program.Ended ended = program.run();
             assertThat(ended.exitCode()).as(ended.text()).isEqualTo(ExitCode.RETRY.code());

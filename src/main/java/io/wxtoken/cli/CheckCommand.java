@@ -85,8 +85,10 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
                     report.ok(wx.metrics().textfile() + " can be written");
                 }
                 catch (IOException | InvalidPathException e) {
-                    report.failed(ExitCode.RETRY, "wx.metrics.textfile = " + wx.metrics().textfile()
-                            + " can't be written: create its folder, and give this user the right to write into it");
+                    report.failed(ExitCode.RETRY,
+                            "wx.metrics.textfile = " + wx.metrics().textfile() + " can't be written: "
+                                    + AtomicFile.reason(e)
+                                    + ". Make its folder, and give this user the right to write there");
                 }
             });
         }
@@ -194,9 +196,11 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
         List<Account> accounts = appId != null ? List.of(wx.account(appId)) : wx.allAccounts();
         ConnectionSettings connection = wx.api().connection();
         for (Route route : connection.routes()) {
-            askWeChat(new WeChatClient(
-                    new ConnectionSettings(List.of(route), connection.connectTimeout(), connection.readTimeout())),
-                    accounts.get(0), " at " + route, report);
+            askWeChat(
+                    new WeChatClient(new ConnectionSettings(List.of(route), connection.connectTimeout(),
+                            connection.readTimeout())),
+                    accounts.get(0), " at " + route + (route.baseUrl().startsWith("https:") ? ", TLS verified" : ""),
+                    report);
         }
         WeChatClient weChat = new WeChatClient(connection);
         accounts.stream().limit(MOST_ACCOUNTS).skip(1).forEach(account -> askWeChat(weChat, account, "", report));
@@ -209,10 +213,10 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
     private static void askWeChat(WeChatClient weChat, Account account, String where, Report report) {
         Answer answer = weChat.fetchToken(account.at(Endpoint.STABLE_TOKEN), false);
         if (answer instanceof Answer.NoValue failure) {
-            report.failed("WeChat", failure.exitCode(), account.appId() + ": " + failure.text());
+            report.failed("WeChat", failure.exitCode(), account.label() + ": " + failure.text());
         }
         else {
-            report.ok("WeChat", account.appId() + where + ": TLS, secret and this node's address are right (asked for"
+            report.ok("WeChat", account.label() + where + ": the secret and this node's address are right (asked for"
                     + " the stable token without force, which kills no token)");
         }
     }

@@ -31,7 +31,8 @@ final class MetricsFile {
      */
     MetricsFile(Environment environment) {
         name = environment.containsProperty(SETTING) ? Settings.text(environment, SETTING) : "";
-        textfile = WxProperties.Metrics.isTextfile(name) && name.indexOf('\0') < 0 ? new Textfile(name) : null;
+        boolean usable = WxProperties.Metrics.isTextfile(name) && name.indexOf('\0') < 0 && !name.contains("${");
+        textfile = usable ? new Textfile(name) : null;
     }
 
     boolean wanted() {

@@ -76,7 +76,8 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
      * One row.
      *
      * @param name what people call the account; null without a name
-     * @param ageSeconds seconds since the value was obtained; null without a value
+     * @param ageSeconds seconds since the value was obtained; null without a value, or if
+     * nobody can tell
      * @param secondsLeft seconds that the value still lives; 0 or less when it has
      * expired; null without a value
      * @param nextRefresh when a run refreshes the row, if nobody requests it earlier;
@@ -157,7 +158,8 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
     private static Row row(TokenRow row, Account account, State state, Instant nextRefresh, long dueSeconds,
             String claimedBy, String note) {
         boolean none = row.value().isEmpty();
-        return new Row(account.appId(), nameOf(account), row.type(), state, row.live(), none ? null : row.age(),
+        Long age = none || row.obtainedAt() == 0 || row.obtainedAt() > row.now() ? null : Long.valueOf(row.age());
+        return new Row(account.appId(), nameOf(account), row.type(), state, row.live(), age,
                 none ? null : row.timeLeft(), nextRefresh, dueSeconds, claimedBy, row.lastRefresh().failures(),
                 note.replaceAll("\\p{C}", " "), none ? null : Fingerprint.shortOf(row.value()));
     }

@@ -359,7 +359,7 @@ class SettingsTest {
                 new Account("wx1", "s", Endpoint.TOKEN, List.of(Ticket.JSAPI), true),
                 new Account("wx2", "s2", Endpoint.TOKEN, List.of(Ticket.WX_CARD), false, "", "wx.accounts[0]."),
                 new Account("wx3", "s3", Endpoint.TOKEN, List.of(Ticket.JSAPI), false, "", "wx.accounts[1]."));
-        assertThat(wx.api().baseUrl()).isEqualTo("http://127.0.0.1:8080");
+        assertThat(wx.api().baseUrl()).containsExactly("http://127.0.0.1:8080");
         assertThat(wx.api().connectTimeout()).isEqualTo(Duration.ofSeconds(1));
         assertThat(wx.refresh().requestInterval()).isEqualTo(Duration.ofMinutes(10));
     }
