@@ -240,7 +240,7 @@ class ExitCodesIT extends OnH2File {
         }
         program.with("SPRING_DATASOURCE_URL", "jdbc:mysql://u:hunter2@127.0.0.1:" + port + "/wx?password=hunter2");
         Ended ended = ends(ExitCode.DATABASE, "wx-token: can't reach the database at jdbc:mysql://127.0.0.1:" + port
-                + "/wx, or it does not answer: check spring.datasource.url");
+                + "/wx: nothing listens on that port (Connection refused): start the server, or correct the host");
         assertThat(ended.text()).doesNotContain("hunter2");
         assertThat(ended.text().lines()).hasSize(1);
     }

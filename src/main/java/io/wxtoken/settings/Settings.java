@@ -162,6 +162,7 @@ public final class Settings {
                 return switch (source.getName()) {
                     case StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME -> "the environment";
                     case SimpleCommandLinePropertySource.COMMAND_LINE_PROPERTY_SOURCE_NAME -> "the command line";
+                    case "secrets" -> "the folder of secrets";
                     default -> source.getName();
                 };
             }
