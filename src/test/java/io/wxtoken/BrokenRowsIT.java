@@ -53,6 +53,22 @@ class BrokenRowsIT extends OnEachDatabase {
         assertThat(run().ended(ExitCode.OK).text()).as("nothing is due").isEmpty();
     }
 
+    /** A session's variable shifts the clock that UNIX_TIMESTAMP() reads. */
+    @Test
+    void aRunByAClockThatWasHoursAheadDoesNotHoldTheRowsUntilThen() {
+        assumeThat(database.isH2()).as("H2 has no such variable").isFalse();
+        String ahead = database.url() + (database.url().contains("?") ? "&" : "?") + "sessionVariables=timestamp="
+                + obtainedAgo(-8 * 3600);
+        runAt(ahead, "refresh", "--force").ended(ExitCode.OK);
+        String early = value();
+        run("status").ended(ExitCode.OK).saying("due", "expire or expires_at was no Unix time");
+        run().ended(ExitCode.OK).saying("access_token refreshed: age 0 s, 7200 s left");
+        assertThat(value()).isEqualTo(weChat.lastIssued()).isNotEqualTo(early);
+        assertThat(Long.parseLong((String) row(2).get("expire"))).isLessThanOrEqualTo(obtainedAgo(-5));
+        run("status").saying("access_token  fresh", "jsapi_ticket  fresh");
+        assertThat(run().ended(ExitCode.OK).text()).isEmpty();
+    }
+
     @Test
     void anExpireThatIsNoTimeIsRefreshed() {
         for (String expire : new String[] { "", "soon", "-1", "0", " 1700000000 ", "99999999999", "1700000000.5" }) {
