@@ -30,9 +30,14 @@ public final class Database {
      * statements are MySQL's; VALUE is a keyword in H2. H2 must not be closed before a
      * run that was told to stop has finished.
      */
-    private static final Map<String, String> H2_DEFAULTS = Map.of("MODE", "MySQL", "DATABASE_TO_LOWER", "TRUE",
-            "CASE_INSENSITIVE_IDENTIFIERS", "TRUE", "NON_KEYWORDS", "VALUE", "DB_CLOSE_ON_EXIT", "FALSE",
-            "TRACE_LEVEL_FILE", "0");
+    private static final Map<String, String> H2_DEFAULTS = Map.of("DB_CLOSE_ON_EXIT", "FALSE", "TRACE_LEVEL_FILE", "0");
+
+    /**
+     * As before, if the URL has no MODE. A URL that has one says all that matters to a
+     * file's tables: with another DATABASE_TO_LOWER an existing file could not be read.
+     */
+    private static final Map<String, String> H2_MODE = Map.of("MODE", "MySQL", "DATABASE_TO_LOWER", "TRUE",
+            "CASE_INSENSITIVE_IDENTIFIERS", "TRUE", "NON_KEYWORDS", "VALUE");
 
     /**
      * Makes a session wait for a row's lock for 1 s at most. Whoever holds one for longer
@@ -93,17 +98,28 @@ public final class Database {
                 }
             });
         }
-        else { // H2 refuses a property that the URL sets, too, in either case
-            H2_DEFAULTS.forEach((property, value) -> {
-                if (!url.toUpperCase(Locale.ROOT).contains(";" + property + "=")) {
-                    properties.putIfAbsent(property, value);
-                }
-            });
+        else {
+            addIfUnset(H2_DEFAULTS, url, properties);
+            if (!sets(url, "MODE")) {
+                addIfUnset(H2_MODE, url, properties);
+            }
         }
         if (url.startsWith("jdbc:h2:mem:")) {
             properties.putIfAbsent("user", "sa"); // as Spring Boot does
         }
         return properties;
+    }
+
+    private static void addIfUnset(Map<String, String> defaults, String url, Properties properties) {
+        defaults.forEach((property, value) -> {
+            if (!sets(url, property)) { // H2 refuses one that is set twice
+                properties.putIfAbsent(property, value);
+            }
+        });
+    }
+
+    private static boolean sets(String h2Url, String property) {
+        return h2Url.toUpperCase(Locale.ROOT).contains(";" + property + "=");
     }
 
     static boolean isMySql(String url) {
