@@ -221,9 +221,13 @@ class ClusterIT extends OnEachDatabase {
             Said withTheOthers = runAt(urlFrom(0), "refresh", "--force");
             System.out.printf("%s: a run with the cut-off member first: %s%n", server, withTheOthers.text());
             withTheOthers.ended(ExitCode.OK).saying("refreshed");
+            // Group Replication's cut-off member lets a commit wait, and the row is
+            // locked
+            // meanwhile; a later run must not be held by that either
+            runAt(urlFrom(0), "refresh", "--force").ended(ExitCode.OK).saying("refreshed");
             Said alone = runAt(database.members().get(0).url(), "refresh", "--force");
             System.out.printf("%s: a run with the cut-off member alone: %s%n", server, alone.text());
-            alone.ended(ExitCode.DATABASE);
+            alone.ended(server.toString().contains("galera") ? ExitCode.DATABASE : ExitCode.RETRY);
         }
         finally {
             Cluster.bringBack("1", false);

@@ -46,7 +46,8 @@ public class DatabaseConfiguration {
 
     /**
      * Makes later connections go to another server when a connection broke or its server
-     * no longer takes writes. In the second case the connection is closed as well.
+     * no longer takes writes, or has a row that stays locked. In the latter cases the
+     * connection is closed as well.
      */
     private record FailoverOverride(RunDatabase database) implements SQLExceptionOverride {
 
@@ -55,7 +56,9 @@ public class DatabaseConfiguration {
             if (DatabaseErrors.isForAnotherServer(e)) {
                 database.useNextServer();
             }
-            return DatabaseErrors.takesNoWrites(e) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+            boolean moves = DatabaseErrors.takesNoWrites(e)
+                    || database.hasSeveralServers() && DatabaseErrors.waitedForALock(e);
+            return moves ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
         }
     }
 

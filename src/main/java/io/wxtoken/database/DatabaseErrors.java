@@ -96,10 +96,11 @@ public final class DatabaseErrors {
 
     /**
      * Whether another server may do better: the connection to this one broke, or it takes
-     * no writes.
+     * no writes, or a row is locked there, perhaps by a commit that waits for a cluster
+     * from which this server is cut off.
      */
     public static boolean isForAnotherServer(Throwable e) {
-        return connectionBroke(e) || takesNoWrites(e);
+        return connectionBroke(e) || takesNoWrites(e) || waitedForALock(e);
     }
 
     static boolean hasCode(Throwable e, Set<Integer> codes) {

@@ -53,10 +53,10 @@ public class TokenRepository {
     private static final int ATTEMPTS = 5;
 
     /**
-     * Attempts to lock a row before WeChat was asked; after it, a fetched token is worth
-     * all {@link #ATTEMPTS}.
+     * Before WeChat is asked, a row that another session has locked is left to another
+     * server, if there is one, which reads it anew, or to the next run.
      */
-    private static final int ATTEMPTS_TO_LOCK = 2;
+    private static final int ATTEMPTS_TO_LOCK = 1;
 
     private static final String SELECT = """
             SELECT id, app_id, type, COALESCE(expire, '') AS expire, COALESCE(`value`, '') AS `value`,
