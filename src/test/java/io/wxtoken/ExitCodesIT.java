@@ -8,7 +8,10 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
+import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.Set;
 
@@ -230,6 +233,28 @@ class ExitCodesIT extends OnH2File {
         ends(ExitCode.ACT, "wx-token: spring.datasource.hikari");
         program = program().with("LOGGING_LEVEL_IO_WXTOKEN", "debgu");
         ends(ExitCode.ACT, "logging.level");
+    }
+
+    /** The names' case, for example, is decided when a file is made. */
+    @Test
+    void anH2FileWhoseUrlHasAModeIsReadAsItWasMade() throws Exception {
+        String url = H2.replace("./data", folder + "/data") + ";MODE=MySQL;NON_KEYWORDS=VALUE";
+        String token = weChat.issueElsewhere();
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement()) {
+            statement.execute("CREATE TABLE wx_token (id int PRIMARY KEY, type varchar(20), expire varchar(16), value"
+                    + " varchar(600))");
+            statement.execute("INSERT INTO wx_token VALUES (1, 'access_token', '" + System.currentTimeMillis() / 1000
+                    + "', '" + token + "')");
+        }
+        program.with("SPRING_DATASOURCE_URL", url);
+        ends(ExitCode.OK, "1 refreshed, 1 fresh");
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("SELECT value FROM wx_token WHERE id = 1")) {
+            row.next();
+            assertThat(row.getString(1)).isEqualTo(token);
+        }
     }
 
     @Test

@@ -75,9 +75,9 @@ final class Commands implements Callable<Integer> {
             System.err.println("wx-token: " + problem(e));
             return ExitCode.ACT.code();
         });
+        // picocli would print the stack trace of an Error
         commandLine.setExecutionExceptionHandler((e, command, parsed) -> {
-            if (e.getCause() instanceof Error error) { // picocli would print its stack
-                                                       // trace
+            if (e.getCause() instanceof Error error) {
                 throw error;
             }
             throw e;
@@ -310,7 +310,8 @@ final class Commands implements Callable<Integer> {
                     + " metrics, mirrors. Changes nothing, and kills no token.")
     int check(
             @Option(names = "--app-id", paramLabel = "APPID",
-                    description = "Ask WeChat for this account only; by default for the first 20.") String appId,
+                    description = "Ask WeChat for this account only, by its app id or its name; by default for the"
+                            + " first 20.") String appId,
             @Option(names = "--offline", description = "Do not ask WeChat.") boolean offline) {
         rejectOptionsBefore("check");
         return Execution.of(new CheckCommand(appId, offline), settings);

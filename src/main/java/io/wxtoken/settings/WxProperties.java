@@ -53,14 +53,15 @@ public record WxProperties(String appId, String appSecret, String name, @Default
             @DefaultValue("3s") @DurationUnit(ChronoUnit.SECONDS) Duration connectTimeout,
             @DefaultValue("5s") @DurationUnit(ChronoUnit.SECONDS) Duration readTimeout, String proxy) {
 
-        /** What a client of WeChat needs to know. */
+        /**
+         * What a client of WeChat needs to know. A wrong proxy is left out, because
+         * {@link SettingsRules} reports it.
+         */
         public ConnectionSettings connection() {
             return new ConnectionSettings(baseUrl.stream()
                 .map(url -> new Route(url,
                         ProxySettings.of(proxy, url, System.getenv())
-                            .flatMap(ProxySettings.Configured::parse) // SettingsRules
-                                                                      // reports a wrong
-                                                                      // one
+                            .flatMap(ProxySettings.Configured::parse)
                             .orElse(null)))
                 .toList(), connectTimeout, readTimeout);
         }

@@ -51,6 +51,11 @@ class StableEndpointIT extends RowTest {
         assertThat(weChat.tokenCalls()).isEqualTo(calls + 1);
         assertThat(row().forced().count()).isEqualTo(1);
         assertThat(row().value()).isEqualTo(leaked);
+
+        database.jdbc().sql("UPDATE wx_token SET forced_at = forced_at + 8 * 3600 WHERE id = 1").update();
+        calls = weChat.tokenCalls();
+        runAccount("a", STABLE, true);
+        assertThat(weChat.tokenCalls()).as("a clock that was ahead holds nothing up").isEqualTo(calls + 1);
     }
 
     @Test
