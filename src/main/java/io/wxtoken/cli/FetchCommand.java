@@ -66,7 +66,7 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
         if (endpoint == Endpoint.TOKEN) {
             return fetchAndRequestRefresh(environment, wx, account, weChat, listener, console);
         }
-        listener.fetching(RowKey.accessToken(account));
+        listener.fetching(RowKey.token(account));
         return print(weChat.fetchToken(account, false), console);
     }
 
@@ -113,7 +113,7 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
         try {
             return RowSet.of(TokenRepository.read(connection, List.of(account)), List.of(account))
                 .configured()
-                .get(RowKey.accessToken(account));
+                .get(RowKey.token(account));
         }
         catch (SQLException e) {
             if (DatabaseErrors.lacksSchema(e)) {

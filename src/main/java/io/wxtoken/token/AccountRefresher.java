@@ -58,7 +58,7 @@ public final class AccountRefresher {
      */
     public List<Result> refresh(Account account, Map<RowKey, TokenRow> known, boolean force,
             BiFunction<TokenRow, DataAccessException, Result> failed) {
-        TokenRow tokenRow = known.get(RowKey.accessToken(account));
+        TokenRow tokenRow = known.get(RowKey.token(account));
         List<Result> results = new ArrayList<>(
                 List.of(orFailed(tokenRow, failed, () -> refreshToken(account, tokenRow, force))));
         for (Ticket ticket : account.tickets()) {

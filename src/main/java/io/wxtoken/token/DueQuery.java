@@ -13,7 +13,6 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 import io.wxtoken.wechat.Account;
-import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Lifetimes;
 
 /**
@@ -125,8 +124,7 @@ public final class DueQuery {
                 timeLeft + " > " + Lifetimes.LONGEST.toSeconds(),
                 "%s NOT BETWEEN 1 AND UNIX_TIMESTAMP() + %d".formatted(obtainedAt, RefreshPolicy.CLOCK_SKEW),
                 "(%s <= UNIX_TIMESTAMP() - %d%s)".formatted(obtainedAt, policy.after(),
-                        account.endpoint() == Endpoint.STABLE_TOKEN ? " AND type <> '" + RowKey.ACCESS_TOKEN + "'"
-                                : "")));
+                        account.endpoint().repeats() ? " AND type <> '" + RowKey.ACCESS_TOKEN + "'" : "")));
         if (policy.probesEnabled()) {
             reasons.add("(UNIX_TIMESTAMP() - probed_at NOT BETWEEN 0 AND %d AND type = '%s')"
                 .formatted(policy.probeInterval() - 1, RowKey.ACCESS_TOKEN));

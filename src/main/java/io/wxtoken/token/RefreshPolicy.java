@@ -4,7 +4,6 @@ import java.time.Duration;
 
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.wechat.Account;
-import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.ErrorCode;
 import io.wxtoken.wechat.Lifetimes;
 
@@ -140,11 +139,11 @@ public final class RefreshPolicy {
     }
 
     /**
-     * WeChat rotates the stable endpoint's access_token near its end only, so the age of
-     * that token is no reason to renew it.
+     * An endpoint that repeats its access_token rotates it near its end only, so the age
+     * of that token is no reason to renew it.
      */
     private static boolean renewedByAge(TokenRow row, Account account) {
-        return account.endpoint() != Endpoint.STABLE_TOKEN || !row.type().equals(RowKey.ACCESS_TOKEN);
+        return !account.endpoint().repeats() || !row.type().equals(RowKey.ACCESS_TOKEN);
     }
 
     /** Whether probes are switched on. */

@@ -17,16 +17,16 @@ public record RowKey(String appId, String type) {
     /** The type of the row that holds an account's access_token. */
     public static final String ACCESS_TOKEN = "access_token";
 
-    /** The rows that an account wants, its access_token first. */
+    /** The rows that an account wants, its token first. */
     public static List<RowKey> of(Account account) {
-        List<RowKey> keys = new ArrayList<>(List.of(accessToken(account)));
+        List<RowKey> keys = new ArrayList<>(List.of(token(account)));
         account.tickets().forEach(ticket -> keys.add(new RowKey(account.appId(), ticket.rowType())));
         return keys;
     }
 
-    /** The row of an account's access_token. */
-    public static RowKey accessToken(Account account) {
-        return new RowKey(account.appId(), ACCESS_TOKEN);
+    /** The row of the token that the account's endpoint gives. */
+    public static RowKey token(Account account) {
+        return new RowKey(account.appId(), account.endpoint().rowType());
     }
 
     // equals and hashCode are spelled out, because linking the ones that the compiler

@@ -53,7 +53,7 @@ public final class UnstoredFetch {
 
     private Answer fetch(Account account, TokenRow row, ClaimedFetch claimed) {
         Answer answer = claimed.ask(() -> {
-            listener.fetching(RowKey.accessToken(account));
+            listener.fetching(RowKey.token(account));
             return weChat.fetchToken(account, false);
         });
         if (answer instanceof Answer.Refused

@@ -3,10 +3,13 @@ package io.wxtoken.wechat;
 import java.util.List;
 
 /**
- * A WeChat Official Account whose tokens the job keeps fresh.
+ * An account whose tokens the job keeps fresh: a WeChat Official Account or Mini Program,
+ * an application of WeCom, a third-party platform, or an account that authorized it.
  *
- * @param appId its app id (开发者ID), at most 32 characters
- * @param appSecret its secret; never shown, not even by {@link #toString()}
+ * @param appId its app id (开发者ID), at most 32 characters; of a WeCom application the corp
+ * id, a colon and the agent id
+ * @param appSecret its secret; never shown, not even by {@link #toString()}; null for an
+ * account that authorized a platform
  * @param endpoint where its access_token comes from
  * @param tickets the tickets that it wants
  * @param first whether it is the first configured account, which takes over the rows
@@ -14,9 +17,25 @@ import java.util.List;
  * @param name what people call it; empty when it has no name
  * @param setting the prefix of its settings' names, such as {@code wx.accounts[0].}, for
  * messages
+ * @param authorization by which it authorized a platform; null if it did not
  */
 public record Account(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets, boolean first,
-        String name, String setting) {
+        String name, String setting, Authorization authorization) {
+
+    /**
+     * The authorization of a third-party platform.
+     *
+     * @param component the platform
+     * @param at when the account authorized it last, in Unix seconds
+     */
+    public record Authorization(Account component, long at) {
+    }
+
+    /** An account that is configured. */
+    public Account(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets, boolean first, String name,
+            String setting) {
+        this(appId, appSecret, endpoint, tickets, first, name, setting, null);
+    }
 
     /** An account that is set by {@code wx.app-id} and has no name. */
     public Account(String appId, String appSecret, Endpoint endpoint, List<Ticket> tickets, boolean first) {
@@ -30,7 +49,7 @@ public record Account(String appId, String appSecret, Endpoint endpoint, List<Ti
 
     /** The same account at another endpoint. */
     public Account at(Endpoint other) {
-        return new Account(appId, appSecret, other, tickets, first, name, setting);
+        return new Account(appId, appSecret, other, tickets, first, name, setting, authorization);
     }
 
     @Override

@@ -10,8 +10,15 @@ public sealed interface Answer {
      *
      * @param value 1 to 600 printable ASCII characters
      * @param expiresIn seconds that it lives from now, at least 1
+     * @param refreshToken the refresh token that came with it, 1 to 600 printable ASCII
+     * characters; null without one
      */
-    record Issued(String value, long expiresIn) implements Answer {
+    record Issued(String value, long expiresIn, String refreshToken) implements Answer {
+
+        /** A value without a refresh token. */
+        public Issued(String value, long expiresIn) {
+            this(value, expiresIn, null);
+        }
 
         @Override
         public String toString() {
@@ -45,6 +52,11 @@ public sealed interface Answer {
      */
     record Refused(int errcode, String errmsg, Account account) implements NoValue {
 
+        /** The same refusal with something that is known besides WeChat's message. */
+        public Refused because(String cause) {
+            return new Refused(errcode, errmsg + " (" + cause + ")", account);
+        }
+
         @Override
         public String text() {
             return "errcode " + errcode + ", " + errmsg + ": " + ErrorCode.of(errcode).advice(account.setting());
@@ -61,7 +73,7 @@ public sealed interface Answer {
         }
     }
 
-    /** The access_token that a ticket was asked for with is dead. */
+    /** The access_token that WeChat was asked with is dead. */
     record TokenDead(int errcode, String errmsg) implements NoValue {
 
         @Override

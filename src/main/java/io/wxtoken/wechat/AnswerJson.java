@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 import tools.jackson.core.JacksonException;
@@ -31,6 +32,8 @@ final class AnswerJson {
         .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
         .build();
 
+    private static final String REFRESH_TOKEN = "authorizer_refresh_token";
+
     /** The column {@code value} holds 600 characters at most. */
     private static final Pattern TOKEN = Pattern.compile("[!-~]{1,600}");
 
@@ -52,25 +55,29 @@ final class AnswerJson {
     }
 
     static byte[] stableTokenRequest(Account account, boolean force) {
-        ByteArrayOutputStream body = new ByteArrayOutputStream();
-        try (JsonGenerator json = JSON.createGenerator(ObjectWriteContext.empty(), body)) {
-            json.writeStartObject()
-                .writeStringProperty("grant_type", "client_credential")
-                .writeStringProperty("appid", account.appId())
-                .writeStringProperty("secret", account.appSecret())
-                .writeBooleanProperty("force_refresh", force)
-                .writeEndObject();
-        }
-        return body.toByteArray();
+        return object(json -> json.writeStringProperty("grant_type", "client_credential")
+            .writeStringProperty("appid", account.appId())
+            .writeStringProperty("secret", account.appSecret())
+            .writeBooleanProperty("force_refresh", force));
     }
 
-    static byte[] clearQuotaRequest(Account account) {
+    /**
+     * @param namesAndValues of the request's fields, by turns
+     */
+    static byte[] request(String... namesAndValues) {
+        return object(json -> {
+            for (int i = 0; i < namesAndValues.length; i += 2) {
+                json.writeStringProperty(namesAndValues[i], namesAndValues[i + 1]);
+            }
+        });
+    }
+
+    private static byte[] object(Consumer<JsonGenerator> fields) {
         ByteArrayOutputStream body = new ByteArrayOutputStream();
         try (JsonGenerator json = JSON.createGenerator(ObjectWriteContext.empty(), body)) {
-            json.writeStartObject()
-                .writeStringProperty("appid", account.appId())
-                .writeStringProperty("appsecret", account.appSecret())
-                .writeEndObject();
+            json.writeStartObject();
+            fields.accept(json);
+            json.writeEndObject();
         }
         return body.toByteArray();
     }
@@ -90,11 +97,11 @@ final class AnswerJson {
      * Reads the answer of a token endpoint.
      * @param field the name of the value's field
      * @param account for which WeChat was asked
-     * @param secret the secret or token of the request, which must not appear in a text
+     * @param secrets of the request, which must not appear in a text
      */
-    static Answer answer(byte[] body, String field, Account account, String secret) {
+    static Answer answer(byte[] body, String field, Account account, String... secrets) {
         Map<String, Object> fields = new HashMap<>();
-        Answer.NoValue failure = failure(body, fields, account, secret);
+        Answer.NoValue failure = failure(body, fields, account, secrets);
         if (failure != null) {
             return failure;
         }
@@ -105,14 +112,18 @@ final class AnswerJson {
                 || expiresIn.longValue() < 1 || expiresIn.longValue() > Lifetimes.LONGEST.toSeconds()) {
             return new Answer.Unknown("WeChat's answer has no usable expires_in", Reach.ANSWERED);
         }
-        return new Answer.Issued(value, expiresIn.longValue());
+        Object refreshToken = fields.get(REFRESH_TOKEN);
+        if (refreshToken != null && !(refreshToken instanceof String text && TOKEN.matcher(text).matches())) {
+            return new Answer.Unknown("WeChat's answer has no usable " + REFRESH_TOKEN, Reach.ANSWERED);
+        }
+        return new Answer.Issued(value, expiresIn.longValue(), (String) refreshToken);
     }
 
     /**
      * Returns why the answer is a failure, whatever was asked; null when it is not.
      * @param fields gets the answer's fields
      */
-    private static Answer.NoValue failure(byte[] body, Map<String, Object> fields, Account account, String secret) {
+    private static Answer.NoValue failure(byte[] body, Map<String, Object> fields, Account account, String... secrets) {
         if (body.length == 0) {
             return new Answer.Unknown("WeChat's answer is empty", Reach.ANSWERED);
         }
@@ -127,14 +138,25 @@ final class AnswerJson {
             return new Answer.Unknown("WeChat's answer has an errcode that is no number", Reach.ANSWERED);
         }
         return errcode == 0 ? null : new Answer.Refused(errcode,
-                oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secret), account);
+                oneLine(fields.get("errmsg") instanceof String errmsg ? errmsg : "", secrets), account);
     }
 
     /**
      * Reads the answer to a request for a ticket.
      */
     static Answer ticketAnswer(byte[] body, Account account, String accessToken) {
-        Answer answer = answer(body, "ticket", account, accessToken);
+        return orTokenDead(answer(body, "ticket", account, accessToken));
+    }
+
+    /**
+     * Reads the answer to a request for the token of an account that authorized a
+     * platform.
+     */
+    static Answer authorizerAnswer(byte[] body, Account account, String componentToken, String refreshToken) {
+        return orTokenDead(answer(body, "authorizer_access_token", account, componentToken, refreshToken));
+    }
+
+    private static Answer orTokenDead(Answer answer) {
         return answer instanceof Answer.Refused refused && TOKEN_DEAD.contains(refused.errcode())
                 ? new Answer.TokenDead(refused.errcode(), refused.errmsg()) : answer;
     }
@@ -184,10 +206,14 @@ final class AnswerJson {
     /**
      * Shortens WeChat's message for logs and a varchar(255) column: one line of at most
      * 110 characters, cut before the request id ("rid: …") that WeChat's support asks
-     * for, and without the secret, in case the message quotes it.
+     * for, and without the secrets, in case the message quotes them.
      */
-    private static String oneLine(String errmsg, String secret) {
-        String line = errmsg.replace(secret, "***").replaceAll("[\\p{C}\\p{Z}]+", " ").strip();
+    private static String oneLine(String errmsg, String... secrets) {
+        String text = errmsg;
+        for (String secret : secrets) {
+            text = text.replace(secret, "***");
+        }
+        String line = text.replaceAll("[\\p{C}\\p{Z}]+", " ").strip();
         int rid = line.lastIndexOf("rid:");
         String tail = rid < 0 ? "" : line.substring(rid, Math.min(line.length(), rid + 50));
         int room = 110 - tail.length();

@@ -58,6 +58,19 @@ public enum ErrorCode {
     API_UNAUTHORIZED(48001, Kind.ACT,
             "the account has no right to this API; leave the ticket out of {setting}tickets (or none)"),
 
+    VERIFY_TICKET_EXPIRED(61005, Kind.ACT,
+            "see that the platform's web application stores each ticket that WeChat pushes in wx_component"),
+    VERIFY_TICKET_INVALID(61006, Kind.ACT,
+            "see that the platform's web application stores each ticket that WeChat pushes in wx_component"),
+    NOT_AUTHORIZED(61003, Kind.AUTHORIZATION,
+            "the account no longer authorizes this platform: let its owner authorize again, or delete its row in"
+                    + " wx_authorizer"),
+    REFRESH_TOKEN_INVALID(61023, Kind.AUTHORIZATION,
+            "its refresh_token in wx_authorizer is not valid: let the account's owner authorize again, or delete the"
+                    + " row"),
+    RIGHT_NOT_GRANTED(61007, Kind.ACT,
+            "the platform was not granted this right; leave the ticket out of {setting}tickets"),
+
     /** A code that is not in this table. */
     UNLISTED(Integer.MIN_VALUE, Kind.UNKNOWN, "look the code up in WeChat's list of return codes");
 
@@ -87,6 +100,12 @@ public enum ErrorCode {
          * minutes.
          */
         UNKNOWN(ExitCode.RETRY),
+
+        /**
+         * An account no longer authorizes the platform, and only its owner can mend that:
+         * it is reported when WeChat says so, which is once a day.
+         */
+        AUTHORIZATION(ExitCode.ACT),
 
         /**
          * A person must act: each run reports it, and WeChat is asked again every 10
@@ -169,6 +188,7 @@ public enum ErrorCode {
         return switch (kind) {
             case TRANSIENT -> backOff(failures);
             case RATE_LIMIT -> Math.max(MINUTE - now % MINUTE, backOff(failures));
+            case AUTHORIZATION -> LONGEST_WAIT;
             case ACT, UNKNOWN -> 10 * MINUTE;
             case HOLD -> switch (this) {
                 case DAY_QUOTA -> midnightInShanghai(now) - now;

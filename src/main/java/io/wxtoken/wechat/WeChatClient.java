@@ -116,9 +116,35 @@ public final class WeChatClient {
             case TOKEN -> get("/cgi-bin/token?grant_type=client_credential&appid=" + encode(account.appId())
                     + "&secret=" + encode(account.appSecret()));
             case STABLE_TOKEN -> post("/cgi-bin/stable_token", AnswerJson.stableTokenRequest(account, force));
+            default -> throw new IllegalArgumentException(account + " has no endpoint of its own");
         };
         return reply.failure() != null ? reply.failure()
                 : AnswerJson.answer(reply.body(), "access_token", account, account.appSecret());
+    }
+
+    /**
+     * Fetches a platform's component_access_token.
+     * @param verifyTicket that WeChat pushed last
+     */
+    public Answer fetchComponentToken(Account component, String verifyTicket) {
+        Reply reply = post("/cgi-bin/component/api_component_token",
+                AnswerJson.request("component_appid", component.appId(), "component_appsecret", component.appSecret(),
+                        "component_verify_ticket", verifyTicket));
+        return reply.failure() != null ? reply.failure() : AnswerJson.answer(reply.body(), "component_access_token",
+                component, component.appSecret(), verifyTicket);
+    }
+
+    /**
+     * Fetches the access_token of an account that authorized a platform.
+     * @param componentToken the platform's live component_access_token
+     * @return among others {@link Answer.TokenDead}, if that is dead
+     */
+    public Answer fetchAuthorizerToken(Account authorizer, String componentToken, String refreshToken) {
+        Reply reply = post("/cgi-bin/component/api_authorizer_token?component_access_token=" + encode(componentToken),
+                AnswerJson.request("component_appid", authorizer.authorization().component().appId(),
+                        "authorizer_appid", authorizer.appId(), "authorizer_refresh_token", refreshToken));
+        return reply.failure() != null ? reply.failure()
+                : AnswerJson.authorizerAnswer(reply.body(), authorizer, componentToken, refreshToken);
     }
 
     /** Fetches a ticket of the account with its live access_token. */
@@ -139,7 +165,8 @@ public final class WeChatClient {
      * @return the failure; empty when they are cleared
      */
     public Optional<Answer.NoValue> clearQuota(Account account) {
-        Reply reply = post("/cgi-bin/clear_quota/v2", AnswerJson.clearQuotaRequest(account));
+        Reply reply = post("/cgi-bin/clear_quota/v2",
+                AnswerJson.request("appid", account.appId(), "appsecret", account.appSecret()));
         return reply.failure() != null ? Optional.of(reply.failure()) : AnswerJson.resultAnswer(reply.body(), account);
     }
 

@@ -34,7 +34,7 @@ class AccountQueueTest {
             .mapToObj(i -> new Account("wx" + i, "s", Endpoint.TOKEN, List.of(), false))
             .toList();
         Map<RowKey, TokenRow> rows = new HashMap<>();
-        all.forEach(account -> rows.put(RowKey.accessToken(account), null));
+        all.forEach(account -> rows.put(RowKey.token(account), null));
         return new AccountQueue(all, rows, seen -> {
             reads.add(seen.size());
             if (failing) {
