@@ -81,7 +81,7 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
                 return ExitCode.RETRY;
             }
             SingleConnectionDataSource dataSource = new SingleConnectionDataSource(connection, true);
-            boolean complete = Schema.state(connection) == Schema.State.COMPLETE;
+            boolean complete = Schema.state(connection).hasCompleteRows();
             RunId me = RunId.unique();
             Optional<Answer> answer = new UnstoredFetch(new TokenRepository(dataSource, complete), weChat, wx, me,
                     listener)

@@ -97,8 +97,6 @@ final class RefreshCommand implements Execution.Body {
 
         private final boolean rowsWanted;
 
-        private List<Account> accounts = List.of();
-
         /**
          * The accounts whose rows are shown in metrics or mirrors, or to the caller,
          * whether they are due or not.
@@ -126,20 +124,24 @@ final class RefreshCommand implements Execution.Body {
 
         ExitCode execute() throws Exception {
             WxProperties wx = Settings.read(environment);
-            accounts = options.accounts(wx); // a wrong --app-id ends the run here
-            shown = metrics.wanted() || wx.mirror().wanted() ? wx.allAccounts() : rowsWanted ? accounts : List.of();
+            if (options.appId() != null && wx.componentAccount().isEmpty()) {
+                wx.account(options.appId()); // a wrong one ends the run here
+            }
+            DueCheck.Wanted wanted = metrics.wanted() || wx.mirror().wanted() ? DueCheck.Wanted.ALL
+                    : rowsWanted ? DueCheck.Wanted.OF_RUN : DueCheck.Wanted.DUE;
             guard.limit(wx.run().timeout(), wx.api().requestTimeout());
-            DueCheck check = DueCheck.of(database, wx, accounts, options, shown);
+            DueCheck check = DueCheck.of(database, wx, options, wanted);
             ExitCode migrated = ExitCode.OK;
             if (check.schema() == Schema.State.UNREADY) {
                 migrated = migrate(check);
                 // a migration may have changed the rows
-                check = DueCheck.of(database, wx, accounts, options, shown);
+                check = DueCheck.of(database, wx, options, wanted);
             }
+            shown = check.shown();
             rows = check.rows().configured();
             if (check.nothingDue()) {
                 ExitCode exitCode = mirror(wx, database).and(migrated);
-                printNothingIsDue(exitCode);
+                printNothingIsDue(wx, check, exitCode);
                 return exitCode;
             }
             if (guard.stopping()) {
@@ -156,7 +158,7 @@ final class RefreshCommand implements Execution.Body {
             }
             // A schema that is only behind is migrated last, because a migration may
             // have to wait, and the rows must not wait with it.
-            if (check.schema() == Schema.State.BEHIND && !guard.stopping()) {
+            if (check.schema().isBehind() && !guard.stopping()) {
                 migrated = migrated.and(migrate(check));
             }
             return exitCode.and(migrated).and(mirrored);
@@ -283,11 +285,16 @@ final class RefreshCommand implements Execution.Body {
         }
 
         /** This is for people only: under cron each line is a mail. */
-        private void printNothingIsDue(ExitCode exitCode) {
+        private void printNothingIsDue(WxProperties wx, DueCheck check, ExitCode exitCode) {
             if (System.console() != null || console.debug()) {
-                int count = accounts.stream().mapToInt(account -> RowKey.of(account).size()).sum();
-                System.out.println(
-                        (count == 1 ? "1 row" : count + " rows") + ": nothing is due; exit code " + exitCode.code());
+                int count = (options.appId() == null ? wx.allAccounts() : check.of()).stream()
+                    .mapToInt(account -> RowKey.of(account).size())
+                    .sum();
+                System.out
+                    .println((count == 1 ? "1 row" : count + " rows")
+                            + (options.appId() == null && wx.componentAccount().isPresent()
+                                    ? " and those of wx_authorizer" : "")
+                            + ": nothing is due; exit code " + exitCode.code());
             }
         }
 

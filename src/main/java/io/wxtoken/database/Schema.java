@@ -19,9 +19,9 @@ import io.wxtoken.settings.Settings;
 
 /**
  * The schema and its version. The program shares the database with applications: it
- * creates {@code wx_token}, {@code wx_token_history} and Flyway's table
- * {@value #HISTORY}, always under these names, and looks at no other table. Only runs
- * that find the schema incomplete load Flyway.
+ * creates {@code wx_token}, {@code wx_token_history}, {@code wx_component},
+ * {@code wx_authorizer} and Flyway's table {@value #HISTORY}, always under these names,
+ * and looks at no other table. Only runs that find the schema incomplete load Flyway.
  */
 public final class Schema {
 
@@ -29,7 +29,10 @@ public final class Schema {
      * The version of the newest migration in db/migration. A new migration must raise it,
      * because otherwise no run would apply that migration; SchemaTest checks this.
      */
-    static final String VERSION = "8";
+    static final String VERSION = "9";
+
+    /** The version from which on {@code wx_token} has all columns that it has today. */
+    private static final String VERSION_OF_ROWS = "8";
 
     /**
      * The name of Flyway's table. The table with Flyway's default name may be an
@@ -72,14 +75,29 @@ public final class Schema {
         UNREADY,
 
         /**
-         * The rows have all that a run needs, but later migrations are missing.
+         * The rows have all that a run needs, but lack columns that came later.
          */
         BEHIND,
 
         /**
+         * The rows have all columns, but later migrations are missing.
+         */
+        ROWS_COMPLETE,
+
+        /**
          * All migrations were applied successfully: Flyway has nothing to do.
          */
-        COMPLETE
+        COMPLETE;
+
+        /** Whether the rows have all columns. */
+        public boolean hasCompleteRows() {
+            return this == ROWS_COMPLETE || this == COMPLETE;
+        }
+
+        /** Whether migrations are missing that a run can do without. */
+        public boolean isBehind() {
+            return this == BEHIND || this == ROWS_COMPLETE;
+        }
 
     }
 
@@ -92,7 +110,8 @@ public final class Schema {
         try {
             Map<String, Boolean> applied = applied(connection);
             return Boolean.TRUE.equals(applied.get(VERSION)) && !applied.containsValue(false) ? State.COMPLETE
-                    : Boolean.TRUE.equals(applied.get(VERSION_WITHOUT_HISTORY)) ? State.BEHIND : State.UNREADY;
+                    : Boolean.TRUE.equals(applied.get(VERSION_OF_ROWS)) ? State.ROWS_COMPLETE
+                            : Boolean.TRUE.equals(applied.get(VERSION_WITHOUT_HISTORY)) ? State.BEHIND : State.UNREADY;
         }
         catch (SQLException noHistory) {
             try {

@@ -2,12 +2,16 @@ package io.wxtoken.job;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.database.RunDatabase;
 import io.wxtoken.database.Schema;
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.Authorizers;
 import io.wxtoken.token.DueQuery;
 import io.wxtoken.token.RefreshPolicy;
 import io.wxtoken.token.RowSet;
@@ -17,12 +21,15 @@ import io.wxtoken.wechat.Account;
 /**
  * The first step of a run: it finds the accounts of which a row is due or missing. In
  * most runs nothing is due; then neither Spring's context nor the pool, Flyway or the job
- * is started, and nothing is written. The check takes one connection and one statement,
- * and two more when something is due. The job then uses the same rows and the same
- * connection.
+ * is started, and nothing is written. The check takes one connection and one statement
+ * (two with a third-party platform), and two more when something is due. The job then
+ * uses the same rows and the same connection.
  *
+ * @param of the accounts that were judged; where that is up to the database, the accounts
+ * that it named
  * @param due the accounts that the job has to do with; none when the run has nothing to
  * do
+ * @param shown the accounts whose rows were wanted whether they are due or not
  * @param schema the schema's state; it is not read when nothing is due, and then counts
  * as complete
  * @param readable whether the table exists with all columns and this user may read it;
@@ -30,53 +37,80 @@ import io.wxtoken.wechat.Account;
  * @param rows the rows of the accounts that are due, and of others that are wanted
  * @param readAt {@link System#nanoTime()} before the rows were read
  */
-public record DueCheck(List<Account> due, Schema.State schema, boolean readable, RowSet rows, long readAt) {
+public record DueCheck(List<Account> of, List<Account> due, List<Account> shown, Schema.State schema, boolean readable,
+        RowSet rows, long readAt) {
+
+    /** Which accounts' rows are wanted whether they are due or not. */
+    public enum Wanted {
+
+        /** None. */
+        DUE,
+
+        /** Those that the run is for. */
+        OF_RUN,
+
+        ALL
+
+    }
 
     /**
      * Reads the rows and judges them.
-     * @param accounts of the run
-     * @param shown the accounts whose rows are wanted whether they are due or not; none,
-     * or at least the accounts of the run
+     * @throws io.wxtoken.settings.InvalidSettingsException when there is no such account
+     * as the run is for
      * @throws SQLException when the database can't be reached, or refuses
      */
-    public static DueCheck of(RunDatabase database, WxProperties wx, List<Account> accounts, RefreshOptions options,
-            List<Account> shown) throws SQLException {
+    public static DueCheck of(RunDatabase database, WxProperties wx, RefreshOptions options, Wanted wanted)
+            throws SQLException {
         try {
-            return once(database, wx, accounts, options, shown);
+            return once(database, wx, options, wanted);
         }
         catch (SQLException e) {
             if (!database.hasSeveralServers() || !DatabaseErrors.isForAnotherServer(e)) {
                 throw e;
             }
             database.useNextServer();
-            return once(database, wx, accounts, options, shown);
+            return once(database, wx, options, wanted);
         }
     }
 
-    private static DueCheck once(RunDatabase database, WxProperties wx, List<Account> accounts, RefreshOptions options,
-            List<Account> shown) throws SQLException {
+    private static DueCheck once(RunDatabase database, WxProperties wx, RefreshOptions options, Wanted wanted)
+            throws SQLException {
         Connection connection = database.getConnection();
         database.keepForNextCall(connection);
         try {
             RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
-            List<Account> judged = !shown.isEmpty() || options.force() ? accounts
-                    : List.copyOf(new DueQuery(connection, policy).mayNeedRun(accounts));
-            List<Account> wanted = shown.isEmpty() ? judged : shown;
+            boolean each = wanted != Wanted.DUE || options.force();
+            List<Account> judged = options.appId() != null ? List.of(Authorizers.find(connection, wx, options.appId()))
+                    : each ? Authorizers.withConfigured(connection, wx) : mayNeedRun(connection, wx, policy);
+            List<Account> shown = wanted == Wanted.DUE ? List.of() : wanted == Wanted.OF_RUN || options.appId() == null
+                    ? judged : Authorizers.withConfigured(connection, wx);
+            Set<Account> read = new LinkedHashSet<>(shown.isEmpty() ? judged : shown);
             long readAt = System.nanoTime();
-            RowSet rows = RowSet.of(TokenRepository.read(connection, wanted), wanted);
-            List<Account> due = options.force() ? accounts
+            RowSet rows = RowSet.of(TokenRepository.read(connection, List.copyOf(read)), List.copyOf(read));
+            List<Account> due = options.force() ? judged
                     : judged.stream().filter(account -> !policy.nothingDue(account, rows)).toList();
-            return new DueCheck(due, due.isEmpty() ? Schema.State.COMPLETE : Schema.state(connection), true, rows,
-                    readAt);
+            return new DueCheck(judged, due, shown, due.isEmpty() ? Schema.State.COMPLETE : Schema.state(connection),
+                    true, rows, readAt);
         }
         catch (SQLException e) {
             database.close();
-            // the table is missing, or lacks a column of this version
+            // a table is missing, or lacks a column of this version
             if (DatabaseErrors.lacksSchema(e) || DatabaseErrors.denies(e)) {
-                return new DueCheck(accounts, Schema.State.UNREADY, false, RowSet.EMPTY, System.nanoTime());
+                return new DueCheck(wx.allAccounts(), wx.allAccounts(), List.of(), Schema.State.UNREADY, false,
+                        RowSet.EMPTY, System.nanoTime());
             }
             throw e;
         }
+    }
+
+    private static List<Account> mayNeedRun(Connection connection, WxProperties wx, RefreshPolicy policy)
+            throws SQLException {
+        DueQuery query = new DueQuery(connection, policy);
+        List<Account> found = new ArrayList<>(query.mayNeedRun(wx.allAccounts()));
+        if (wx.componentAccount().isPresent()) {
+            found.addAll(query.authorizersThatMayNeedRun(wx));
+        }
+        return found;
     }
 
     /** Whether the run has nothing to do. */

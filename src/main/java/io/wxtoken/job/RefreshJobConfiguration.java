@@ -19,11 +19,11 @@ import org.springframework.core.env.Environment;
 import org.springframework.core.task.SyncTaskExecutor;
 
 import io.wxtoken.database.RunDatabase;
-import io.wxtoken.database.Schema;
 import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
+import io.wxtoken.token.Authorizers;
 import io.wxtoken.token.RefreshListener;
 import io.wxtoken.token.RefreshPolicy;
 import io.wxtoken.token.Refresher;
@@ -60,23 +60,29 @@ public class RefreshJobConfiguration {
 
     @Bean
     TokenRepository tokenRepository(DataSource dataSource, DueCheck check) {
-        return new TokenRepository(dataSource, check.schema() == Schema.State.COMPLETE);
+        return new TokenRepository(dataSource, check.schema().hasCompleteRows());
+    }
+
+    @Bean
+    Authorizers authorizers(DataSource dataSource) {
+        return new Authorizers(dataSource);
     }
 
     @Bean
     RefreshHistory refreshHistory(DataSource dataSource, RunId me, WxProperties wx, DueCheck check) {
-        return new RefreshHistory(dataSource, me.run(), wx.history().keep(), check.schema() == Schema.State.COMPLETE);
+        return new RefreshHistory(dataSource, me.run(), wx.history().keep(), check.schema().hasCompleteRows());
     }
 
     @Bean
-    AccountRefresher accountRefresher(WxProperties wx, TokenRepository rows, RunId me, RunGuard guard,
-            RefreshHistory history, RefreshListener metrics, RunReport report) {
+    AccountRefresher accountRefresher(WxProperties wx, TokenRepository rows, Authorizers authorizers, RunId me,
+            RunGuard guard, RefreshHistory history, RefreshListener metrics, RunReport report) {
         RefreshListener listener = RefreshListener.all(history, metrics, report);
         RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
         WeChatClient weChat = new WeChatClient(wx.api().connection());
         Refresher refresher = new Refresher(rows, policy, wx.refresh(), weChat.requestTimeout(), me, System::nanoTime,
                 guard::ending, listener);
-        return new AccountRefresher(rows, refresher, policy, weChat, wx.refresh().before(), listener);
+        return new AccountRefresher(rows, refresher, policy, weChat, wx.componentAccount().orElse(null), authorizers,
+                wx.refresh().before(), listener);
     }
 
     @Bean
@@ -90,9 +96,9 @@ public class RefreshJobConfiguration {
      */
     @Bean
     Step refreshStep(JobRepository repository, WxProperties wx, RefreshOptions options, DueCheck check,
-            TokenRepository rows, AccountRefresher refresher, RunReport report, RunGuard guard, RunDatabase database,
-            Environment environment) {
-        Tasklet tasklet = new RefreshTasklet(wx, options, check, rows, refresher, report, guard,
+            TokenRepository rows, Authorizers authorizers, AccountRefresher refresher, RunReport report, RunGuard guard,
+            RunDatabase database, Environment environment) {
+        Tasklet tasklet = new RefreshTasklet(wx, options, check, rows, authorizers, refresher, report, guard,
                 Settings.databaseUrl(environment), database.hasSeveralServers());
         return new StepBuilder("refresh", repository).tasklet(tasklet, new ResourcelessTransactionManager()).build();
     }

@@ -1,8 +1,10 @@
 package io.wxtoken.job;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
@@ -26,6 +28,7 @@ import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.database.DatabaseFailure;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
+import io.wxtoken.token.Authorizers;
 import io.wxtoken.token.Outcome;
 import io.wxtoken.token.Result;
 import io.wxtoken.token.RowKey;
@@ -44,6 +47,8 @@ final class RefreshTasklet implements Tasklet {
 
     private static final Logger log = LoggerFactory.getLogger("io.wxtoken");
 
+    private static final Duration REMEMBERED_AFTER_WITHDRAWAL = Duration.ofDays(7);
+
     private final WxProperties wx;
 
     private final RefreshOptions options;
@@ -51,6 +56,8 @@ final class RefreshTasklet implements Tasklet {
     private final DueCheck check;
 
     private final TokenRepository rows;
+
+    private final Authorizers authorizers;
 
     private final AccountRefresher refresher;
 
@@ -67,11 +74,13 @@ final class RefreshTasklet implements Tasklet {
      * @param severalServers whether the URL names more than one
      */
     RefreshTasklet(WxProperties wx, RefreshOptions options, DueCheck check, TokenRepository rows,
-            AccountRefresher refresher, RunReport report, RunGuard guard, String databaseUrl, boolean severalServers) {
+            Authorizers authorizers, AccountRefresher refresher, RunReport report, RunGuard guard, String databaseUrl,
+            boolean severalServers) {
         this.wx = wx;
         this.options = options;
         this.check = check;
         this.rows = rows;
+        this.authorizers = authorizers;
         this.refresher = refresher;
         this.report = report;
         this.guard = guard;
@@ -146,8 +155,7 @@ final class RefreshTasklet implements Tasklet {
 
     private void reportUnusedRows(RowSet found, List<Account> accounts) {
         List<Account> all = wx.allAccounts();
-        Set<String> others = rows.appIds();
-        all.forEach(account -> others.remove(account.appId()));
+        Set<String> others = appIdsOfOthers();
         Map<Integer, TokenRow> byId = new TreeMap<>();
         found.all().forEach(row -> byId.put(row.id(), row));
         List<Account> checked = new ArrayList<>(accounts);
@@ -158,6 +166,19 @@ final class RefreshTasklet implements Tasklet {
             rows.read(first).forEach(row -> byId.put(row.id(), row));
         }
         report.unusedRows(RowSet.of(List.copyOf(byId.values()), checked), checked, others);
+    }
+
+    /**
+     * The app ids in the table that are not configured. An account that no longer
+     * authorizes the platform leaves its rows behind, which is worth a warning only when
+     * it does not come back soon.
+     */
+    private Set<String> appIdsOfOthers() {
+        Optional<Account> component = wx.componentAccount();
+        Set<String> others = rows.appIds(component.isPresent() ? REMEMBERED_AFTER_WITHDRAWAL : null);
+        wx.allAccounts().forEach(account -> others.remove(account.appId()));
+        component.ifPresent(account -> others.removeAll(authorizers.appIds(account)));
+        return others;
     }
 
     private List<Result> refresh(AccountQueue.Next next) {

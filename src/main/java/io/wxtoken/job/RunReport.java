@@ -124,6 +124,10 @@ final class RunReport implements RefreshListener {
             .addAll(lines);
     }
 
+    private String label(String appId) {
+        return labels.getOrDefault(appId, appId);
+    }
+
     /**
      * Messages are of the same kind if they have the same error code of WeChat's, whose
      * text has a request id in it, or else differ in numbers only.
@@ -140,11 +144,11 @@ final class RunReport implements RefreshListener {
             if (many) {
                 log.atLevel(story.level())
                     .log("{} accounts, such as {}: {}", accounts.size(),
-                            accounts.keySet().stream().limit(FEW).map(labels::get).collect(Collectors.joining(", ")),
+                            accounts.keySet().stream().limit(FEW).map(this::label).collect(Collectors.joining(", ")),
                             story.example());
             }
-            accounts.forEach((appId, lines) -> lines.forEach(
-                    line -> log.atLevel(many ? Level.DEBUG : story.level()).log("{} {}", labels.get(appId), line)));
+            accounts.forEach((appId, lines) -> lines
+                .forEach(line -> log.atLevel(many ? Level.DEBUG : story.level()).log("{} {}", label(appId), line)));
         });
         if (counts.containsKey(Outcome.LEFT)) {
             if (stopping.getAsBoolean()) {

@@ -30,6 +30,8 @@ final class SettingsRules {
 
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[::1]");
 
+    private static final String ENDPOINTS = " must be one of: token, stable-token";
+
     private static final Map<String, String> DRIVERS = Map.of("mysql", "com.mysql.cj.jdbc.Driver", "h2",
             "org.h2.Driver");
 
@@ -58,23 +60,13 @@ final class SettingsRules {
         Set<String> names = new HashSet<>();
         int index = wx.shortForm() ? -1 : 0;
         for (WxProperties.Entry entry : wx.entries()) {
-            String prefix = WxProperties.setting(index);
-            String appId = entry.appId();
-            if (toRefresh || !WxProperties.isBlank(appId)) {
-                appIdProblem(prefix, entry).ifPresent(problems::add);
-            }
-            if (toRefresh) {
-                secretProblem(prefix, entry).ifPresent(problems::add);
-            }
-            if (!WxProperties.isBlank(appId) && APP_ID.matcher(appId).matches()
-                    && !seen.add(appId.toLowerCase(Locale.ROOT))) {
-                problems.add("wx.accounts[%d].app-id = '%s' is there twice: remove one of the two entries"
-                    .formatted(index, appId));
-            }
-            if (!WxProperties.isBlank(entry.name())) {
-                nameProblem(prefix, entry.name(), names).ifPresent(problems::add);
-            }
-            index++;
+            accountProblems(WxProperties.setting(index++), entry, toRefresh, seen, names, problems);
+        }
+        if (wx.component().isSet()) {
+            accountProblems(WxProperties.COMPONENT, wx.component().entry(), toRefresh, seen, names, problems);
+        }
+        if (!wx.api().endpoint().isSetting()) {
+            problems.add("wx.api.endpoint" + ENDPOINTS);
         }
         List<String> wrongUrls = baseUrlProblems();
         problems.addAll(wrongUrls);
@@ -126,6 +118,31 @@ final class SettingsRules {
         return problems;
     }
 
+    /**
+     * @param seen gets the app id
+     * @param names gets the name
+     */
+    private static void accountProblems(String prefix, WxProperties.Entry entry, boolean toRefresh, Set<String> seen,
+            Set<String> names, List<String> problems) {
+        String appId = entry.appId();
+        if (toRefresh || !WxProperties.isBlank(appId)) {
+            appIdProblem(prefix, entry).ifPresent(problems::add);
+        }
+        if (toRefresh) {
+            secretProblem(prefix, entry).ifPresent(problems::add);
+        }
+        if (!WxProperties.isBlank(appId) && APP_ID.matcher(appId).matches()
+                && !seen.add(appId.toLowerCase(Locale.ROOT))) {
+            problems.add("%sapp-id = '%s' is there twice: remove one of the two entries".formatted(prefix, appId));
+        }
+        if (!WxProperties.isBlank(entry.name())) {
+            nameProblem(prefix, entry.name(), names).ifPresent(problems::add);
+        }
+        if (entry.endpoint() != null && !entry.endpoint().isSetting() && !prefix.equals(WxProperties.COMPONENT)) {
+            problems.add(prefix + "endpoint" + ENDPOINTS);
+        }
+    }
+
     private static Optional<String> appIdProblem(String prefix, WxProperties.Entry entry) {
         if (WxProperties.isBlank(entry.appId())) {
             return Optional.of(prefix + "app-id is missing: set it to the account's AppID, in config/application.yml"
@@ -157,8 +174,9 @@ final class SettingsRules {
     private static Optional<String> secretProblem(String prefix, WxProperties.Entry entry) {
         if (WxProperties.isBlank(entry.appSecret())) {
             return Optional.of(prefix + "app-secret is missing: set it to the account's AppSecret, "
-                    + (prefix.equals("wx.") ? "as WX_APPSECRET or in a file secrets/wx.app-secret"
-                            : "as ${a placeholder} that a file or the environment fills"));
+                    + (prefix.startsWith("wx.accounts") ? "as ${a placeholder} that a file or the environment fills"
+                            : "as %sAPPSECRET or in a file secrets/%sapp-secret"
+                                .formatted(prefix.replace('.', '_').toUpperCase(Locale.ROOT), prefix)));
         }
         if (entry.appSecret().contains("${")) {
             return Optional.of(prefix
@@ -266,7 +284,8 @@ final class SettingsRules {
             else if (wx.mirror().file().indexOf('\0') >= 0) {
                 problems.add("wx.mirror.file is not a valid path");
             }
-            if (!wx.mirror().file().contains(WxProperties.Mirror.APP_ID) && wx.allAccounts().size() > 1) {
+            if (!wx.mirror().file().contains(WxProperties.Mirror.APP_ID)
+                    && (wx.allAccounts().size() > 1 || wx.component().isSet())) {
                 problems.add(setting + "is one file for several accounts: put " + WxProperties.Mirror.APP_ID
                         + " into its name");
             }

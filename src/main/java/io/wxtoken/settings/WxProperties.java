@@ -25,17 +25,21 @@ import io.wxtoken.wechat.Ticket;
  * @param name what people call it; null or empty for no name
  * @param tickets the tickets of accounts that do not set their own
  * @param accounts further accounts, or all of them
+ * @param component a third-party platform, whose accounts stand in {@code wx_authorizer}
  */
 public record WxProperties(String appId, String appSecret, String name, @DefaultValue("jsapi") List<Ticket> tickets,
         @DefaultValue Api api, @DefaultValue Refresh refresh, @DefaultValue Probe probe, @DefaultValue Run run,
         @DefaultValue Metrics metrics, @DefaultValue History history, @DefaultValue Mirror mirror,
-        @DefaultValue List<Entry> accounts) {
+        @DefaultValue List<Entry> accounts, @DefaultValue Component component) {
 
     /**
      * The longest lease: within WeChat's 5 minutes of grace it must leave room for the
      * schedule's interval and a run.
      */
     public static final Duration MAX_LEASE = Duration.ofMinutes(4);
+
+    /** The prefix of the platform's settings. */
+    static final String COMPONENT = "wx.component.";
 
     /**
      * How WeChat is reached.
@@ -197,15 +201,40 @@ public record WxProperties(String appId, String appSecret, String name, @Default
         }
     }
 
+    /**
+     * A third-party platform (第三方平台).
+     *
+     * @param appId the platform's app id; null or empty for no platform
+     * @param appSecret its secret
+     * @param name what people call it; null or empty for no name
+     * @param tickets the tickets of each account that authorized it; null for
+     * {@code wx.tickets}
+     */
+    public record Component(String appId, String appSecret, String name, List<Ticket> tickets) {
+
+        boolean isSet() {
+            return !isBlank(appId) || !isBlank(appSecret);
+        }
+
+        Entry entry() {
+            return new Entry(appId, appSecret, name, Endpoint.COMPONENT, List.of());
+        }
+
+        @Override
+        public String toString() {
+            return "Component[" + appId + "]";
+        }
+    }
+
     /** These settings with other {@code wx.accounts}. */
     WxProperties with(List<Entry> otherAccounts) {
         return new WxProperties(appId, appSecret, name, tickets, api, refresh, probe, run, metrics, history, mirror,
-                otherAccounts);
+                otherAccounts, component);
     }
 
     /**
-     * All accounts: the one in the short form, if it is used, and then
-     * {@code wx.accounts}.
+     * All accounts that are configured: the one in the short form, if it is used, then
+     * {@code wx.accounts}, then the platform of {@code wx.component}.
      */
     public List<Account> allAccounts() {
         List<Account> all = new ArrayList<>();
@@ -221,7 +250,25 @@ public record WxProperties(String appId, String appSecret, String name, @Default
                     entry.tickets() == null ? usual : wanted(entry.tickets()), all.isEmpty(),
                     isBlank(entry.name()) ? "" : entry.name(), setting));
         }
+        componentAccount().ifPresent(all::add);
         return all;
+    }
+
+    /** The third-party platform; empty when none is configured. */
+    public Optional<Account> componentAccount() {
+        return isBlank(component.appId()) ? Optional.empty()
+                : Optional.of(new Account(component.appId(), component.appSecret(), Endpoint.COMPONENT, List.of(),
+                        false, isBlank(component.name()) ? "" : component.name(), COMPONENT));
+    }
+
+    /**
+     * An account that authorized the platform.
+     * @param authorizedAt when it did last, in Unix seconds
+     */
+    public Account authorizer(String authorizerAppId, long authorizedAt) {
+        return new Account(authorizerAppId, null, Endpoint.AUTHORIZER,
+                wanted(component.tickets() == null ? tickets : component.tickets()), false, "", COMPONENT,
+                new Account.Authorization(componentAccount().orElseThrow(), authorizedAt));
     }
 
     /** Each ticket once; Boot binds null to a blank. */
@@ -269,11 +316,11 @@ public record WxProperties(String appId, String appSecret, String name, @Default
     }
 
     /**
-     * Whether the short form is used. It counts as used when there is no account at all,
-     * so that messages about missing settings name the short form.
+     * Whether the short form is used. It counts as used when there is nothing else at
+     * all, so that messages about missing settings name the short form.
      */
     boolean shortForm() {
-        return !isBlank(appId) || !isBlank(appSecret) || accounts.isEmpty();
+        return !isBlank(appId) || !isBlank(appSecret) || accounts.isEmpty() && !component.isSet();
     }
 
     static boolean isBlank(String value) {

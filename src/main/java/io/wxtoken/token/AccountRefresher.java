@@ -13,15 +13,17 @@ import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.ProbeResult;
 import io.wxtoken.wechat.Ticket;
 import io.wxtoken.wechat.WeChatClient;
 
 /**
- * Refreshes the rows of one account: its access_token first, and with it the tickets. A
- * fresh token is probed every {@code wx.probe.interval}, because another program that
- * refreshes the same app id kills it unnoticed. A token that WeChat calls dead, in answer
- * to a probe or to a request for a ticket, is refreshed in the same run.
+ * Refreshes the rows of one account: its access_token first, and with it the tickets. For
+ * an account that authorized a platform, the platform's token comes before both. A fresh
+ * token is probed every {@code wx.probe.interval}, because another program that refreshes
+ * the same app id kills it unnoticed. A token that WeChat calls dead, in answer to a
+ * probe or to a request for a ticket, is refreshed in the same run.
  */
 public final class AccountRefresher {
 
@@ -37,12 +39,20 @@ public final class AccountRefresher {
 
     private final RefreshListener listener;
 
+    private final Authorizers authorizers;
+
+    private final ComponentToken componentToken;
+
     /**
+     * @param component the third-party platform; null without one
      * @param before {@code wx.refresh.before}
      */
     public AccountRefresher(TokenRepository rows, Refresher refresher, RefreshPolicy policy, WeChatClient weChat,
-            Duration before, RefreshListener listener) {
+            Account component, Authorizers authorizers, Duration before, RefreshListener listener) {
         this.rows = rows;
+        this.authorizers = authorizers;
+        this.componentToken = component == null ? null
+                : new ComponentToken(component, rows, refresher, authorizers, weChat, listener);
         this.refresher = refresher;
         this.policy = policy;
         this.weChat = weChat;
@@ -59,6 +69,12 @@ public final class AccountRefresher {
     public List<Result> refresh(Account account, Map<RowKey, TokenRow> known, boolean force,
             BiFunction<TokenRow, DataAccessException, Result> failed) {
         TokenRow tokenRow = known.get(RowKey.token(account));
+        if (account.endpoint() == Endpoint.COMPONENT) {
+            return List.of(orFailed(tokenRow, failed, () -> {
+                Result result = componentToken.refreshed(force);
+                return force ? orNotForced(result) : result;
+            }));
+        }
         List<Result> results = new ArrayList<>(
                 List.of(orFailed(tokenRow, failed, () -> refreshToken(account, tokenRow, force))));
         for (Ticket ticket : account.tickets()) {
@@ -100,15 +116,33 @@ public final class AccountRefresher {
                             + " last, so it is fetched again. Find that program, and let it only read")
                         .formatted(Instant.ofEpochSecond(row.now())));
         }
-        Result result = refresher.refresh(row, new AccessTokenFetcher(account, weChat, rows),
-                force ? Trigger.FORCED : Trigger.SCHEDULE);
-        if (force && result.outcome() != Outcome.REFRESHED && result.exitCode() == ExitCode.OK) {
-            return new Result(
-                    result.row(), Outcome.FAILED, "not forced, but " + result.outcome()
-                            + (result.detail().isEmpty() ? "" : ": " + result.detail()) + "; force it again",
-                    ExitCode.RETRY);
+        Result result = refresh(account, row, force ? Trigger.FORCED : Trigger.SCHEDULE);
+        if (force) {
+            return orNotForced(result);
         }
         return result.outcome() == Outcome.FRESH && row.live() ? probe(account, row, result) : result;
+    }
+
+    private static Result orNotForced(Result result) {
+        return result.outcome() == Outcome.REFRESHED || result.exitCode() != ExitCode.OK ? result
+                : new Result(result.row(), Outcome.FAILED,
+                        "not forced, but " + result.outcome()
+                                + (result.detail().isEmpty() ? "" : ": " + result.detail()) + "; force it again",
+                        ExitCode.RETRY);
+    }
+
+    private Result refresh(Account account, TokenRow row, Trigger trigger) {
+        if (account.endpoint() != Endpoint.AUTHORIZER) {
+            return refresher.refresh(row, new AccessTokenFetcher(account, weChat, rows), trigger);
+        }
+        Result component = componentToken.refreshed(false);
+        AuthorizerFetcher fetcher = new AuthorizerFetcher(account, component, authorizers, weChat);
+        Result result = refresher.refresh(row, fetcher, trigger);
+        if (!fetcher.componentTokenDead() || !componentToken.refreshDead(component.row())) {
+            return result;
+        }
+        return refresher.refresh(rows.read(row.id()).orElse(row),
+                new AuthorizerFetcher(account, componentToken.refreshed(false), authorizers, weChat), trigger);
     }
 
     /**
@@ -140,7 +174,7 @@ public final class AccountRefresher {
         if (stillStored && now.lastRefresh().failures() == 0) {
             warnOfOtherProgram(account, dead);
         }
-        Result result = refresher.refresh(now, new AccessTokenFetcher(account, weChat, rows), Trigger.DEAD);
+        Result result = refresh(account, now, Trigger.DEAD);
         boolean stillDead = result.row().value().equals(dead.value()) && result.exitCode() == ExitCode.OK;
         return stillDead ? new Result(result.row(), Outcome.FAILED, "WeChat says that it is dead; " + result.detail(),
                 ExitCode.RETRY) : result;
@@ -148,9 +182,12 @@ public final class AccountRefresher {
 
     private void warnOfOtherProgram(Account account, TokenRow dead) {
         listener.warning(account.appId(), Verdict.DEAD,
-                ("access_token with fingerprint %s is dead %d s before its time, seen at %s: somebody else"
-                        + " refreshes this app id (staging, a second program). Find and stop that program, or give it"
-                        + " another app id")
+                ("access_token with fingerprint %s is dead %d s before its time, seen at %s: "
+                        + (account.endpoint() == Endpoint.AUTHORIZER
+                                ? "the account authorized the platform again or withdrew, or another program refreshes"
+                                        + " this app id for the platform"
+                                : "somebody else refreshes this app id (staging, a second program). Find and stop that"
+                                        + " program, or give it another app id"))
                     .formatted(Fingerprint.shortOf(dead.value()), dead.timeLeft(), Instant.ofEpochSecond(dead.now())));
     }
 

@@ -10,8 +10,10 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 
+import io.wxtoken.settings.WxProperties;
 import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Lifetimes;
 
@@ -57,6 +59,43 @@ public final class DueQuery {
         return found;
     }
 
+    /**
+     * Finds those of the accounts that authorized the platform of which a row is due or
+     * missing, and perhaps some more. The accounts themselves stay in the database.
+     * @throws SQLException as {@link #mayNeedRun} does, of {@code wx_authorizer}, too
+     */
+    public List<Account> authorizersThatMayNeedRun(WxProperties wx) throws SQLException {
+        Account any = wx.authorizer("", 0);
+        List<String> types = RowKey.of(any).stream().map(RowKey::type).toList();
+        String authorizers = "(SELECT app_id AS authorizer, authorized_at FROM wx_authorizer WHERE %s) authorizers"
+            .formatted(Authorizers.condition(any.authorization().component()));
+        // the columns' character sets differ, and only this way the primary key is used
+        String joined = "wx_token JOIN %s ON authorizer = %s AND %s IN (%s)".formatted(authorizers,
+                isH2 ? "app_id" : "CONVERT(app_id USING ascii) COLLATE ascii_bin", exact("type"),
+                TokenRepository.literals(types));
+        Found found = TokenRepository.readDue(connection,
+                "(SELECT COUNT(DISTINCT CONCAT(authorizer, ' ', %s)) - %d * (SELECT COUNT(*) FROM %s) AS present FROM %s) counted"
+                    .formatted(exact("type"), types.size(), authorizers, joined)
+                        + " LEFT JOIN (%s) ON %s".formatted(joined, mayBeDue(any)));
+        Set<String> appIds = new TreeSet<>();
+        found.rows().forEach(row -> appIds.add(row.appId()));
+        if (found.present() < 0) {
+            appIds.addAll(withoutRow(wx, types));
+        }
+        return Authorizers.read(connection, wx, appIds);
+    }
+
+    private Set<String> withoutRow(WxProperties wx, List<String> types) throws SQLException {
+        Set<RowKey> present = TokenRepository.keys(connection, types);
+        Set<String> appIds = new TreeSet<>();
+        for (Account account : Authorizers.read(connection, wx, null)) {
+            if (!present.containsAll(RowKey.of(account))) {
+                appIds.add(account.appId());
+            }
+        }
+        return appIds;
+    }
+
     private Collection<Account> askFor(List<Account> accounts) throws SQLException {
         // what is due depends on these two only, so each group has one condition
         Collection<List<Account>> groups = accounts.stream()
@@ -82,7 +121,8 @@ public final class DueQuery {
     }
 
     /**
-     * @param present how many of the rows that the accounts want are in the table
+     * @param present how many of the rows that the accounts want are in the table; of the
+     * accounts that authorized the platform it is less than 0 when rows are missing
      * @param rows the rows that may be due
      */
     record Found(long present, List<TokenRow> rows) {
@@ -123,15 +163,25 @@ public final class DueQuery {
                 "failures > 0", "refresh_requested <> 0", "doomed <> 0", timeLeft + " <= " + policy.before(),
                 timeLeft + " > " + Lifetimes.LONGEST.toSeconds(),
                 "%s NOT BETWEEN 1 AND UNIX_TIMESTAMP() + %d".formatted(obtainedAt, RefreshPolicy.CLOCK_SKEW),
-                "(%s <= UNIX_TIMESTAMP() - %d%s)".formatted(obtainedAt, policy.after(),
+                "(%s <= UNIX_TIMESTAMP() - %s%s)".formatted(obtainedAt, after(account),
                         account.endpoint().repeats() ? " AND type <> '" + RowKey.ACCESS_TOKEN + "'" : "")));
         if (policy.probesEnabled()) {
             reasons.add("(UNIX_TIMESTAMP() - probed_at NOT BETWEEN 0 AND %d AND type = '%s')"
                 .formatted(policy.probeInterval() - 1, RowKey.ACCESS_TOKEN));
         }
+        if (account.authorization() != null) {
+            reasons.add("authorized_at > " + obtainedAt);
+        }
         // last, because it costs most
         reasons.add("%s <> %s".formatted(exact("fingerprint"), exact(fingerprint())));
         return String.join(" OR ", reasons);
+    }
+
+    /** H2 has no CRC32, so the condition lets more through there. */
+    private String after(Account account) {
+        return account.authorization() == null ? String.valueOf(policy.after())
+                : isH2 ? String.valueOf(policy.after() - policy.spread() + 1)
+                        : "(%d - CRC32(app_id) %% %d)".formatted(policy.after(), policy.spread());
     }
 
     private String fingerprint() {

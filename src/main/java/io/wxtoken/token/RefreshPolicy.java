@@ -1,6 +1,8 @@
 package io.wxtoken.token;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.zip.CRC32;
 
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.wechat.Account;
@@ -17,7 +19,8 @@ import io.wxtoken.wechat.Lifetimes;
  * has lapsed (its holder may have fetched and died); when another program wrote it
  * (nobody can tell whose token came last); when the last refresh failed; when a refresh
  * was requested; when it is older than {@code wx.refresh.after}; when its end is nearer
- * than {@code wx.refresh.before}; when WeChat says that it is dead.
+ * than {@code wx.refresh.before}; when WeChat says that it is dead; when its account
+ * authorized the platform again after it was obtained.
  * <li>A due row waits until {@code retry_after}, which the last refresh wrote. After a
  * failed refresh this is the wait that WeChat's answer asks for, and a request does not
  * shorten it: applications request all the time exactly when WeChat refuses, and a call a
@@ -74,7 +77,19 @@ public final class RefreshPolicy {
      * end well, so that nothing needs to be started for it.
      */
     public boolean nothingDue(Account account, RowSet rows) {
-        return RowKey.of(account).stream().allMatch(key -> nothingDue(account, rows.configured().get(key)));
+        return isUnauthorized(account, rows.configured().get(RowKey.token(account)))
+                || RowKey.of(account).stream().allMatch(key -> nothingDue(account, rows.configured().get(key)));
+    }
+
+    /**
+     * Whether WeChat said within the last day that the account no longer authorizes the
+     * platform. Nothing can be done then until it does, so runs leave all of its rows
+     * alone.
+     * @param tokenRow the row of its access_token; null without one
+     */
+    public boolean isUnauthorized(Account account, TokenRow tokenRow) {
+        return tokenRow != null && account.authorization() != null && lacksAuthorization(tokenRow)
+                && judge(tokenRow, account, Trigger.SCHEDULE, NOBODY) == Verdict.ON_HOLD;
     }
 
     /** As {@link #nothingDue(Account, RowSet)}, for one of the account's rows. */
@@ -102,11 +117,12 @@ public final class RefreshPolicy {
             return Verdict.FORCED;
         }
         boolean renewedByAge = renewedByAge(row, account);
-        Verdict verdict = reason(row, renewedByAge, trigger);
+        Verdict verdict = reason(row, account, renewedByAge, trigger);
         if (!verdict.due() || heldByThisRun || !onHold(row)) {
             return verdict;
         }
-        boolean mayAskNow = row.lastRefresh().failures() > 0 ? refusedAnotherNode(row, me.caller(account.appId()))
+        boolean mayAskNow = row.lastRefresh().failures() > 0
+                ? refusedAnotherNode(row, me.caller(account.appId())) || authorizedSinceRefusal(row, account)
                 : row.doomed() == TokenRow.MAYBE_KILLED || verdict == Verdict.DEAD && !renewedByAge;
         return mayAskNow ? verdict : Verdict.ON_HOLD;
     }
@@ -119,7 +135,7 @@ public final class RefreshPolicy {
         return switch (judge(row, account, Trigger.SCHEDULE, me)) {
             case HELD -> Math.max(row.claim().until() + 1, row.leftToLapse() ? row.lastRefresh().retryAfter() : 0);
             case ON_HOLD -> row.lastRefresh().retryAfter();
-            case FRESH -> Math.min(renewedByAge(row, account) ? row.obtainedAt() + after : Long.MAX_VALUE,
+            case FRESH -> Math.min(renewedByAge(row, account) ? row.obtainedAt() + after(account) : Long.MAX_VALUE,
                     row.now() + row.timeLeft() - before);
             default -> row.now();
         };
@@ -134,7 +150,7 @@ public final class RefreshPolicy {
         if (row.value().isEmpty() || row.obtainedAt() == 0) {
             return 0;
         }
-        long byAge = renewedByAge(row, account) ? row.age() - after : 0;
+        long byAge = renewedByAge(row, account) ? row.age() - after(account) : 0;
         return Math.max(0, Math.max(byAge, Math.min(before - row.timeLeft(), row.age())));
     }
 
@@ -156,9 +172,27 @@ public final class RefreshPolicy {
         return probeInterval;
     }
 
-    /** The age in seconds at which a value is renewed. */
+    /** The age in seconds at which a value is renewed at the latest. */
     long after() {
         return after;
+    }
+
+    /**
+     * The values of accounts that authorized a platform are renewed up to this many
+     * seconds earlier, each account's by a fixed number, so that accounts that authorized
+     * it together do not stay together.
+     */
+    long spread() {
+        return after / 5 + 1;
+    }
+
+    private long after(Account account) {
+        if (account.authorization() == null) {
+            return after;
+        }
+        CRC32 fixed = new CRC32(); // which MySQL has, too
+        fixed.update(account.appId().getBytes(StandardCharsets.US_ASCII));
+        return after - fixed.getValue() % spread();
     }
 
     /** The seconds before its end at which a value is renewed. */
@@ -209,12 +243,32 @@ public final class RefreshPolicy {
                 : WxProperties.MAX_LEASE.toSeconds() + ErrorCode.LONGEST_BACK_OFF;
     }
 
+    /** Whether a refusal for want of an authorization is over. */
+    private static boolean authorizedSinceRefusal(TokenRow row, Account account) {
+        return lacksAuthorization(row)
+                && authorizedSince(row.lastRefresh().retryAfter() - ErrorCode.LONGEST_WAIT, row, account);
+    }
+
+    private static boolean lacksAuthorization(TokenRow row) {
+        Integer errcode = row.lastRefresh().errcode();
+        return row.lastRefresh().failures() > 0 && errcode != null
+                && ErrorCode.of(errcode).kind() == ErrorCode.Kind.AUTHORIZATION;
+    }
+
     private static boolean refusedAnotherNode(TokenRow row, String me) {
         return !row.lastRefresh().refusedCaller().isEmpty() && !row.lastRefresh().refusedCaller().equals(me)
                 && row.lastRefresh().failures() <= FEW_FAILURES;
     }
 
-    private Verdict reason(TokenRow row, boolean renewedByAge, Trigger trigger) {
+    /**
+     * Whether the account authorized the platform after that time.
+     */
+    private static boolean authorizedSince(long time, TokenRow row, Account account) {
+        return account.authorization() != null && account.authorization().at() > time
+                && account.authorization().at() <= row.now() + CLOCK_SKEW;
+    }
+
+    private Verdict reason(TokenRow row, Account account, boolean renewedByAge, Trigger trigger) {
         if (row.value().isEmpty()) {
             return Verdict.NEVER_OBTAINED;
         }
@@ -233,7 +287,10 @@ public final class RefreshPolicy {
         if (row.refreshWanted()) {
             return trigger == Trigger.DEAD ? Verdict.DEAD : Verdict.REQUESTED;
         }
-        if (renewedByAge && row.age() >= after) {
+        if (row.type().equals(RowKey.ACCESS_TOKEN) && authorizedSince(row.obtainedAt(), row, account)) {
+            return Verdict.AUTHORIZED;
+        }
+        if (renewedByAge && row.age() >= after(account)) {
             return Verdict.OLD;
         }
         return row.timeLeft() <= before ? Verdict.NEAR_EXPIRY : Verdict.FRESH;

@@ -8,6 +8,7 @@ import java.sql.Types;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -15,11 +16,13 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntSupplier;
 import java.util.stream.Stream;
 
 import javax.sql.DataSource;
 
 import org.springframework.dao.DataAccessException;
+import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.dao.DataRetrievalFailureException;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.jdbc.CannotGetJdbcConnectionException;
@@ -27,8 +30,12 @@ import org.springframework.jdbc.core.ConnectionCallback;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.core.simple.JdbcClient.StatementSpec;
+import org.springframework.jdbc.support.JdbcTransactionManager;
+import org.springframework.transaction.TransactionException;
+import org.springframework.transaction.support.TransactionTemplate;
 
 import io.wxtoken.database.DatabaseErrors;
+import io.wxtoken.token.Authorizers.Rotation;
 import io.wxtoken.token.TokenRow.ClaimMark;
 import io.wxtoken.token.TokenRow.Forced;
 import io.wxtoken.token.TokenRow.LastRefresh;
@@ -38,11 +45,11 @@ import io.wxtoken.wechat.ErrorCode;
 
 /**
  * Holds every statement on {@code wx_token}. Each statement is committed at once (the
- * pool's connections are in autocommit, and nothing here runs in a transaction) and takes
- * the time from the database; a statement that writes touches one row by its primary key.
- * An expected conflict is a {@code false} or an empty result; a surprise is an exception.
- * In a table that an operator created, {@code expire} and {@code value} may be NULL,
- * which counts as empty.
+ * pool's connections are in autocommit; the publish of a token with a refresh token is
+ * the one transaction) and takes the time from the database; a statement that writes
+ * touches one row by its primary key. An expected conflict is a {@code false} or an empty
+ * result; a surprise is an exception. In a table that an operator created, {@code expire}
+ * and {@code value} may be NULL, which counts as empty.
  */
 public class TokenRepository {
 
@@ -146,9 +153,28 @@ public class TokenRepository {
         return jdbcTemplate.execute((ConnectionCallback<List<TokenRow>>) connection -> read(connection, accounts));
     }
 
-    /** Reads the app ids of all rows. */
-    public Set<String> appIds() {
-        return new TreeSet<>(jdbc.sql("SELECT DISTINCT app_id FROM wx_token").query(String.class).list());
+    /**
+     * Reads the app ids of all rows.
+     * @param ended only those whose last value ended at least this long ago; null for all
+     */
+    public Set<String> appIds(Duration ended) {
+        return new TreeSet<>(jdbc
+            .sql("SELECT app_id FROM wx_token GROUP BY app_id"
+                    + (ended == null ? "" : " HAVING MAX(expires_at) <= UNIX_TIMESTAMP() - " + ended.toSeconds()))
+            .query(String.class)
+            .list());
+    }
+
+    /** Reads the app ids and types of all rows of these types. */
+    static Set<RowKey> keys(Connection connection, List<String> types) throws SQLException {
+        return read(connection, "SELECT DISTINCT app_id, type FROM wx_token WHERE type IN (" + literals(types) + ")",
+                row -> {
+                    Set<RowKey> keys = new HashSet<>();
+                    while (row.next()) {
+                        keys.add(new RowKey(row.getString(1), row.getString(2)));
+                    }
+                    return keys;
+                });
     }
 
     /**
@@ -348,14 +374,16 @@ public class TokenRepository {
     /**
      * Protocol step 4: publishes the value, but only over the value that the claim saw,
      * and only while the claim is still this run's. {@code refresh_requested} is left as
-     * it is, because it may have been set while the fetch was under way.
+     * it is, because it may have been set while the fetch was under way. A refresh token
+     * is stored together with the value, over the one that WeChat was asked with, or
+     * neither is.
      * @param appId the account that the row belongs to from now on, if it had no app id
      * @param notAgainFor seconds in which WeChat is not asked again
      * @return false when fenced: the lease lapsed and another run took over, or another
-     * program wrote the row
+     * program wrote the row or the refresh token
      */
-    public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
-        return updateOne(sql("""
+    boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
+        StatementSpec publish = sql("""
                 UPDATE wx_token
                    SET probed_at = CASE WHEN `value` = :value THEN probed_at ELSE UNIX_TIMESTAMP() END,
                        `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo,
@@ -374,7 +402,29 @@ public class TokenRepository {
             .param("id", claim.seen().id())
             .param("version", claim.version())
             .param("run", claim.run())
-            .param("seen", claim.seen().value()));
+            .param("seen", claim.seen().value());
+        return fetched.rotation() == null ? updateOne(publish)
+                : updateOne(() -> inTransaction(publish, fetched.rotation()), ATTEMPTS);
+    }
+
+    /**
+     * Executes both statements, or none of them.
+     * @return 1, or 0 when one of them changed nothing
+     */
+    private int inTransaction(StatementSpec publish, Rotation rotation) {
+        try {
+            return new TransactionTemplate(new JdbcTransactionManager(jdbcTemplate.getDataSource())).execute(status -> {
+                int rows = publish.update();
+                if (rows == 1 && !Authorizers.store(jdbc, rotation)) {
+                    status.setRollbackOnly();
+                    return 0;
+                }
+                return rows;
+            });
+        }
+        catch (TransactionException e) { // no connection, or it broke before the commit
+            throw new DataAccessResourceFailureException("the transaction failed", e);
+        }
     }
 
     /**
@@ -482,13 +532,13 @@ public class TokenRepository {
      * @return whether it changed a row
      */
     private static boolean updateOne(StatementSpec statement) {
-        return updateOne(statement, ATTEMPTS);
+        return updateOne(statement::update, ATTEMPTS);
     }
 
-    private static boolean updateOne(StatementSpec statement, int attemptsToLock) {
+    private static boolean updateOne(IntSupplier statement, int attemptsToLock) {
         for (int attempt = 1;; attempt++) {
             try {
-                int rows = statement.update();
+                int rows = statement.getAsInt();
                 if (rows > 1) {
                     throw new IllegalStateException(
                             "one statement changed " + rows + " rows of wx_token: its id is not unique");
@@ -512,7 +562,7 @@ public class TokenRepository {
      */
     private static boolean updateOneOrLose(StatementSpec claim) {
         try {
-            return updateOne(claim, ATTEMPTS_TO_LOCK);
+            return updateOne(claim::update, ATTEMPTS_TO_LOCK);
         }
         catch (DataAccessException e) {
             if (DatabaseErrors.lostAConflict(e)) {

@@ -17,7 +17,8 @@ public enum Verdict {
     LAPSED_CLAIM(true, "the claim of an earlier run lapsed, and that run may have fetched"),
     FOREIGN_VALUE(true, "another program wrote it"), FAILED_BEFORE(true, "the last refresh failed"),
     DEAD(true, "WeChat says that it is dead"), FORCED(true, "forced"), REQUESTED(true, "a refresh was requested"),
-    OLD(true, "older than wx.refresh.after"), NEAR_EXPIRY(true, "near its end");
+    AUTHORIZED(true, "the account authorized the platform again"), OLD(true, "older than wx.refresh.after"),
+    NEAR_EXPIRY(true, "near its end");
 
     private final boolean due;
 

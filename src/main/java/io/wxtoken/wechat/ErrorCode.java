@@ -170,6 +170,11 @@ public enum ErrorCode {
         return CONCERN_ONE_NODE.contains(this);
     }
 
+    /** Whether the code concerns the ticket that WeChat pushes to a platform. */
+    public boolean concernsVerifyTicket() {
+        return this == VERIFY_TICKET_EXPIRED || this == VERIFY_TICKET_INVALID;
+    }
+
     /**
      * What a person should do about the error, on one line.
      * @param setting the prefix of the account's settings

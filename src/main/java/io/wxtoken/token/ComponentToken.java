@@ -1,0 +1,68 @@
+package io.wxtoken.token;
+
+import java.util.List;
+
+import io.wxtoken.wechat.Account;
+import io.wxtoken.wechat.WeChatClient;
+
+/**
+ * A platform's component_access_token during one run, for all workers. The first that
+ * needs it refreshes it, if it is due, while the others wait; if WeChat calls it dead, it
+ * is refreshed in the same run, once.
+ */
+final class ComponentToken {
+
+    private final TokenRepository rows;
+
+    private final Refresher refresher;
+
+    private final ComponentFetcher fetcher;
+
+    private final RefreshListener listener;
+
+    private Result result;
+
+    private boolean forced;
+
+    private boolean foundDead;
+
+    ComponentToken(Account component, TokenRepository rows, Refresher refresher, Authorizers authorizers,
+            WeChatClient weChat, RefreshListener listener) {
+        this.rows = rows;
+        this.refresher = refresher;
+        this.listener = listener;
+        this.fetcher = new ComponentFetcher(component, authorizers, weChat);
+    }
+
+    /** What this run did with the row. */
+    synchronized Result refreshed(boolean force) {
+        if (result == null || force && !forced) {
+            forced = force;
+            Account component = fetcher.account();
+            TokenRow row = rows.findOrAdd(rows.read(List.of(component)), List.of(component))
+                .configured()
+                .get(RowKey.token(component));
+            result = refresher.refresh(row, fetcher, force ? Trigger.FORCED : Trigger.SCHEDULE);
+        }
+        return result;
+    }
+
+    /**
+     * Refreshes the token, because WeChat says that it is dead.
+     * @param dead the row whose value WeChat was asked with
+     * @return whether there is another value now
+     */
+    synchronized boolean refreshDead(TokenRow dead) {
+        if (!foundDead && result.row().value().equals(dead.value())) {
+            foundDead = true;
+            rows.requestFor(dead.id(), dead.value());
+            listener.warning(fetcher.account().appId(), Verdict.DEAD,
+                    "component_access_token with fingerprint %s is dead %d s before its time: another program may fetch"
+                        .formatted(Fingerprint.shortOf(dead.value()), dead.timeLeft())
+                            + " it, too. Find that program, and let it read the row");
+            result = refresher.refresh(rows.read(dead.id()).orElse(dead), fetcher, Trigger.DEAD);
+        }
+        return !result.row().value().equals(dead.value());
+    }
+
+}
