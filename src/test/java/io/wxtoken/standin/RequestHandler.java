@@ -27,6 +27,8 @@ final class RequestHandler implements HttpHandler {
 
     private final WeChatModel model;
 
+    private final ComponentModel components;
+
     private final Deque<Fault> faults = new ArrayDeque<>();
 
     private Fault always;
@@ -36,8 +38,9 @@ final class RequestHandler implements HttpHandler {
     /** How many there were, by path. */
     private final Map<String, Integer> requests = new HashMap<>();
 
-    RequestHandler(WeChatModel model) {
+    RequestHandler(WeChatModel model, ComponentModel components) {
         this.model = model;
+        this.components = components;
     }
 
     synchronized void next(Fault... coming) {
@@ -153,6 +156,24 @@ final class RequestHandler implements HttpHandler {
             }
             case "/cgi-bin/get_api_domain_ip" -> {
                 return model.domainAddresses(query.get("access_token"));
+            }
+            case "/cgi-bin/component/api_component_token" -> {
+                if (!exchange.getRequestMethod().equals("POST")) {
+                    return WeChatModel.error(43002, "require POST method");
+                }
+                JsonNode json = JSON.readTree(body);
+                return components.componentToken(json.path("component_appid").asString(null),
+                        json.path("component_appsecret").asString(null),
+                        json.path("component_verify_ticket").asString(null), askedFrom);
+            }
+            case "/cgi-bin/component/api_authorizer_token" -> {
+                if (!exchange.getRequestMethod().equals("POST")) {
+                    return WeChatModel.error(43002, "require POST method");
+                }
+                JsonNode json = JSON.readTree(body);
+                return components.authorizerToken(query.get("component_access_token"),
+                        json.path("component_appid").asString(null), json.path("authorizer_appid").asString(null),
+                        json.path("authorizer_refresh_token").asString(null), askedFrom);
             }
             case "/cgi-bin/clear_quota/v2" -> {
                 if (!exchange.getRequestMethod().equals("POST")) {

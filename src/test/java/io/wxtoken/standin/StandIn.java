@@ -34,6 +34,10 @@ import com.sun.net.httpserver.HttpsServer;
  * whether a token lives.
  * <li>2000 token calls a day, 20 of them forced, then 45009; {@link #newDay} begins
  * another, and {@code POST /cgi-bin/clear_quota/v2} clears an account's, 10 times.
+ * <li>{@code api_component_token} issues a platform's token for a verify ticket that was
+ * pushed within 12 hours (scaled), and {@code api_authorizer_token} that of an account
+ * that authorized it, as {@code token} does. Each call answers a new refresh token; the
+ * one that it was made with stays usable until such an answer is used.
  * </ul>
  * Times can be scaled down: {@code expires_in} is then the scaled life in seconds. Every
  * token that was ever issued is kept, in a file too if one is given, and {@link #alive}
@@ -59,6 +63,8 @@ public final class StandIn implements AutoCloseable {
     private final HttpServer server;
 
     private final WeChatModel model;
+
+    private final ComponentModel components;
 
     private final ExecutorService threads = Executors.newCachedThreadPool(runnable -> {
         Thread thread = new Thread(runnable, "stand-in");
@@ -105,7 +111,7 @@ public final class StandIn implements AutoCloseable {
         try {
             HttpsServer server = HttpsServer.create(new InetSocketAddress("127.0.0.1", 0), 200);
             server.setHttpsConfigurator(new HttpsConfigurator(tls));
-            return new StandIn(server, new WeChatModel(LIFE, GRACE, null));
+            return new StandIn(server, new WeChatModel(LIFE, GRACE, null), LIFE);
         }
         catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -115,17 +121,18 @@ public final class StandIn implements AutoCloseable {
     private static StandIn start(int port, Duration life, Duration grace, Path memory) {
         try {
             return new StandIn(HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), port), 200),
-                    new WeChatModel(life, grace, memory));
+                    new WeChatModel(life, grace, memory), life);
         }
         catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private StandIn(HttpServer server, WeChatModel model) {
+    private StandIn(HttpServer server, WeChatModel model, Duration life) {
         this.server = server;
         this.model = model;
-        this.handler = new RequestHandler(model);
+        this.components = new ComponentModel(model, life);
+        this.handler = new RequestHandler(model, components);
         model.addAccount(APP_ID, SECRET);
         server.createContext("/", handler);
         server.setExecutor(threads);
@@ -148,6 +155,30 @@ public final class StandIn implements AutoCloseable {
     /** Adds an account besides {@link #APP_ID}. */
     public void addAccount(String appId, String secret) {
         model.addAccount(appId, secret);
+    }
+
+    /** Adds a third-party platform (第三方平台). */
+    public void addComponent(String appId, String secret) {
+        components.add(appId, secret);
+    }
+
+    /** Pushes a verify ticket to a platform, and returns it. */
+    public String pushTicket(String componentAppId) {
+        return components.pushTicket(componentAppId);
+    }
+
+    /**
+     * An account authorizes a platform, or does so again: what it had given before, and
+     * its token, are dead.
+     * @return the refresh token that the platform's web application gets
+     */
+    public String authorize(String componentAppId, String authorizerAppId) {
+        return components.authorize(componentAppId, authorizerAppId);
+    }
+
+    /** An account withdraws its authorization. */
+    public void withdraw(String authorizerAppId) {
+        components.withdraw(authorizerAppId);
     }
 
     /** Begins a day, with its quotas unused. */
@@ -191,9 +222,14 @@ public final class StandIn implements AutoCloseable {
         return handler.requests(path -> true);
     }
 
-    /** Requests to a token endpoint, which count against the day's quota. */
+    /** Requests to any token endpoint; those for an account's own count for its quota. */
     public int tokenCalls() {
         return handler.requests(path -> path.endsWith("token"));
+    }
+
+    /** Requests for a platform's own token. */
+    public int componentTokenCalls() {
+        return handler.requests(path -> path.endsWith("/api_component_token"));
     }
 
     public int ticketCalls() {
@@ -223,7 +259,7 @@ public final class StandIn implements AutoCloseable {
         return last(issued());
     }
 
-    /** The account's access_token issued last; null if there is none. */
+    /** The account's access_token, or the platform's token, issued last; null if none. */
     public String lastIssued(String appId) {
         return last(issues(appId).stream().map(Issue::value).toList());
     }
@@ -232,7 +268,7 @@ public final class StandIn implements AutoCloseable {
         return values.isEmpty() ? null : values.get(values.size() - 1);
     }
 
-    /** The account's access_tokens, oldest first. */
+    /** The account's access_tokens, or the platform's tokens, oldest first. */
     public List<Issue> issues(String appId) {
         return model.tokens().stream().filter(token -> token.appId().equals(appId)).toList();
     }
@@ -255,6 +291,11 @@ public final class StandIn implements AutoCloseable {
     /** An API call for this account with this token would succeed at this moment. */
     public boolean alive(String appId, String value) {
         return model.alive(appId, value);
+    }
+
+    /** An account's refresh token would get an access_token at this moment. */
+    public boolean refreshTokenUsable(String authorizerAppId, String refreshToken) {
+        return components.refreshTokenUsable(authorizerAppId, refreshToken);
     }
 
     /**

@@ -8,12 +8,14 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 import io.wxtoken.testing.Await;
 
@@ -54,6 +56,10 @@ class StandInTest {
     }
 
     private HttpURLConnection open(String path) throws IOException {
+        return open(weChat, path);
+    }
+
+    private static HttpURLConnection open(StandIn weChat, String path) throws IOException {
         return (HttpURLConnection) URI.create(weChat.baseUrl() + path).toURL().openConnection();
     }
 
@@ -188,6 +194,121 @@ class StandInTest {
             assertThat(second.alive(token)).isTrue();
             assertThat(second.lastIssued()).isEqualTo(token);
         }
+    }
+
+    private static JsonNode post(StandIn weChat, String path, String... namesAndValues) throws IOException {
+        ObjectNode body = new JsonMapper().createObjectNode();
+        for (int i = 0; i < namesAndValues.length; i += 2) {
+            body.put(namesAndValues[i], namesAndValues[i + 1]);
+        }
+        HttpURLConnection connection = open(weChat, path);
+        connection.setDoOutput(true);
+        connection.getOutputStream().write(body.toString().getBytes(StandardCharsets.UTF_8));
+        return read(connection);
+    }
+
+    private JsonNode componentToken(String secret, String ticket) throws IOException {
+        return componentToken(weChat, secret, ticket);
+    }
+
+    private static JsonNode componentToken(StandIn weChat, String secret, String ticket) throws IOException {
+        return post(weChat, "/cgi-bin/component/api_component_token", "component_appid", "wxplatform",
+                "component_appsecret", secret, "component_verify_ticket", ticket);
+    }
+
+    private JsonNode authorizerToken(String componentToken, String refreshToken) throws IOException {
+        return post(weChat, "/cgi-bin/component/api_authorizer_token?component_access_token=" + componentToken,
+                "component_appid", "wxplatform", "authorizer_appid", "wxauthorizer", "authorizer_refresh_token",
+                refreshToken);
+    }
+
+    private static String refreshToken(JsonNode answer) {
+        return answer.path("authorizer_refresh_token").stringValue();
+    }
+
+    private static int errcode(JsonNode answer) {
+        return answer.path("errcode").intValue();
+    }
+
+    private String aPlatformsToken() throws IOException {
+        weChat.addComponent("wxplatform", "platform-secret");
+        return componentToken("platform-secret", weChat.pushTicket("wxplatform")).path("component_access_token")
+            .stringValue();
+    }
+
+    @Test
+    void aPlatformsTokenNeedsATicketThatWasPushed() throws Exception {
+        assertThat(errcode(componentToken("platform-secret", "any"))).isEqualTo(40013);
+        String first = aPlatformsToken();
+        assertThat(weChat.lastIssued("wxplatform")).isEqualTo(first);
+        assertThat(errcode(componentToken("another", "any"))).isEqualTo(40125);
+        assertThat(errcode(componentToken("platform-secret", "never pushed"))).isEqualTo(61006);
+        String earlier = weChat.pushTicket("wxplatform");
+        weChat.pushTicket("wxplatform");
+        JsonNode second = componentToken("platform-secret", earlier);
+        assertThat(second.path("expires_in").intValue()).isEqualTo(2);
+        assertThat(weChat.lastIssued("wxplatform")).isEqualTo(second.path("component_access_token").stringValue());
+        assertThat(weChat.alive(first)).as("in its grace").isTrue();
+        awaitDeath(first, 1100);
+        assertThat(weChat.componentTokenCalls()).isEqualTo(5);
+    }
+
+    @Test
+    void anExpiredTicketGetsNoToken() throws Exception {
+        try (StandIn fast = StandIn.start(0, Duration.ofMillis(1), Duration.ofMillis(1))) {
+            fast.addComponent("wxplatform", "platform-secret");
+            String ticket = fast.pushTicket("wxplatform");
+            Thread.sleep(10); // 12 hours are 6 ms here
+            assertThat(errcode(componentToken(fast, "platform-secret", ticket))).isEqualTo(61005);
+        }
+    }
+
+    @Test
+    void anAuthorizersTokenIsOneOfTheAccount() throws Exception {
+        String platform = aPlatformsToken();
+        JsonNode answer = authorizerToken(platform, weChat.authorize("wxplatform", "wxauthorizer"));
+        String token = answer.path("authorizer_access_token").stringValue();
+        assertThat(answer.path("expires_in").intValue()).isEqualTo(2);
+        assertThat(weChat.lastIssued("wxauthorizer")).isEqualTo(token);
+        assertThat(weChat.alive("wxauthorizer", token)).isTrue();
+        assertThat(weChat.issues("wxauthorizer").get(0).askedFrom()).isPositive();
+        assertThat(read(open("/cgi-bin/get_api_domain_ip?access_token=" + token)).has("ip_list")).isTrue();
+        assertThat(read(open("/cgi-bin/ticket/getticket?type=jsapi&access_token=" + token)).has("ticket")).isTrue();
+        authorizerToken(platform, refreshToken(answer));
+        assertThat(weChat.issuedAfter("wxauthorizer", token)).isPresent();
+        awaitDeath(token, 1100);
+    }
+
+    @Test
+    void aRefreshTokenIsUsableUntilOneThatWasAnsweredToItIsUsed() throws Exception {
+        String platform = aPlatformsToken();
+        String first = weChat.authorize("wxplatform", "wxauthorizer");
+        String lost = refreshToken(authorizerToken(platform, first));
+        String second = refreshToken(authorizerToken(platform, first));
+        assertThat(List.of(first, lost, second)).doesNotHaveDuplicates()
+            .allMatch(token -> weChat.refreshTokenUsable("wxauthorizer", token));
+        String third = refreshToken(authorizerToken(platform, second));
+        assertThat(List.of(first, lost)).noneMatch(token -> weChat.refreshTokenUsable("wxauthorizer", token));
+        assertThat(errcode(authorizerToken(platform, first))).isEqualTo(61023);
+        assertThat(List.of(second, third)).allMatch(token -> weChat.refreshTokenUsable("wxauthorizer", token));
+        weChat.authorize("wxplatform", "wxauthorizer");
+        assertThat(weChat.refreshTokenUsable("wxauthorizer", third)).isFalse();
+        assertThat(weChat.alive(weChat.lastIssued("wxauthorizer"))).isFalse();
+    }
+
+    @Test
+    void anAuthorizersTokenNeedsALivePlatformsTokenAndTheAuthorization() throws Exception {
+        String platform = aPlatformsToken();
+        assertThat(errcode(authorizerToken(platform, "any"))).isEqualTo(61003);
+        String refreshToken = weChat.authorize("wxplatform", "wxauthorizer");
+        authorizerToken(platform, refreshToken);
+        assertThat(errcode(authorizerToken("never-issued", refreshToken))).isEqualTo(40001);
+        weChat.withdraw("wxauthorizer");
+        assertThat(weChat.alive(weChat.lastIssued("wxauthorizer"))).isFalse();
+        assertThat(weChat.refreshTokenUsable("wxauthorizer", refreshToken)).isFalse();
+        assertThat(errcode(authorizerToken(platform, refreshToken))).isEqualTo(61003);
+        weChat.kill(platform);
+        assertThat(errcode(authorizerToken(platform, refreshToken))).isEqualTo(42001);
     }
 
 }

@@ -11,6 +11,7 @@ import java.util.Base64;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 
@@ -62,9 +63,9 @@ final class WeChatModel {
      * A token or ticket that was issued. Only its end changes, which the next one brings
      * nearer. Times are in Unix milliseconds.
      */
-    private static final class IssuedValue {
+    static final class IssuedValue {
 
-        /** TOKEN, STABLE, or a ticket's type. */
+        /** Of a token in capital letters; else a ticket's type. */
         final String kind;
 
         final String appId;
@@ -88,7 +89,7 @@ final class WeChatModel {
         }
 
         boolean isToken() {
-            return kind.equals(TOKEN) || kind.equals(STABLE);
+            return kind.equals(kind.toUpperCase(Locale.ROOT));
         }
 
         boolean alive() {
@@ -217,6 +218,11 @@ final class WeChatModel {
         return token != null && token.alive() ? "{\"ip_list\":[\"101.226.62.77\"]}" : deadToken(token);
     }
 
+    /** Refuses an API call with a token that is dead, or that was never issued. */
+    synchronized String deadToken(String token) {
+        return deadToken(byValue.get(token));
+    }
+
     private static String deadToken(IssuedValue token) {
         return token == null ? error(40001, "invalid credential, access_token is invalid or not latest")
                 : error(42001, "access_token expired");
@@ -241,7 +247,7 @@ final class WeChatModel {
      * A stable token within its last minutes lives on for the whole grace; an ordinary
      * one never for longer than it would have.
      */
-    private IssuedValue issueToken(String kind, String appId, int askedFrom) {
+    synchronized IssuedValue issueToken(String kind, String appId, int askedFrom) {
         IssuedValue old = current(appId, kind);
         if (old != null) {
             long graceEnd = System.currentTimeMillis() + grace.toMillis();
@@ -251,14 +257,17 @@ final class WeChatModel {
     }
 
     private IssuedValue issue(String kind, String appId, int askedFrom) {
-        byte[] random = new byte[99];
-        RANDOM.nextBytes(random);
         long now = System.currentTimeMillis();
-        IssuedValue issued = new IssuedValue(kind, appId, "99_" + Base64.getUrlEncoder().encodeToString(random), now,
-                now + life.toMillis(), askedFrom);
+        IssuedValue issued = new IssuedValue(kind, appId, "99_" + random(), now, now + life.toMillis(), askedFrom);
         keep(issued);
         remember();
         return issued;
+    }
+
+    static String random() {
+        byte[] random = new byte[99];
+        RANDOM.nextBytes(random);
+        return Base64.getUrlEncoder().encodeToString(random);
     }
 
     private void keep(IssuedValue issued) {
@@ -293,7 +302,7 @@ final class WeChatModel {
         return ticket == null ? null : ticket.value;
     }
 
-    /** All accounts' access_tokens, oldest first. */
+    /** All accounts' access_tokens and platforms' tokens, oldest first. */
     synchronized List<StandIn.Issue> tokens() {
         return history.stream()
             .filter(IssuedValue::isToken)
@@ -320,6 +329,13 @@ final class WeChatModel {
     /** Ends a value's life, as its time would. */
     synchronized void kill(String value) {
         Stream.ofNullable(byValue.get(value)).forEach(issued -> issued.endsAt = 0);
+    }
+
+    /** Ends the lives of all of the account's tokens of a kind. */
+    synchronized void killAll(String appId, String kind) {
+        history.stream()
+            .filter(issued -> issued.appId.equals(appId) && issued.kind.equals(kind))
+            .forEach(issued -> issued.endsAt = 0);
     }
 
 }
