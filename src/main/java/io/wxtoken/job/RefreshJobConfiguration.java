@@ -24,6 +24,7 @@ import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.AccountRefresher;
 import io.wxtoken.token.Authorizers;
+import io.wxtoken.token.ComponentToken;
 import io.wxtoken.token.RefreshListener;
 import io.wxtoken.token.RefreshPolicy;
 import io.wxtoken.token.Refresher;
@@ -81,8 +82,10 @@ public class RefreshJobConfiguration {
         WeChatClient weChat = new WeChatClient(wx.api().connection());
         Refresher refresher = new Refresher(rows, policy, wx.refresh(), weChat.requestTimeout(), me, System::nanoTime,
                 guard::ending, listener);
-        return new AccountRefresher(rows, refresher, policy, weChat, wx.componentAccount().orElse(null), authorizers,
-                wx.refresh().before(), listener);
+        ComponentToken component = wx.componentAccount()
+            .map(account -> new ComponentToken(account, rows, refresher, authorizers, weChat, listener))
+            .orElse(null);
+        return new AccountRefresher(rows, refresher, policy, weChat, component, wx.refresh().before(), listener);
     }
 
     @Bean

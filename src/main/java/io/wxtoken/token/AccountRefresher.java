@@ -39,20 +39,16 @@ public final class AccountRefresher {
 
     private final RefreshListener listener;
 
-    private final Authorizers authorizers;
-
     private final ComponentToken componentToken;
 
     /**
-     * @param component the third-party platform; null without one
+     * @param componentToken of the third-party platform; null without one
      * @param before {@code wx.refresh.before}
      */
     public AccountRefresher(TokenRepository rows, Refresher refresher, RefreshPolicy policy, WeChatClient weChat,
-            Account component, Authorizers authorizers, Duration before, RefreshListener listener) {
+            ComponentToken componentToken, Duration before, RefreshListener listener) {
         this.rows = rows;
-        this.authorizers = authorizers;
-        this.componentToken = component == null ? null
-                : new ComponentToken(component, rows, refresher, authorizers, weChat, listener);
+        this.componentToken = componentToken;
         this.refresher = refresher;
         this.policy = policy;
         this.weChat = weChat;
@@ -135,14 +131,12 @@ public final class AccountRefresher {
         if (account.endpoint() != Endpoint.AUTHORIZER) {
             return refresher.refresh(row, new AccessTokenFetcher(account, weChat, rows), trigger);
         }
-        Result component = componentToken.refreshed(false);
-        AuthorizerFetcher fetcher = new AuthorizerFetcher(account, component, authorizers, weChat);
+        AuthorizerFetcher fetcher = componentToken.fetcherFor(account);
         Result result = refresher.refresh(row, fetcher, trigger);
-        if (!fetcher.componentTokenDead() || !componentToken.refreshDead(component.row())) {
+        if (!fetcher.componentTokenDead() || !componentToken.refreshDead(fetcher.componentToken())) {
             return result;
         }
-        return refresher.refresh(rows.read(row.id()).orElse(row),
-                new AuthorizerFetcher(account, componentToken.refreshed(false), authorizers, weChat), trigger);
+        return refresher.refresh(rows.read(row.id()).orElse(row), componentToken.fetcherFor(account), trigger);
     }
 
     /**

@@ -60,6 +60,11 @@ final class AuthorizerFetcher implements TokenFetcher {
         return answer;
     }
 
+    /** The platform's row, with whose value WeChat is asked. */
+    TokenRow componentToken() {
+        return component.row();
+    }
+
     /** Whether the last fetch showed that the platform's token is dead. */
     boolean componentTokenDead() {
         return componentTokenDead;

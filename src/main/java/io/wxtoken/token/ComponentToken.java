@@ -10,11 +10,15 @@ import io.wxtoken.wechat.WeChatClient;
  * needs it refreshes it, if it is due, while the others wait; if WeChat calls it dead, it
  * is refreshed in the same run, once.
  */
-final class ComponentToken {
+public final class ComponentToken {
 
     private final TokenRepository rows;
 
     private final Refresher refresher;
+
+    private final Authorizers authorizers;
+
+    private final WeChatClient weChat;
 
     private final ComponentFetcher fetcher;
 
@@ -26,10 +30,12 @@ final class ComponentToken {
 
     private boolean foundDead;
 
-    ComponentToken(Account component, TokenRepository rows, Refresher refresher, Authorizers authorizers,
+    public ComponentToken(Account component, TokenRepository rows, Refresher refresher, Authorizers authorizers,
             WeChatClient weChat, RefreshListener listener) {
         this.rows = rows;
         this.refresher = refresher;
+        this.authorizers = authorizers;
+        this.weChat = weChat;
         this.listener = listener;
         this.fetcher = new ComponentFetcher(component, authorizers, weChat);
     }
@@ -45,6 +51,11 @@ final class ComponentToken {
             result = refresher.refresh(row, fetcher, force ? Trigger.FORCED : Trigger.SCHEDULE);
         }
         return result;
+    }
+
+    /** Fetches with the token as it now is. */
+    AuthorizerFetcher fetcherFor(Account authorizer) {
+        return new AuthorizerFetcher(authorizer, refreshed(false), authorizers, weChat);
     }
 
     /**

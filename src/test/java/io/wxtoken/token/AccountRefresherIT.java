@@ -154,7 +154,8 @@ class AccountRefresherIT extends RowTest {
         });
         Refresher refresher = new Refresher(failing, POLICY, SETTINGS, api().requestTimeout(), new RunId("a", "a"),
                 System::nanoTime, () -> false, listener());
-        List<Result> results = new AccountRefresher(failing, refresher, POLICY, client(), SETTINGS.before(), listener())
+        List<Result> results = new AccountRefresher(failing, refresher, POLICY, client(), null, SETTINGS.before(),
+                listener())
             .refresh(ACCOUNT, rows.findOrAdd(allRows(), List.of(ACCOUNT)).configured(), false,
                     (row, e) -> new Result(row, Outcome.FAILED, e.getMessage(), ExitCode.DATABASE));
         assertThat(results.get(0).outcome()).isEqualTo(Outcome.REFRESHED);

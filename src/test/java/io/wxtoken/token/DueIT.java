@@ -60,7 +60,7 @@ class DueIT extends RowTest {
                 .listOfRows();
             Refresher refresher = new Refresher(rows, policy, SETTINGS, api().requestTimeout(), new RunId("a", "a"),
                     System::nanoTime, () -> false, listener());
-            List<Result> results = new AccountRefresher(rows, refresher, policy, client(), SETTINGS.before(),
+            List<Result> results = new AccountRefresher(rows, refresher, policy, client(), null, SETTINGS.before(),
                     listener())
                 .refresh(account, seen.configured(), false, RowTest::rethrow);
             assertThat(results).as("seed %d: %s", seed, before).allSatisfy(result -> {

@@ -144,8 +144,8 @@ abstract class RowTest {
         RefreshPolicy policy = new RefreshPolicy(settings, new WxProperties.Probe(Duration.ofMinutes(5)));
         Refresher refresher = new Refresher(rows, policy, settings, api().requestTimeout(), new RunId(node, node),
                 System::nanoTime, () -> false, listener());
-        return new AccountRefresher(rows, refresher, policy, client(), settings.before(), listener()).refresh(account,
-                known, force, RowTest::rethrow);
+        return new AccountRefresher(rows, refresher, policy, client(), null, settings.before(), listener())
+            .refresh(account, known, force, RowTest::rethrow);
     }
 
     static Result rethrow(TokenRow row, DataAccessException e) {

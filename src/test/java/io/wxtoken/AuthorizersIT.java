@@ -1,0 +1,224 @@
+package io.wxtoken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.stream.IntStream;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.wxtoken.standin.Fault;
+
+/**
+ * A third-party platform: its web application writes tickets and accounts into its two
+ * tables, and the job does the rest.
+ */
+@ParameterizedClass
+@MethodSource("io.wxtoken.testing.TestDatabase#servers")
+class AuthorizersIT extends OnEachDatabase {
+
+    private static final String COMPONENT = "wxcomponent0123456";
+
+    private static final String SECRET = "component-secret-0123456789abcdef";
+
+    @BeforeEach
+    void startPlatform() {
+        weChat.addComponent(COMPONENT, SECRET);
+        Said.by(platform("migrate")).ended(ExitCode.OK);
+    }
+
+    private List<String> platform(String... more) {
+        List<String> arguments = new java.util.ArrayList<>(database.arguments());
+        arguments.addAll(List.of("--wx.component.app-id=" + COMPONENT, "--wx.component.app-secret=" + SECRET,
+                "--wx.api.base-url=" + weChat.baseUrl()));
+        arguments.addAll(List.of(more));
+        return arguments;
+    }
+
+    private Said runPlatform(String... more) {
+        return Said.by(platform(more));
+    }
+
+    /** What the web application does with each ticket that WeChat pushes. */
+    private void receiveTicket() {
+        String ticket = weChat.pushTicket(COMPONENT);
+        execute("DELETE FROM wx_component", "INSERT INTO wx_component (app_id, verify_ticket, received_at) VALUES ('"
+                + COMPONENT + "', '" + ticket + "', " + obtainedAgo(0) + ")");
+    }
+
+    /** What the web application does when an account authorizes the platform. */
+    private void authorize(String appId) {
+        String refreshToken = weChat.authorize(COMPONENT, appId);
+        execute("DELETE FROM wx_authorizer WHERE app_id = '" + appId + "'",
+                "INSERT INTO wx_authorizer (app_id, component_app_id, refresh_token, authorized_at) VALUES ('" + appId
+                        + "', '" + COMPONENT + "', '" + refreshToken + "', " + obtainedAgo(0) + ")");
+    }
+
+    private void makeAllDue() {
+        sql("UPDATE wx_token SET retry_after = 0");
+        sql("UPDATE wx_token SET expire = expire - 3000 WHERE type = 'access_token'");
+        sql("UPDATE wx_authorizer SET authorized_at = authorized_at - 3000");
+    }
+
+    private static String merchant(int number) {
+        return "wxmerchant%08d".formatted(number);
+    }
+
+    private String value(String appId, String type) {
+        return database.jdbc()
+            .sql("SELECT `value` FROM wx_token WHERE app_id = ? AND type = ?")
+            .params(appId, type)
+            .query(String.class)
+            .single();
+    }
+
+    private String refreshToken(String appId) {
+        return database.jdbc()
+            .sql("SELECT refresh_token FROM wx_authorizer WHERE app_id = ?")
+            .param(appId)
+            .query(String.class)
+            .single();
+    }
+
+    private void assertLive(String appId) {
+        assertThat(value(appId, "access_token")).isEqualTo(weChat.lastIssued(appId));
+        assertThat(weChat.alive(appId, value(appId, "access_token"))).isTrue();
+        assertThat(weChat.refreshTokenUsable(appId, refreshToken(appId))).isTrue();
+    }
+
+    @Test
+    void whoeverAuthorizesHasTokensAfterTheNextRunAndWhoWithdrawsIsLeftAlone() {
+        receiveTicket();
+        IntStream.range(0, 3).forEach(number -> authorize(merchant(number)));
+        assertThat(runPlatform().ended(ExitCode.OK).text()).contains("7 rows: 7 refreshed");
+        assertThat(value(COMPONENT, "component_token")).isEqualTo(weChat.lastIssued(COMPONENT));
+        IntStream.range(0, 3).forEach(number -> assertLive(merchant(number)));
+        assertThat(value(merchant(0), "jsapi_ticket")).isNotEmpty();
+
+        int requests = weChat.requests();
+        assertThat(runPlatform().ended(ExitCode.OK).text()).isEmpty();
+        assertThat(weChat.requests()).isEqualTo(requests);
+
+        authorize(merchant(3));
+        weChat.withdraw(merchant(0));
+        sql("DELETE FROM wx_authorizer WHERE app_id = '" + merchant(0) + "'");
+        makeAllDue();
+        String left = value(merchant(0), "access_token");
+        assertThat(runPlatform().ended(ExitCode.OK).text()).contains("4 refreshed").doesNotContain(merchant(0));
+        IntStream.range(1, 4).forEach(number -> assertLive(merchant(number)));
+        assertThat(value(merchant(0), "access_token")).isEqualTo(left);
+    }
+
+    @Test
+    void aPlatformsDeadTokenIsRefreshedOnceInTheRunThatFindsIt() {
+        receiveTicket();
+        IntStream.range(0, 10).forEach(number -> authorize(merchant(number)));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        weChat.kill(weChat.lastIssued(COMPONENT));
+        makeAllDue();
+        int calls = weChat.componentTokenCalls();
+        assertThat(runPlatform("--wx.component.tickets=none").ended(ExitCode.OK).text()).contains("10 refreshed",
+                COMPONENT + " component_access_token with fingerprint");
+        assertThat(weChat.componentTokenCalls()).isEqualTo(calls + 1);
+        IntStream.range(0, 10).forEach(number -> assertLive(merchant(number)));
+    }
+
+    @Test
+    void aRefreshTokenThatIsNoLongerValidConcernsOneAccountAndIsSaidOnceADay() {
+        receiveTicket();
+        authorize(merchant(0));
+        authorize(merchant(1));
+        runPlatform().ended(ExitCode.OK);
+        weChat.authorize(COMPONENT, merchant(1)); // which the web application missed
+        makeAllDue();
+        assertThat(runPlatform().ended(ExitCode.ACT).text()).contains(merchant(1) + " access_token failed",
+                "errcode 61023", "let the account's owner authorize again");
+        assertLive(merchant(0));
+        assertThat(runPlatform().ended(ExitCode.OK).text()).isEmpty();
+
+        sql("UPDATE wx_token SET retry_after = retry_after - 3600 WHERE failures > 0"); // an
+                                                                                        // hour
+                                                                                        // later
+        assertThat(runPlatform().ended(ExitCode.OK).text()).isEmpty();
+        authorize(merchant(1));
+        assertThat(runPlatform().ended(ExitCode.OK).text()).contains(merchant(1) + " access_token refreshed");
+        assertLive(merchant(1));
+    }
+
+    @Test
+    void aTicketThatIsMissingOrStaleIsSaidWithTheTimeOfTheLast() {
+        authorize(merchant(0));
+        assertThat(runPlatform().ended(ExitCode.ACT).text()).contains("wx_component has no verify_ticket");
+        receiveTicket();
+        sql("UPDATE wx_component SET verify_ticket = 'ticket@@@wrong', received_at = received_at - 46800");
+        assertThat(runPlatform().ended(ExitCode.ACT).text()).contains("errcode 61006", "the newest came 20",
+                "780 min ago");
+        receiveTicket();
+        sql("UPDATE wx_token SET retry_after = 0 WHERE type = 'component_token'");
+        runPlatform().ended(ExitCode.OK);
+        assertLive(merchant(0));
+    }
+
+    @Test
+    void anAnswerThatIsLostLeavesTheRefreshTokenUsable() {
+        receiveTicket();
+        authorize(merchant(0));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        for (int i = 0; i < 3; i++) {
+            String before = refreshToken(merchant(0));
+            makeAllDue();
+            weChat.next(new Fault.CutAfter());
+            runPlatform("--wx.component.tickets=none").ended(ExitCode.RETRY);
+            assertThat(refreshToken(merchant(0))).isEqualTo(before);
+            sql("UPDATE wx_token SET claimed_until = 0, retry_after = 0 WHERE type = 'access_token'");
+            runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+            assertThat(refreshToken(merchant(0))).isNotEqualTo(before);
+            assertLive(merchant(0));
+        }
+    }
+
+    @Test
+    void anAccountThatAuthorizesAgainHasANewTokenAfterTheNextRun() {
+        receiveTicket();
+        authorize(merchant(0));
+        runPlatform().ended(ExitCode.OK);
+        sql("UPDATE wx_token SET expire = expire - 100, retry_after = 0");
+        authorize(merchant(0));
+        assertThat(runPlatform().ended(ExitCode.OK).text()).contains("the account authorized the platform again");
+        assertLive(merchant(0));
+    }
+
+    @Test
+    void aWithdrawnAccountsRowsAreNamedAfterAWeek() {
+        receiveTicket();
+        authorize(merchant(0));
+        authorize(merchant(1));
+        runPlatform().ended(ExitCode.OK);
+        sql("DELETE FROM wx_authorizer WHERE app_id = '" + merchant(0) + "'");
+        sql("UPDATE wx_token SET expires_at = expires_at - 500000 WHERE app_id = '" + merchant(0) + "'");
+        sql("UPDATE wx_token SET refresh_requested = 1, retry_after = 0 WHERE app_id = '" + merchant(1) + "'");
+        assertThat(runPlatform().ended(ExitCode.OK).text()).doesNotContain(merchant(0));
+        sql("UPDATE wx_token SET expires_at = expires_at - 150000 WHERE app_id = '" + merchant(0) + "'");
+        sql("UPDATE wx_token SET refresh_requested = 1, retry_after = 0 WHERE app_id = '" + merchant(1) + "'");
+        assertThat(runPlatform().ended(ExitCode.OK).text())
+            .contains("wx_token has rows of 1 app id(s) that are not configured", merchant(0));
+    }
+
+    @Test
+    void oneAccountIsRefreshedAndPrintedByItsAppId() {
+        receiveTicket();
+        authorize(merchant(0));
+        authorize(merchant(1));
+        runPlatform("--app-id=" + merchant(1)).ended(ExitCode.OK);
+        assertLive(merchant(1));
+        assertThat(query("SELECT * FROM wx_token WHERE app_id = '" + merchant(0) + "'")).isEmpty();
+        assertThat(runPlatform("--app-id=wxnobody").ended(ExitCode.ACT).text()).contains("--app-id=wxnobody is none of"
+                + " the configured accounts, and has no refresh_token in wx_authorizer for " + COMPONENT);
+        assertThat(runPlatform("token", "--app-id=" + merchant(1)).ended(ExitCode.OK).text())
+            .contains(weChat.lastIssued(merchant(1)));
+    }
+
+}
