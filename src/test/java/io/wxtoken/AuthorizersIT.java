@@ -139,9 +139,9 @@ class AuthorizersIT extends OnEachDatabase {
         assertLive(merchant(0));
         assertThat(runPlatform().ended(ExitCode.OK).text()).isEmpty();
 
-        sql("UPDATE wx_token SET retry_after = retry_after - 3600 WHERE failures > 0"); // an
-                                                                                        // hour
-                                                                                        // later
+        // an hour later
+        sql("UPDATE wx_token SET retry_after = retry_after - 3600 WHERE failures > 0");
+        sql("UPDATE wx_authorizer SET authorized_at = authorized_at - 3600");
         assertThat(runPlatform().ended(ExitCode.OK).text()).isEmpty();
         authorize(merchant(1));
         assertThat(runPlatform().ended(ExitCode.OK).text()).contains(merchant(1) + " access_token refreshed");
@@ -205,6 +205,38 @@ class AuthorizersIT extends OnEachDatabase {
         sql("UPDATE wx_token SET refresh_requested = 1, retry_after = 0 WHERE app_id = '" + merchant(1) + "'");
         assertThat(runPlatform().ended(ExitCode.OK).text())
             .contains("wx_token has rows of 1 app id(s) that are not configured", merchant(0));
+    }
+
+    /** An application may have had tables of these names long before the job had them. */
+    @Test
+    void anotherProgramsTableIsLeftAsItIsAndMattersOnlyToAPlatform() {
+        execute("DROP TABLE wx_authorizer", "CREATE TABLE wx_authorizer (id int PRIMARY KEY, nick varchar(9))",
+                "INSERT INTO wx_authorizer VALUES (1, 'shop')");
+        run("migrate").ended(ExitCode.OK);
+        run().ended(ExitCode.OK);
+        assertThat(runPlatform().ended(ExitCode.ACT).inOneLine().text()).contains("wx.component needs the table"
+                + " wx_authorizer with the columns app_id, component_app_id, refresh_token, authorized_at, and the"
+                + " database has another one, which is left as it is");
+        assertThat(query("SELECT * FROM wx_authorizer")).hasSize(1);
+    }
+
+    @Test
+    void theStateOfAPlatformAndOfItsAccountsIsShown() {
+        receiveTicket();
+        authorize(merchant(0));
+        authorize(merchant(1));
+        runPlatform().ended(ExitCode.OK);
+        runPlatform("status").ended(ExitCode.OK).saying(COMPONENT + "  component_token  fresh");
+        weChat.withdraw(merchant(1));
+        makeAllDue();
+        runPlatform().ended(ExitCode.ACT).saying("errcode 61003");
+        assertThat(runPlatform("status", "--app-id=" + merchant(1)).ended(ExitCode.OK).text()).contains(
+                merchant(1) + "  access_token  unauthorized", merchant(1) + "  jsapi_ticket  unauthorized",
+                "let its owner authorize again");
+        runPlatform("status", "--check").saying("WX-TOKEN OK - 3 rows");
+        runPlatform("fetch").ended(ExitCode.ACT)
+            .saying("fetch is for Official Accounts and Mini Programs, and " + COMPONENT + " is none")
+            .inOneLine();
     }
 
     @Test

@@ -45,7 +45,7 @@ class CheckIT extends OnEachDatabase {
         run().ended(ExitCode.OK);
         Object before = query("SELECT * FROM wx_token ORDER BY id");
         Said said = run("check").ended(ExitCode.OK)
-            .saying("schema    version 8", "read, add and change rows of wx_token", "rows of wx_token_history",
+            .saying("schema    version 9", "read, add and change rows of wx_token", "rows of wx_token_history",
                     "a run last probed or refreshed a token ", "the database's is ");
         assertThat(said.out()).contains(database.isH2() ? "in this process" : "TLS");
         assertThat(query("SELECT * FROM wx_token ORDER BY id")).isEqualTo(before);

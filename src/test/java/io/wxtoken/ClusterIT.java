@@ -132,7 +132,7 @@ class ClusterIT extends OnEachDatabase {
                             "SELECT GROUP_CONCAT(version ORDER BY installed_rank) FROM wx_token_schema_history WHERE"
                                     + " version IS NOT NULL AND success")) {
                 row.next();
-                assertThat(row.getString(1)).isEqualTo("1,2,3,5,6,7,8");
+                assertThat(row.getString(1)).isEqualTo("1,2,3,5,6,7,8,9");
             }
 
             database = server.fresh();

@@ -44,6 +44,7 @@ class GrantsIT extends OnEachDatabase {
         for (String user : List.of("wx_migrator", "wx_token", "wx_reader")) {
             execute("DROP USER " + ofThisTest(user) + "@'%'");
         }
+        execute("DROP USER IF EXISTS " + ofThisTest("wx_platform") + "@'%'");
     }
 
     /** So that the test meets nobody else's users. */
@@ -79,7 +80,7 @@ class GrantsIT extends OnEachDatabase {
     }
 
     private void install() throws Exception {
-        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 8").inOneLine();
+        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 9").inOneLine();
         asAdministrator("grants.sql");
     }
 
@@ -90,7 +91,7 @@ class GrantsIT extends OnEachDatabase {
             .inOneLine();
         execute("GRANT SELECT ON " + schema + ".* TO " + ofThisTest("wx_token") + "@'%'");
         job().ended(ExitCode.ACT)
-            .saying("the schema is missing, and this program needs version 8: run wx-token migrate as a user that may"
+            .saying("the schema is missing, and this program needs version 9: run wx-token migrate as a user that may"
                     + " change tables")
             .inOneLine();
         execute("REVOKE SELECT ON " + schema + ".* FROM " + ofThisTest("wx_token") + "@'%'");
@@ -123,7 +124,7 @@ class GrantsIT extends OnEachDatabase {
                     "UPDATE wx_token SET doomed = 2", "DELETE FROM wx_token",
                     "INSERT INTO wx_token (id, type, expire, value) VALUES (9, 'x', '', '')",
                     "SELECT * FROM wx_token_history", "SELECT * FROM wx_token_schema_history", "DROP TABLE wx_token",
-                    "CREATE TABLE x (id int)")) {
+                    "SELECT * FROM wx_component", "SELECT * FROM wx_authorizer", "CREATE TABLE x (id int)")) {
                 assertRefused(statement, forbidden);
             }
         }
@@ -131,11 +132,52 @@ class GrantsIT extends OnEachDatabase {
                 "change-me-2"); Statement statement = job.createStatement()) {
             for (String forbidden : List.of("DELETE FROM wx_token", "DROP TABLE wx_token", "CREATE TABLE x (id int)",
                     "ALTER TABLE wx_token ADD x int", "UPDATE wx_token_schema_history SET success = 0",
-                    "UPDATE wx_token_history SET reason = ''", "SELECT * FROM mysql.user")) {
+                    "UPDATE wx_token_history SET reason = ''", "SELECT * FROM mysql.user",
+                    "UPDATE wx_component SET verify_ticket = ''", "DELETE FROM wx_authorizer",
+                    "UPDATE wx_authorizer SET app_id = ''")) {
                 assertRefused(statement, forbidden);
             }
             assertThat(statement.executeUpdate("DELETE FROM wx_token_history WHERE id = 1")).isEqualTo(1);
         }
+    }
+
+    /** The statements of the README. */
+    @Test
+    void aPlatformsWebApplicationWritesItsTwoTablesAndTheJobDoesTheRest() throws Exception {
+        install();
+        asAdministrator("platform.sql");
+        String component = "wxcomponent0123456";
+        weChat.addComponent(component, "secret");
+        try (Connection platform = DriverManager.getConnection(url("sslMode=REQUIRED"), ofThisTest("wx_platform"),
+                "change-me-4"); Statement statement = platform.createStatement()) {
+            for (int i = 0; i < 2; i++) {
+                statement.executeUpdate("INSERT INTO wx_component (app_id, verify_ticket, received_at) VALUES ('"
+                        + component + "', '" + weChat.pushTicket(component) + "', UNIX_TIMESTAMP()) ON DUPLICATE KEY"
+                        + " UPDATE verify_ticket = VALUES(verify_ticket), received_at = VALUES(received_at)");
+                statement.executeUpdate("INSERT INTO wx_authorizer (app_id, component_app_id, refresh_token,"
+                        + " authorized_at) VALUES ('wxmerchant', '" + component + "', '"
+                        + weChat.authorize(component, "wxmerchant") + "', UNIX_TIMESTAMP()) ON DUPLICATE KEY UPDATE"
+                        + " component_app_id = VALUES(component_app_id), refresh_token = VALUES(refresh_token),"
+                        + " authorized_at = VALUES(authorized_at)");
+            }
+            job("--wx.component.app-id=" + component, "--wx.component.app-secret=secret").ended(ExitCode.OK)
+                .saying("wxmerchant access_token refreshed");
+            job("--wx.component.app-id=" + component, "--wx.component.app-secret=secret", "check", "--offline")
+                .ended(ExitCode.OK)
+                .saying("platform  " + component + ": 1 account in wx_authorizer, the newest verify_ticket in"
+                        + " wx_component came 0 min ago");
+            statement.executeUpdate("DELETE FROM wx_authorizer WHERE app_id = 'wxmerchant'");
+            for (String forbidden : List.of("SELECT * FROM wx_token", "UPDATE wx_token SET refresh_requested = 1",
+                    "SELECT * FROM wx_token_history", "DROP TABLE wx_authorizer", "CREATE TABLE x (id int)")) {
+                assertRefused(statement, forbidden);
+            }
+        }
+        execute("REVOKE SELECT, UPDATE (refresh_token) ON " + schema + ".wx_authorizer FROM " + ofThisTest("wx_token")
+                + "@'%'");
+        job("--wx.component.app-id=" + component, "--wx.component.app-secret=secret").ended(ExitCode.ACT)
+            .saying("wx.component needs the table wx_authorizer, which this user may not read: run"
+                    + " config/mysql/grants.sql, as it is in this version")
+            .inOneLine();
     }
 
     /** A shell script of an application's runs as the application's user. */
@@ -172,15 +214,16 @@ class GrantsIT extends OnEachDatabase {
         job().ended(ExitCode.OK);
         execute("DROP TABLE wx_token_history");
         execute("ALTER TABLE wx_token DROP COLUMN errcode, DROP COLUMN doomed");
-        execute("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7', '8')");
+        execute("DROP TABLE wx_component", "DROP TABLE wx_authorizer");
+        execute("DELETE FROM wx_token_schema_history WHERE version IN ('6', '7', '8', '9')");
         makeDue();
         Said behind = job().ended(ExitCode.ACT)
-            .saying("the schema is at version 5, and this program needs version 8: run wx-token migrate as a user that"
+            .saying("the schema is at version 5, and this program needs version 9: run wx-token migrate as a user that"
                     + " may change tables", "access_token refreshed");
         assertThat(behind.text()).doesNotContain("WARN");
         assertThat(weChat.tokenCalls()).isEqualTo(2);
         job("migrate").ended(ExitCode.ACT).saying("run wx-token migrate as a user that may change tables").inOneLine();
-        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 8");
+        runAs("wx_migrator", "change-me-1", "migrate").ended(ExitCode.OK).saying("is at version 9");
         asAdministrator("grants.sql");
         job("refresh", "--force").ended(ExitCode.OK);
     }

@@ -93,7 +93,7 @@ class GuestIT extends OnEachDatabase {
         run("refresh", "--force").ended(ExitCode.OK).saying("1 refreshed, 1 fresh");
         sql("UPDATE wx_token SET expire = '1700000000', retry_after = 0");
         run().ended(ExitCode.OK).saying("access_token refreshed");
-        run("migrate").ended(ExitCode.OK).saying("is at version 8");
+        run("migrate").ended(ExitCode.OK).saying("is at version 9");
         assertThat(database.jdbc()
             .sql("SELECT `value` FROM wx_token WHERE type = 'access_token'")
             .query(String.class)

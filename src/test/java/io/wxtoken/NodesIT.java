@@ -41,7 +41,7 @@ class NodesIT extends OnEachDatabase {
         assertThat(first).allSatisfy(node -> assertThat(node.exitCode()).as(node.text()).isIn(0, 1));
         assertThat(first).filteredOn(node -> node.exitCode() == 1)
             .allSatisfy(node -> assertThat(node.text()).containsAnyOf("held", "lost the claim"));
-        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version <> '0'")).hasSize(7)
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version <> '0'")).hasSize(8)
             .doesNotHaveDuplicates();
         assertThat(query("SELECT version FROM wx_token_schema_history WHERE success = 0")).isEmpty();
         assertThat(weChat.tokenCalls()).isEqualTo(1);

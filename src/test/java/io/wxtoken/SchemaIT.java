@@ -200,7 +200,7 @@ class SchemaIT extends OnEachDatabase {
         assertThat(
                 query("SELECT version FROM wx_token_schema_history WHERE version IS NOT NULL ORDER BY installed_rank"))
             .extracting(row -> row.get("version"))
-            .containsExactly("5", "6", "7", "8");
+            .containsExactly("5", "6", "7", "8", "9");
         assertThat(query("SELECT * FROM \"flyway_schema_history\"".replace("\"", database.isH2() ? "\"" : "`")))
             .isEqualTo(before);
     }
@@ -211,11 +211,12 @@ class SchemaIT extends OnEachDatabase {
         run();
         assertThat(query("SELECT table_name AS t FROM information_schema.tables WHERE table_schema = DATABASE()"))
             .extracting(row -> row.get("t"))
-            .containsExactlyInAnyOrder("wx_token", "wx_token_history", "wx_token_schema_history");
+            .containsExactlyInAnyOrder("wx_token", "wx_token_history", "wx_token_schema_history", "wx_component",
+                    "wx_authorizer");
         assertThat(
                 query("SELECT table_name AS t FROM information_schema.table_constraints WHERE table_schema = DATABASE()"
                         + " AND constraint_type = 'PRIMARY KEY'"))
-            .hasSize(3);
+            .hasSize(5);
     }
 
     private boolean isExecuting(String statement) {
@@ -255,7 +256,7 @@ class SchemaIT extends OnEachDatabase {
     void aRunThatWaitsToMigrateHasRefreshedItsTokenBefore() throws Exception {
         assumeFalse(database.isH2(), "one process at a time");
         run();
-        sql("DELETE FROM wx_token_schema_history WHERE version = '8'");
+        sql("DELETE FROM wx_token_schema_history WHERE version = '9'");
         sql("UPDATE wx_token SET expire = expire - 3001, retry_after = 0 WHERE id = 1");
         String table = "`" + database.schema() + "`.`wx_token_schema_history`";
         ExecutorService behind = Executors.newSingleThreadExecutor();
@@ -270,7 +271,7 @@ class SchemaIT extends OnEachDatabase {
         }
         behind.shutdown();
         assertThat(behind.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
-        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version = '8'")).as("then it migrates")
+        assertThat(query("SELECT version FROM wx_token_schema_history WHERE version = '9'")).as("then it migrates")
             .hasSize(1);
     }
 

@@ -82,7 +82,7 @@ class ServerIT extends OnEachDatabase {
         run().ended(ExitCode.OK).saying("2 rows: 2 refreshed");
         assertThat(run().ended(ExitCode.OK).text()).isEmpty();
         run("status").ended(ExitCode.OK).saying("access_token", "fresh");
-        run("migrate").ended(ExitCode.OK).saying("is at version 8");
+        run("migrate").ended(ExitCode.OK).saying("is at version 9");
         run("token").ended(ExitCode.OK).saying(weChat.lastIssued());
         run("history").ended(ExitCode.OK).saying("access_token  refreshed");
         run("refresh", "--force").ended(ExitCode.OK).saying("1 refreshed");
@@ -124,7 +124,7 @@ class ServerIT extends OnEachDatabase {
         String users = Files.readString(Path.of("config/mysql/users.sql"));
         administer(tls ? users : users.replaceAll(".*REQUIRE SSL.*", ""), schema);
         try {
-            as("wx_migrator", "change-me-1", schema, tls, "migrate").ended(ExitCode.OK).saying("is at version 8");
+            as("wx_migrator", "change-me-1", schema, tls, "migrate").ended(ExitCode.OK).saying("is at version 9");
             administer(Files.readString(Path.of("config/mysql/grants.sql")), schema);
             as("wx_token", "change-me-2", schema, tls).ended(ExitCode.OK).saying("2 rows: 2 refreshed");
             as("wx_token", "change-me-2", schema, tls, "refresh", "--force").ended(ExitCode.OK);

@@ -25,6 +25,7 @@ import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.mirror.Mirrors;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.Authorizers;
 import io.wxtoken.token.TokenRepository;
 import io.wxtoken.token.TokenRow;
 import io.wxtoken.wechat.Account;
@@ -47,6 +48,9 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
     /** More accounts than this are asked for one at a time, by {@code --app-id}. */
     private static final int MOST_ACCOUNTS = 20;
 
+    /** WeChat pushes a ticket every 10 minutes; two of them may be late. */
+    private static final long MINUTES_BETWEEN_TICKETS = 30;
+
     /** Clocks that differ by more than this, in seconds, are worth a warning. */
     private static final long CLOCK_DIFFERENCE = 5;
 
@@ -58,7 +62,7 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
         Report report = new Report(environment);
         report.check("settings", () -> {
             WxProperties wx = Settings.read(environment);
-            if (appId != null) {
+            if (appId != null && wx.componentAccount().isEmpty()) {
                 wx.account(appId);
             }
             report.ok(count(wx.allAccounts().size(), "account") + ", " + sources(environment, wx));
@@ -159,7 +163,28 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
             RefreshHistory.checkRights(connection);
             report.ok("this user may read, add and delete rows of wx_token_history");
         });
+        if (wx.componentAccount().isPresent()) {
+            checkPlatform(wx, connection, report);
+        }
         checkLastRun(wx, TokenRepository.read(connection, wx.allAccounts()), report);
+    }
+
+    private static void checkPlatform(WxProperties wx, Connection connection, Report report) {
+        report.check("platform", () -> {
+            Authorizers.checkTables(connection);
+            Authorizers.checkRights(connection);
+            long minutes = Authorizers.ticketAge(connection, wx.componentAccount().orElseThrow()) / 60;
+            String text = wx.component().appId() + ": "
+                    + count(Authorizers.read(connection, wx, null).size(), "account")
+                    + " in wx_authorizer, the newest verify_ticket in wx_component came " + minutes + " min ago";
+            if (minutes > MINUTES_BETWEEN_TICKETS) {
+                report.failed(ExitCode.ACT, text + ", and WeChat pushes one every 10 minutes: see that the platform's"
+                        + " web application stores each");
+            }
+            else {
+                report.ok(text);
+            }
+        });
     }
 
     /** A run that finds nothing due leaves no trace, but each probe does. */
@@ -193,7 +218,13 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
     private void checkWeChat(WxProperties wx, Console console, Report report) {
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
-        List<Account> accounts = appId != null ? List.of(wx.account(appId)) : wx.allAccounts();
+        List<Account> accounts = (appId != null ? wx.find(appId).stream() : wx.allAccounts().stream())
+            .filter(account -> account.endpoint().isSetting())
+            .toList();
+        if (accounts.isEmpty()) {
+            report.ok("WeChat", "not asked: each call for a platform's token issues a new one");
+            return;
+        }
         ConnectionSettings connection = wx.api().connection();
         for (Route route : connection.routes()) {
             askWeChat(

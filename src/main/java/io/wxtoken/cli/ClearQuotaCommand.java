@@ -28,7 +28,7 @@ record ClearQuotaCommand(String appId) implements Execution.Body {
             throw new InvalidSettingsException("clear-quota needs --app-id=APPID here: several accounts are configured,"
                     + " and WeChat allows it 10 times a month for each");
         }
-        Account account = wx.account(appId);
+        Account account = wx.accountWithSecret(appId, "clear-quota");
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         Optional<Answer.NoValue> failure = new WeChatClient(wx.api().connection()).clearQuota(account);

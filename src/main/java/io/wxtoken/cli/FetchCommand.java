@@ -48,7 +48,7 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
         WxProperties wx = endpoint == Endpoint.TOKEN ? Settings.read(environment)
                 : Settings.readWithoutDatabase(environment);
-        Account account = wx.account(appId).at(endpoint);
+        Account account = wx.accountWithSecret(appId, "fetch").at(endpoint);
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().connection());

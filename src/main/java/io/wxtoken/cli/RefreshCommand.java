@@ -30,6 +30,7 @@ import io.wxtoken.job.RunGuard;
 import io.wxtoken.mirror.Mirrors;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.Authorizers;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.RowSet;
 import io.wxtoken.token.TokenRepository;
@@ -136,6 +137,11 @@ final class RefreshCommand implements Execution.Body {
                 migrated = migrate(check);
                 // a migration may have changed the rows
                 check = DueCheck.of(database, wx, options, wanted);
+                if (!check.readable() && wx.componentAccount().isPresent()) {
+                    try (Connection connection = database.getConnection()) {
+                        Authorizers.checkTables(connection);
+                    }
+                }
             }
             shown = check.shown();
             rows = check.rows().configured();

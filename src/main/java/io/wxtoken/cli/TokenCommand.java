@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 import org.springframework.core.env.ConfigurableEnvironment;
@@ -15,6 +16,7 @@ import io.wxtoken.job.RefreshOptions;
 import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.Authorizers;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.RowSet;
 import io.wxtoken.token.TokenRepository;
@@ -37,7 +39,7 @@ record TokenCommand(String appId, String type, PrintStream out) implements Execu
     @Override
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws Exception {
         WxProperties wx = Settings.readWithoutSecrets(environment);
-        Account account = wx.account(appId);
+        Account account = account(environment, wx);
         RowKey key = new RowKey(account.appId(), type);
         if (!RowKey.of(account).contains(key)) {
             throw new InvalidSettingsException("--type=" + type + " is none of the values of " + account.label()
@@ -66,6 +68,16 @@ record TokenCommand(String appId, String type, PrintStream out) implements Execu
         console.error(report.lines());
         console.error("there is no live " + type + " of " + account.label() + " now: see wx-token status");
         return report.exitCode().and(ExitCode.RETRY);
+    }
+
+    private Account account(ConfigurableEnvironment environment, WxProperties wx) throws SQLException {
+        Optional<Account> configured = wx.find(appId);
+        if (configured.isPresent() || wx.componentAccount().isEmpty()) {
+            return configured.orElseGet(() -> wx.account(appId));
+        }
+        try (Connection connection = Database.connectToRead(environment)) {
+            return Authorizers.find(connection, wx, appId);
+        }
     }
 
     /**

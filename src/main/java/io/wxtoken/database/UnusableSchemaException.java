@@ -7,7 +7,7 @@ package io.wxtoken.database;
  */
 public final class UnusableSchemaException extends RuntimeException {
 
-    UnusableSchemaException(String problem) {
+    public UnusableSchemaException(String problem) {
         super(problem);
     }
 

@@ -288,6 +288,21 @@ public record WxProperties(String appId, String appSecret, String name, @Default
     }
 
     /**
+     * As {@link #account}, but of the accounts that have a token endpoint and a secret of
+     * their own.
+     * @param what can't be done with other accounts, for the message
+     * @throws InvalidSettingsException when there is no such account
+     */
+    public Account accountWithSecret(String wanted, String what) {
+        Account account = account(wanted);
+        if (!account.endpoint().isSetting()) {
+            throw new InvalidSettingsException(
+                    what + " is for Official Accounts and Mini Programs, and " + account.label() + " is none");
+        }
+        return account;
+    }
+
+    /**
      * Finds an account, as {@link #account} does.
      * @return empty when there is no such account
      */

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 
 import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.token.Authorizers;
 import io.wxtoken.token.Fingerprint;
 import io.wxtoken.token.RefreshPolicy;
 import io.wxtoken.token.RowKey;
@@ -27,7 +28,8 @@ import io.wxtoken.wechat.Endpoint;
  * The state of the rows, judged by the rules that a run uses.
  *
  * @param readAt when the rows were read, by the database's clock
- * @param usable whether every configured row exists and its value has not expired
+ * @param usable whether every row exists that the job is expected to keep fresh, and its
+ * value has not expired
  */
 public record Status(boolean usable, Instant readAt, List<Row> rows) {
 
@@ -57,9 +59,20 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         DEAD,
 
         /**
+         * Its account no longer authorizes the third-party platform, as WeChat said
+         * within the last day.
+         */
+        UNAUTHORIZED,
+
+        /**
          * It belongs to no configured account, and the job leaves it alone.
          */
         NOT_CONFIGURED;
+
+        /** Whether the job is expected to keep the row fresh. */
+        boolean expected() {
+            return this != UNAUTHORIZED && this != NOT_CONFIGURED;
+        }
 
         /**
          * The state's name in the table and in JSON.
@@ -104,7 +117,8 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
      */
     public static Status read(Connection connection, WxProperties wx, String wanted, RunId me) throws SQLException {
         boolean unknown = wx.allAccounts().isEmpty();
-        List<Account> accounts = wanted == null || unknown ? wx.allAccounts() : List.of(wx.account(wanted));
+        List<Account> accounts = unknown ? List.of() : wanted == null ? Authorizers.withConfigured(connection, wx)
+                : List.of(Authorizers.find(connection, wx, wanted));
         RowSet read = RowSet.of(wanted == null ? TokenRepository.readAll(connection)
                 : TokenRepository.read(connection, unknown ? List.of(unknown(wanted)) : accounts), accounts);
         if (wanted != null && unknown && read.all().isEmpty()) {
@@ -114,9 +128,12 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
         List<Row> rows = new ArrayList<>();
         for (Account account : accounts) {
+            boolean unauthorized = policy.isUnauthorized(account, read.configured().get(RowKey.token(account)));
             for (RowKey key : RowKey.of(account)) {
                 TokenRow row = read.configured().get(key);
-                rows.add(row == null ? missing(account, key) : of(row, account, policy, me));
+                rows.add(row == null ? missing(account, key)
+                        : unauthorized ? row(row, account, State.UNAUTHORIZED, null, 0, null, row.lastRefresh().error())
+                                : of(row, account, policy, me));
             }
         }
         for (RowSet.Unused unused : read.unused(accounts)) {
@@ -124,7 +141,7 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
             rows.add(accounts.isEmpty() ? of(row, unknown(row.appId()), policy, me) : row(row, unknown(row.appId()),
                     State.NOT_CONFIGURED, null, 0, null, "row " + row.id() + " is left alone: " + unused.reason()));
         }
-        boolean usable = rows.stream().allMatch(row -> row.usable() || row.state() == State.NOT_CONFIGURED);
+        boolean usable = rows.stream().allMatch(row -> row.usable() || !row.state().expected());
         Instant readAt = read.all().isEmpty() ? Instant.now() : Instant.ofEpochSecond(read.all().get(0).now());
         return new Status(usable && !rows.isEmpty(), readAt, rows);
     }

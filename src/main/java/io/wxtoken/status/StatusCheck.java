@@ -52,12 +52,9 @@ public record StatusCheck(Severity severity, String text) {
     private record Finding(Severity severity, String text) {
     }
 
-    /** Judges a status; a row that is not configured is left out. */
+    /** Judges a status; rows that the job is not expected to keep fresh are left out. */
     public static StatusCheck of(Status status, Thresholds thresholds) {
-        List<Status.Row> rows = status.rows()
-            .stream()
-            .filter(row -> row.state() != Status.State.NOT_CONFIGURED)
-            .toList();
+        List<Status.Row> rows = status.rows().stream().filter(row -> row.state().expected()).toList();
         if (rows.isEmpty()) {
             return unknown("wx_token has no rows, and no account is configured");
         }

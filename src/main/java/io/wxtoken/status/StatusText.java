@@ -112,7 +112,7 @@ public final class StatusText {
             case FRESH, HELD -> "green";
             case DUE, FAILING -> "yellow";
             case DEAD -> "bold,red";
-            case NOT_CONFIGURED -> "faint";
+            case UNAUTHORIZED, NOT_CONFIGURED -> "faint";
         };
     }
 

@@ -16,6 +16,8 @@ import javax.sql.DataSource;
 
 import org.springframework.jdbc.core.simple.JdbcClient;
 
+import io.wxtoken.database.DatabaseErrors;
+import io.wxtoken.database.UnusableSchemaException;
 import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.wechat.Account;
@@ -133,6 +135,53 @@ public final class Authorizers {
             }
         }
         return authorizers;
+    }
+
+    /**
+     * Returns for how many seconds the platform has had its ticket.
+     * @throws InvalidSettingsException when it has none
+     * @throws SQLException when this user may not read the table
+     */
+    public static long ticketAge(Connection connection, Account component) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SELECT UNIX_TIMESTAMP() - received_at FROM wx_component WHERE verify_ticket <> '' AND app_id = "
+                                + TokenRepository.literals(List.of(component.appId())))) {
+            if (!row.next()) {
+                throw new InvalidSettingsException("wx_component has no verify_ticket of " + component.appId()
+                        + ": see that the platform's web application stores each ticket that WeChat pushes there");
+            }
+            return row.getLong(1);
+        }
+    }
+
+    /**
+     * Checks that the two tables are as the migration makes them.
+     * @throws UnusableSchemaException when one of them is not, or this user may not read
+     * it
+     * @throws SQLException when the database fails
+     */
+    public static void checkTables(Connection connection) throws SQLException {
+        checkTable(connection, "wx_component", "app_id, verify_ticket, received_at");
+        checkTable(connection, "wx_authorizer", "app_id, component_app_id, refresh_token, authorized_at");
+    }
+
+    private static void checkTable(Connection connection, String table, String columns) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.executeQuery("SELECT " + columns + " FROM " + table + " WHERE 1 = 0").close();
+        }
+        catch (SQLException e) {
+            if (DatabaseErrors.denies(e)) {
+                throw new UnusableSchemaException("wx.component needs the table " + table
+                        + ", which this user may not read: run" + " config/mysql/grants.sql, as it is in this version");
+            }
+            if (DatabaseErrors.lacksSchema(e)) {
+                throw new UnusableSchemaException("wx.component needs the table " + table + " with the columns "
+                        + columns + ", and the database has another one, which is left as it is: rename it, or name"
+                        + " another database in spring.datasource.url");
+            }
+            throw e;
+        }
     }
 
     /**
