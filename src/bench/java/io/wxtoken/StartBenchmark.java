@@ -57,6 +57,8 @@ class StartBenchmark {
 
     private Path jar;
 
+    private static final String PLATFORM = "wxplatform";
+
     private List<String> flags;
 
     private Memcached memcached;
@@ -110,7 +112,8 @@ class StartBenchmark {
 
     /**
      * What a run costs in which nothing is due, with more and more accounts in the file,
-     * and with rows of accounts that are not in it.
+     * with rows of accounts that are not in it, and with accounts that authorized a
+     * platform.
      */
     @Test
     void manyAccountsAgainstOne() throws Exception {
@@ -121,10 +124,11 @@ class StartBenchmark {
                 databases.put(String.valueOf(accounts), filled(accounts, 0));
             }
             databases.put("1 of 100001", filled(1, 100_000));
+            databases.put("1 and 20000 authorizers", withAuthorizers(filled(1 + 20_000, 0), 20_000));
             Map<String, List<Cost>> costs = new LinkedHashMap<>();
             for (int i = 0; i <= RUNS; i++) {
                 for (Map.Entry<String, TestDatabase> each : databases.entrySet()) {
-                    writeAccounts(Integer.parseInt(each.getKey().split(" ")[0]));
+                    writeAccounts(Integer.parseInt(each.getKey().split(" ")[0]), each.getKey().contains("authorizers"));
                     Cost cost = run(home, launcher, Map.of("SPRING_DATASOURCE_URL", each.getValue().url(),
                             "WX_PROBE_INTERVAL", "0", "WX_APPID", "", "WX_APPSECRET", ""));
                     if (i > 0) { // the first run may make the archive
@@ -138,13 +142,32 @@ class StartBenchmark {
         }
     }
 
-    private void writeAccounts(int accounts) throws IOException {
-        StringBuilder yaml = new StringBuilder("wx:\n  accounts:\n");
+    private void writeAccounts(int accounts, boolean platform) throws IOException {
+        StringBuilder yaml = new StringBuilder("wx:\n");
+        if (platform) {
+            yaml.append("  component: { app-id: ").append(PLATFORM).append(", app-secret: secret }\n");
+        }
+        yaml.append("  accounts:\n");
         for (int i = 0; i < accounts; i++) {
             yaml.append("    - app-id: ").append(appId(i)).append("\n      app-secret: ");
             yaml.append(Fingerprint.of(appId(i)), 0, 32).append("\n");
         }
         Files.writeString(jar.resolveSibling("config/application.yml"), yaml);
+    }
+
+    /** The last accounts of this database are the platform's. */
+    private static TestDatabase withAuthorizers(TestDatabase filled, int authorizers) {
+        filled.jdbc()
+            .sql("INSERT INTO wx_authorizer SELECT app_id, ?, 'refreshtoken@@@', UNIX_TIMESTAMP() - 9999 FROM wx_token"
+                    + " WHERE type = 'access_token' ORDER BY id DESC LIMIT " + authorizers)
+            .param(PLATFORM)
+            .update();
+        filled.jdbc()
+            .sql("INSERT INTO wx_token (id, app_id, type, expire, `value`, expires_at, fingerprint) SELECT 1000000, ?,"
+                    + " 'component_token', expire, `value`, expires_at, fingerprint FROM wx_token WHERE id = 10")
+            .param(PLATFORM)
+            .update();
+        return filled;
     }
 
     private static String appId(int i) {

@@ -2,6 +2,8 @@ package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -31,7 +33,7 @@ class AuthorizersIT extends OnEachDatabase {
     }
 
     private List<String> platform(String... more) {
-        List<String> arguments = new java.util.ArrayList<>(database.arguments());
+        List<String> arguments = new ArrayList<>(database.arguments());
         arguments.addAll(List.of("--wx.component.app-id=" + COMPONENT, "--wx.component.app-secret=" + SECRET,
                 "--wx.api.base-url=" + weChat.baseUrl()));
         arguments.addAll(List.of(more));
@@ -233,6 +235,13 @@ class AuthorizersIT extends OnEachDatabase {
         assertThat(runPlatform("status", "--app-id=" + merchant(1)).ended(ExitCode.OK).text()).contains(
                 merchant(1) + "  access_token  unauthorized", merchant(1) + "  jsapi_ticket  unauthorized",
                 "let its owner authorize again");
+        Path metrics = folder.resolve("wx.prom");
+        runPlatform("--wx.metrics.textfile=" + metrics).ended(ExitCode.OK);
+        assertThat(metrics).content()
+            .contains("wx_token_unauthorized_accounts 1.0", "wx_token_verify_ticket_received_timestamp_seconds 1.",
+                    "wx_token_life_left_seconds{app_id=\"" + merchant(0) + "\"",
+                    "wx_token_life_left_seconds{app_id=\"" + COMPONENT + "\",type=\"component_token\"}")
+            .doesNotContain("wx_token_life_left_seconds{app_id=\"" + merchant(1) + "\"");
         runPlatform("status", "--check").saying("WX-TOKEN OK - 3 rows");
         runPlatform("fetch").ended(ExitCode.ACT)
             .saying("fetch is for Official Accounts and Mini Programs, and " + COMPONENT + " is none")

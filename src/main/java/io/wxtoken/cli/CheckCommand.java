@@ -173,10 +173,12 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
         report.check("platform", () -> {
             Authorizers.checkTables(connection);
             Authorizers.checkRights(connection);
-            long minutes = Authorizers.ticketAge(connection, wx.componentAccount().orElseThrow()) / 60;
+            long receivedAt = Authorizers.ticketReceivedAt(connection, wx.componentAccount().orElseThrow());
+            long minutes = (System.currentTimeMillis() / 1000 - receivedAt) / 60;
             String text = wx.component().appId() + ": "
-                    + count(Authorizers.read(connection, wx, null).size(), "account")
-                    + " in wx_authorizer, the newest verify_ticket in wx_component came " + minutes + " min ago";
+                    + count(Authorizers.read(connection, wx, null).size(), "account") + " in wx_authorizer, "
+                    + (receivedAt == 0 ? "no verify_ticket in wx_component"
+                            : "the newest verify_ticket in wx_component came " + minutes + " min ago");
             if (minutes > MINUTES_BETWEEN_TICKETS) {
                 report.failed(ExitCode.ACT, text + ", and WeChat pushes one every 10 minutes: see that the platform's"
                         + " web application stores each");

@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 import javax.sql.DataSource;
 
@@ -27,10 +28,12 @@ import io.wxtoken.job.RefreshJobConfiguration;
 import io.wxtoken.job.RefreshOptions;
 import io.wxtoken.job.RefreshRun;
 import io.wxtoken.job.RunGuard;
+import io.wxtoken.metrics.Platform;
 import io.wxtoken.mirror.Mirrors;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.Authorizers;
+import io.wxtoken.token.RefreshPolicy;
 import io.wxtoken.token.RowKey;
 import io.wxtoken.token.RowSet;
 import io.wxtoken.token.TokenRepository;
@@ -107,6 +110,10 @@ final class RefreshCommand implements Execution.Body {
         /** The rows of these accounts. */
         private Map<RowKey, TokenRow> rows = Map.of();
 
+        private WxProperties wx;
+
+        private DueCheck check;
+
         /** Whether {@link #rows} are as the run left them. */
         private boolean current = true;
 
@@ -124,17 +131,17 @@ final class RefreshCommand implements Execution.Body {
         }
 
         ExitCode execute() throws Exception {
-            WxProperties wx = Settings.read(environment);
+            wx = Settings.read(environment);
             if (options.appId() != null && wx.componentAccount().isEmpty()) {
                 wx.account(options.appId()); // a wrong one ends the run here
             }
             DueCheck.Wanted wanted = metrics.wanted() || wx.mirror().wanted() ? DueCheck.Wanted.ALL
                     : rowsWanted ? DueCheck.Wanted.OF_RUN : DueCheck.Wanted.DUE;
             guard.limit(wx.run().timeout(), wx.api().requestTimeout());
-            DueCheck check = DueCheck.of(database, wx, options, wanted);
+            check = DueCheck.of(database, wx, options, wanted);
             ExitCode migrated = ExitCode.OK;
             if (check.schema() == Schema.State.UNREADY) {
-                migrated = migrate(check);
+                migrated = migrate();
                 // a migration may have changed the rows
                 check = DueCheck.of(database, wx, options, wanted);
                 if (!check.readable() && wx.componentAccount().isPresent()) {
@@ -146,8 +153,8 @@ final class RefreshCommand implements Execution.Body {
             shown = check.shown();
             rows = check.rows().configured();
             if (check.nothingDue()) {
-                ExitCode exitCode = mirror(wx, database).and(migrated);
-                printNothingIsDue(wx, check, exitCode);
+                ExitCode exitCode = mirror(database).and(migrated);
+                printNothingIsDue(exitCode);
                 return exitCode;
             }
             if (guard.stopping()) {
@@ -155,17 +162,17 @@ final class RefreshCommand implements Execution.Body {
             }
             ExitCode exitCode;
             try {
-                exitCode = runJob(wx, check);
+                exitCode = runJob();
             }
             finally {
                 if (mirrored == null) { // the job could not even be started
-                    mirrored = mirror(wx, database);
+                    mirrored = mirror(database);
                 }
             }
             // A schema that is only behind is migrated last, because a migration may
             // have to wait, and the rows must not wait with it.
             if (check.schema().isBehind() && !guard.stopping()) {
-                migrated = migrated.and(migrate(check));
+                migrated = migrated.and(migrate());
             }
             return exitCode.and(migrated).and(mirrored);
         }
@@ -174,7 +181,7 @@ final class RefreshCommand implements Execution.Body {
          * If the rows could be read, they have all that a refresh needs: then a failed
          * migration is only reported.
          */
-        private ExitCode migrate(DueCheck check) throws SQLException {
+        private ExitCode migrate() throws SQLException {
             database.close(); // this user may be allowed only one connection
             try {
                 Schema.migrate(environment);
@@ -193,8 +200,8 @@ final class RefreshCommand implements Execution.Body {
             }
         }
 
-        private ExitCode runJob(WxProperties wx, DueCheck check) throws Exception {
-            try (ConfigurableApplicationContext context = context(wx, check)) {
+        private ExitCode runJob() throws Exception {
+            try (ConfigurableApplicationContext context = context()) {
                 try {
                     return context.getBean(RefreshRun.class).run();
                 }
@@ -205,14 +212,14 @@ final class RefreshCommand implements Execution.Body {
                     if (!shown.isEmpty()) {
                         readAgain(pool);
                     }
-                    mirrored = mirror(wx, pool);
+                    mirrored = mirror(pool);
                     // last, because no application waits for the history
                     context.getBean(RefreshHistory.class).finish();
                 }
             }
         }
 
-        private ConfigurableApplicationContext context(WxProperties wx, DueCheck check) {
+        private ConfigurableApplicationContext context() {
             // a worker needs one for a small part of its time only
             int connections = Math.min((wx.refresh().concurrency() + 1) / 2, check.due().size());
             environment.getPropertySources()
@@ -231,7 +238,7 @@ final class RefreshCommand implements Execution.Body {
                 .toList());
             application.addInitializers(context -> {
                 Console.silenceSecretLoggers();
-                warnIfTableIsLocal(wx);
+                warnIfTableIsLocal();
                 ConfigurableListableBeanFactory beans = context.getBeanFactory();
                 beans.registerSingleton("wx", wx);
                 beans.registerSingleton("runDatabase", database);
@@ -247,7 +254,7 @@ final class RefreshCommand implements Execution.Body {
          * Warns of a table in a local file: a node whose database URL is missing would
          * kill the other nodes' tokens.
          */
-        private void warnIfTableIsLocal(WxProperties wx) {
+        private void warnIfTableIsLocal() {
             String url = Settings.databaseUrl(environment);
             if (url.startsWith("jdbc:h2:") && wx.api().baseUrl().stream().anyMatch(host -> host.startsWith("https:"))) {
                 log.warn("the table is in {}, on this node alone: if other nodes or programs refresh the same app id,"
@@ -277,7 +284,7 @@ final class RefreshCommand implements Execution.Body {
          * A mirror's failure is reported and left to the next run; the table is already
          * correct.
          */
-        private ExitCode mirror(WxProperties wx, DataSource source) {
+        private ExitCode mirror(DataSource source) {
             if (!wx.mirror().wanted()) {
                 return ExitCode.OK;
             }
@@ -291,7 +298,7 @@ final class RefreshCommand implements Execution.Body {
         }
 
         /** This is for people only: under cron each line is a mail. */
-        private void printNothingIsDue(WxProperties wx, DueCheck check, ExitCode exitCode) {
+        private void printNothingIsDue(ExitCode exitCode) {
             if (System.console() != null || console.debug()) {
                 int count = (options.appId() == null ? wx.allAccounts() : check.of()).stream()
                     .mapToInt(account -> RowKey.of(account).size())
@@ -304,12 +311,23 @@ final class RefreshCommand implements Execution.Body {
             }
         }
 
+        private Platform platform() {
+            if (wx == null || check == null || wx.componentAccount().isEmpty()) {
+                return null;
+            }
+            RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
+            return new Platform(shown.stream()
+                .filter(account -> policy.isUnauthorized(account, rows.get(RowKey.token(account))))
+                .map(Account::appId)
+                .collect(Collectors.toSet()), check.ticketReceivedAt());
+        }
+
         /**
          * @return {@link ExitCode#RETRY} when the metrics can't be written
          */
         ExitCode write(ExitCode exitCode) {
             // The run has logged its own exit code, so this line names its.
-            return metrics.write(console, textfile -> textfile.write(rows, shown, exitCode),
+            return metrics.write(console, textfile -> textfile.write(rows, shown, platform(), exitCode),
                     " (this alone makes exit code 1)") ? ExitCode.OK : ExitCode.RETRY;
         }
 

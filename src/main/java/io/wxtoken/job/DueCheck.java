@@ -36,9 +36,11 @@ import io.wxtoken.wechat.Account;
  * otherwise there are no rows
  * @param rows the rows of the accounts that are due, and of others that are wanted
  * @param readAt {@link System#nanoTime()} before the rows were read
+ * @param ticketReceivedAt when the platform's ticket came, in Unix seconds; 0 without
+ * one, or if not all accounts are shown
  */
 public record DueCheck(List<Account> of, List<Account> due, List<Account> shown, Schema.State schema, boolean readable,
-        RowSet rows, long readAt) {
+        RowSet rows, long readAt, long ticketReceivedAt) {
 
     /** Which accounts' rows are wanted whether they are due or not. */
     public enum Wanted {
@@ -89,15 +91,16 @@ public record DueCheck(List<Account> of, List<Account> due, List<Account> shown,
             RowSet rows = RowSet.of(TokenRepository.read(connection, List.copyOf(read)), List.copyOf(read));
             List<Account> due = options.force() ? judged
                     : judged.stream().filter(account -> !policy.nothingDue(account, rows)).toList();
+            Account component = wanted == Wanted.ALL ? wx.componentAccount().orElse(null) : null;
             return new DueCheck(judged, due, shown, due.isEmpty() ? Schema.State.COMPLETE : Schema.state(connection),
-                    true, rows, readAt);
+                    true, rows, readAt, component == null ? 0 : Authorizers.ticketReceivedAt(connection, component));
         }
         catch (SQLException e) {
             database.close();
             // a table is missing, or lacks a column of this version
             if (DatabaseErrors.lacksSchema(e) || DatabaseErrors.denies(e)) {
                 return new DueCheck(wx.allAccounts(), wx.allAccounts(), List.of(), Schema.State.UNREADY, false,
-                        RowSet.EMPTY, System.nanoTime());
+                        RowSet.EMPTY, System.nanoTime(), 0);
             }
             throw e;
         }

@@ -81,13 +81,18 @@ public final class Textfile {
     /**
      * Replaces the file, atomically.
      * @param rows of the configured accounts; none if they could not be read
-     * @param accounts the configured accounts
+     * @param accounts whose names are shown
+     * @param platform null without one
      * @throws java.nio.file.InvalidPathException when no file can have that name
      */
-    public void write(Map<RowKey, TokenRow> rows, List<Account> accounts, ExitCode exitCode) throws IOException {
+    public void write(Map<RowKey, TokenRow> rows, List<Account> accounts, Platform platform, ExitCode exitCode)
+            throws IOException {
         Path file = Path.of(name);
         Map<Labels, TokenRow> labelled = new LinkedHashMap<>();
         rows.forEach((key, row) -> {
+            if (platform != null && platform.unauthorized().contains(key.appId())) {
+                return;
+            }
             Labels labels = RefreshMetrics.labels(key);
             labelled.put(labels, row);
             startAtZero(key, labels);
@@ -97,6 +102,7 @@ public final class Textfile {
             AtomicFile.replace(file, out -> {
                 gauges(out, labelled);
                 names(out, accounts);
+                platform(out, platform);
                 counters(out);
                 run(out, exitCode);
             }, PERMISSIONS);
@@ -177,6 +183,15 @@ public final class Textfile {
             .toList();
         if (!named.isEmpty()) {
             write(out, new InfoSnapshot(new MetricMetadata("wx_token_account", "The account's name"), named));
+        }
+    }
+
+    private static void platform(OutputStream out, Platform platform) throws IOException {
+        if (platform != null) {
+            single(out, "wx_token_unauthorized_accounts",
+                    "Accounts in wx_authorizer that no longer authorize the platform", platform.unauthorized().size());
+            single(out, "wx_token_verify_ticket_received_timestamp_seconds", "When the platform's ticket came",
+                    platform.ticketReceivedAt());
         }
     }
 
