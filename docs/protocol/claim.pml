@@ -14,6 +14,15 @@
  * P2: a run claims only what no other run holds.
  * P6: until a fetch answers an application's request, the row does not look clean.
  * P7: wherever everybody stops, one run (all waits over, the probe's time come, no trouble) leaves the row with that token.
+ *
+ * With -DAUTHORIZER the row is that of an account which authorized a third-party platform. WeChat is asked with the account's
+ * refresh token, and answers with the next one, too. It accepts the one that was used last, and all that were issued in answer
+ * to that one. The account may authorize anew, or withdraw: WeChat then accepts no former one, and the platform's web
+ * application stores the new one, or deletes the row, at any time after that.
+ *
+ * P8: WeChat accepts the stored refresh token, unless the web application has not stored yet what the account did.
+ * P9: a row that looks clean and holds the token issued last has the refresh token issued last beside it.
+ * P10: a row is left alone because its refresh token was refused only while the refused one is the stored one.
  */
 #ifndef NODES
 #define NODES 2
@@ -21,11 +30,11 @@
 #if NODES == 2
 #define each(x) x(0); x(1); x(2)
 #define some(x) (x(0) || x(1) || x(2))
-#define resting (node[1]@read && node[2]@read && tok[0] == none && !late)
+#define resting (node[1]@read && node[2]@read && tok[0] == none && !late && authorized)
 #else
 #define each(x) x(0); x(1); x(2); x(3)
 #define some(x) (x(0) || x(1) || x(2) || x(3))
-#define resting (node[1]@read && node[2]@read && node[3]@read && tok[0] == none && !late)
+#define resting (node[1]@read && node[2]@read && node[3]@read && tok[0] == none && !late && authorized)
 #endif
 
 mtype = { none, dead, live }           /* live: the token issued last; dead: any before it */
@@ -51,10 +60,53 @@ bool blind;                            /* nobody will ever tell of the token iss
 bool wanted;                           /* an application's request, and no fetch that answers it has begun since */
 byte calm;                             /* from now on one run alone, without trouble; counts its looks at the row */
 
-#define clean (!foreign && owner == 0 && !failures && !requested && !doomed)
+#ifdef AUTHORIZER
+mtype = { fresh, used, stored, parent }
+mtype refresh = fresh;                 /* the stored refresh token; WeChat accepts it if it is fresh or used; none: no row */
+bool newest = true;                    /* it is the one issued last */
+bool renewed;                          /* the account authorized anew after the value was fetched */
+bool outdated;                         /* the web application has not stored yet what the account did */
+bool waits;                            /* the row is left alone because its refresh token was refused */
+mtype asks[NODES + 1] = none;          /* what each run asks with: the stored one; the parent of the stored one, which WeChat */
+                                       /* accepts until the stored one is used; or a dead one. [0]: the late request */
+bool refused[NODES + 1];               /* WeChat refused it */
+
+#define authorized (refresh == fresh || refresh == used)
+#define accepted(i) (asks[i] == stored && authorized || asks[i] == parent)
+#define sameRefresh (asks[_pid] == stored)
+#define parentDies(i) asks[i] = (asks[i] == parent -> dead : asks[i])
+#define becomesParent(i) asks[i] = (asks[i] == stored -> parent : asks[i])
+#define becomesDead(i) asks[i] = (asks[i] == none -> none : dead)
+#define forget(i) asks[i] = none; refused[i] = false
+#define lateAsks() asks[0] = asks[_pid]
+#define wait() waits = refused[_pid] && sameRefresh
+inline stores() { d_step { outdated = false; waits = false; each(becomesDead) } }
+inline use(i) { d_step {
+  newest = false;
+  if :: asks[i] == stored && refresh == fresh -> refresh = used; each(parentDies) :: else fi } }
+inline rotate() { d_step {
+  newest = (tok[_pid] == live);
+  if
+  :: accepted(_pid) -> refresh = fresh; renewed = false; each(becomesParent)
+  :: else -> refresh = dead; each(becomesDead)
+  fi } }
+#else
+#define renewed false
+#define authorized true
+#define accepted(i) true
+#define sameRefresh true
+#define forget(i) skip
+#define lateAsks() skip
+#define use(i) skip
+#define rotate() skip
+#define wait() skip
+#endif
+
+#define clean (!foreign && owner == 0 && !failures && !requested && !doomed && !renewed)
 #define held (owner != 0 && leased)
 #define mine (fenced && owner == _pid)
 #define ours (sameVersion[_pid] && owner == _pid)
+#define mayPublish (ours && sameValue[_pid] && sameRefresh)
 #define maybe (calm == 0)              /* what may happen, but not in a calm run */
 
 #define hasIt(i) tok[i] == live
@@ -66,9 +118,10 @@ byte calm;                             /* from now on one run alone, without tro
 inline issue() { d_step { value = dead; each(losesIt); blind = false } }
 inline write() { d_step { value = tok[_pid]; each(newValue) } }
 inline take() { d_step { each(newVersion); sameVersion[_pid] = true; owner = _pid; leased = true; answered(); failures = true } }
-inline publish() { d_step { write(); foreign = false; each(newVersion); owner = 0; leased = false; failures = false } }
-inline release() { d_step { each(newVersion); owner = 0; leased = false; failures = true } }
-inline over() { d_step { tok[_pid] = none; sameValue[_pid] = false; sameVersion[_pid] = false; fenced = false } goto read }
+inline publish() { d_step { write(); foreign = false; each(newVersion); owner = 0; leased = false; failures = false; rotate() } }
+inline release() { d_step { wait(); each(newVersion); owner = 0; leased = false; failures = true } }
+inline over() { d_step { forget(_pid); tok[_pid] = none; sameValue[_pid] = false; sameVersion[_pid] = false; fenced = false } goto read }
+inline noLonger() { d_step { forget(0); late = false; sameVersion[0] = false } }
 inline dies() { blind = blind || tok[_pid] == live && !ours; over() }
 
 active proctype other() provided (maybe) {
@@ -106,22 +159,35 @@ claim:
     :: else -> over()
     fi
   }
+#ifdef AUTHORIZER
+input:
+  atomic {
+    if
+    :: refresh != none -> asks[_pid] = stored
+    :: refresh == none -> goto giveBack                                       /* the account withdrew */
+    :: maybe -> dies()
+    fi
+  }
+#endif
 ask:
   atomic {
     if
-    :: true -> issue(); tok[_pid] = live; wanted = wanted && !ours            /* WeChat serves it */
+    :: accepted(_pid) -> issue(); use(_pid); tok[_pid] = live; wanted = wanted && !ours  /* WeChat serves it */
+#ifdef AUTHORIZER
+    :: !accepted(_pid) -> refused[_pid] = true; goto giveBack                 /* WeChat refuses the refresh token */
+#endif
     :: maybe -> goto giveBack                                                 /* WeChat refuses, or was not asked */
     :: maybe -> goto lapse                                                    /* no answer, and WeChat never saw it */
-    :: maybe && !late -> late = true; sameVersion[0] = sameVersion[_pid]; goto lapse  /* no answer, and it is served later */
+    :: maybe && !late -> late = true; sameVersion[0] = sameVersion[_pid]; lateAsks(); goto lapse  /* no answer, and it is served later */
     :: maybe -> dies()
     fi
   }
 answer:
   atomic {
     if
-    :: ours && sameValue[_pid] -> publish(); over()
-    :: !(ours && sameValue[_pid]) -> goto report                              /* fenced */
-    :: maybe && ours && sameValue[_pid] -> publish(); goto report             /* a database error, but it was done */
+    :: mayPublish -> publish(); over()
+    :: !mayPublish -> goto report                                             /* fenced */
+    :: maybe && mayPublish -> publish(); goto report                          /* a database error, but it was done */
     :: maybe -> goto report                                                   /* a database error, and it was not done */
     :: maybe -> goto ask                                                      /* no usable answer: asked again at once */
     :: maybe -> goto lapse                                                    /* the answer was lost */
@@ -131,7 +197,7 @@ answer:
 report:
   atomic {
     if
-    :: true -> doomed = true; tok[_pid] = none; fenced = true; goto read      /* where it may as well end */
+    :: true -> doomed = true; tok[_pid] = none; forget(_pid); fenced = true; goto read      /* where it may as well end */
     :: maybe -> dies()
     fi
   }
@@ -173,18 +239,36 @@ done: skip
 }
 
 active proctype weChat() provided (maybe) {
-  do :: d_step { late -> issue(); blind = !(owner != 0 && sameVersion[0]); late = false; sameVersion[0] = false } od
+  do
+  :: d_step { late && accepted(0) -> issue(); use(0); blind = !(owner != 0 && sameVersion[0]); noLonger() }
+  :: d_step { late && !accepted(0) -> noLonger() }
+  od
 }
 
 active proctype application() provided (maybe) {
   do :: d_step { requested = true; wanted = true } :: d_step { requested = false; wanted = false } od
 }
 
+#ifdef AUTHORIZER
+active proctype account() provided (maybe) {
+  do
+  :: d_step { authorized -> issue(); blind = true; refresh = dead; each(parentDies); outdated = true }  /* it withdraws, say */
+  :: d_step { !authorized -> refresh = fresh; newest = true; renewed = true; blind = false; stores() }  /* INSERT, or UPDATE */
+  :: d_step { outdated -> refresh = none; stores() }                          /* DELETE */
+  od
+}
+#endif
+
 active proctype clock() provided (maybe) { do :: leased -> leased = false od }
 
 active proctype properties() {
   do
   :: d_step { clean && (wanted || value != live && !some(hasIt) && !blind) -> assert(!wanted /* P6 */); assert(false /* P1 */) }
+#ifdef AUTHORIZER
+  :: d_step { refresh == dead && !outdated -> assert(outdated /* P8 */) }
+  :: d_step { clean && value == live && authorized && !newest -> assert(newest /* P9 */) }
+  :: d_step { waits && authorized -> assert(!waits /* P10 */) }
+#endif
   :: atomic { maybe && resting -> calm = 1; leased = false }
   :: timeout -> assert(calm == 3 && value == live /* P7 */); break
   od
