@@ -13,18 +13,23 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.springframework.util.DigestUtils;
+import redis.clients.jedis.Protocol.Command;
 import tools.jackson.databind.json.JsonMapper;
 
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
+import io.wxtoken.testing.Redis;
 import io.wxtoken.testing.TcpProxy;
 import io.wxtoken.token.Fingerprint;
 
@@ -38,7 +43,11 @@ class MirrorIT extends OnEachDatabase {
 
     private static final String TICKET_KEY = StandIn.APP_ID + ":jsapi_ticket";
 
+    private static final String TOKEN_IN_REDIS = "wx-token:" + StandIn.APP_ID + ":access_token";
+
     private Memcached memcached;
+
+    private Redis redis;
 
     private Path file;
 
@@ -48,16 +57,20 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @AfterEach
-    void stopMemcached() {
+    void stopServers() {
         if (memcached != null) {
             memcached.close();
         }
+        if (redis != null) {
+            redis.close();
+        }
     }
 
-    /** No token is printed, whatever the run says. */
+    /** No token and no password is printed, whatever the run says. */
     @Override
     Said run(String... more) {
         Said said = super.run(more);
+        assertThat(said.text()).doesNotContain("pa/ss", "pa%2Fss", "wrong-pass");
         weChat.issued().forEach(token -> assertThat(said.text()).doesNotContain(token));
         return said;
     }
@@ -71,6 +84,13 @@ class MirrorIT extends OnEachDatabase {
             memcached = Memcached.start();
         }
         return "--wx.mirror.memcached.servers=" + memcached.server();
+    }
+
+    private String toRedis() {
+        if (redis == null) {
+            redis = Redis.start();
+        }
+        return "--wx.mirror.redis.url=" + redis.url();
     }
 
     private String expire() {
@@ -88,6 +108,10 @@ class MirrorIT extends OnEachDatabase {
 
     private void assertMemcachedIsTheRow() {
         assertThat(memcached.value(StandIn.APP_ID)).isEqualTo(value());
+    }
+
+    private void assertRedisIsTheRow() {
+        assertThat(redis.value(TOKEN_IN_REDIS)).isEqualTo(value());
     }
 
     @Test
@@ -138,6 +162,104 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
+    void redisHoldsTheBareTokenAndTheTicketsAndIsFilledAgainAfterARestart() {
+        run(toRedis()).ended(ExitCode.OK);
+        assertThat(redis.value(TOKEN_IN_REDIS)).isEqualTo(weChat.lastIssued());
+        assertThat(redis.secondsLeft(TOKEN_IN_REDIS)).isBetween(7190L, 7200L);
+        String ticket = "wx-token:" + StandIn.APP_ID + ":jsapi_ticket";
+        assertThat(redis.value(ticket)).isEqualTo(weChat.ticket("jsapi"));
+
+        redis.restart();
+        run(toRedis()).ended(ExitCode.OK);
+        assertRedisIsTheRow();
+        assertThat(redis.value(ticket)).isEqualTo(weChat.ticket("jsapi"));
+        // A library's serialized text, and a compressed one, which is no UTF-8.
+        for (byte[] theirs : List.of("theirs".getBytes(StandardCharsets.UTF_8), new byte[0],
+                new byte[] { 'x', (byte) 0x9c, (byte) 0xff })) {
+            redis.set(TOKEN_IN_REDIS, theirs);
+            run(toRedis()).ended(ExitCode.OK);
+            assertRedisIsTheRow();
+        }
+        assertThat(weChat.tokenCalls()).isEqualTo(1);
+    }
+
+    @Test
+    void anEntryInRedisLivesAsLongAsItsToken() {
+        run(toRedis()).ended(ExitCode.OK);
+        for (String spoilt : List.of("EXPIRE 100", "EXPIRE 100000", "PERSIST")) {
+            String[] command = spoilt.split(" ");
+            redis.tell(Command.valueOf(command[0]), command.length == 1 ? new String[] { TOKEN_IN_REDIS }
+                    : new String[] { TOKEN_IN_REDIS, command[1] });
+            run(toRedis()).ended(ExitCode.OK);
+            assertThat(redis.secondsLeft(TOKEN_IN_REDIS)).as(spoilt).isBetween(7100L, 7200L);
+        }
+        // a ticket that WeChat repeats gets another life
+        sql("UPDATE wx_token SET expires_at = UNIX_TIMESTAMP() + 1000");
+        run(toRedis()).ended(ExitCode.OK);
+        assertThat(redis.secondsLeft(TOKEN_IN_REDIS)).isBetween(985L, 1000L);
+        assertRedisIsTheRow();
+    }
+
+    /**
+     * The keys, and how the value is written, as each library's sources have them: see
+     * RedisEntries.
+     */
+    static Stream<Arguments> formats() {
+        String life = ",\"expires_in\":7200}";
+        String card = "wx-token:{app}:wx_card_ticket";
+        return Stream.of(
+                Arguments.of("wxjava", "",
+                        Map.of("wx:access_token:{app}", "{token}", "wa:access_token:{app}", "{token}",
+                                "wx:ticket:key:{app}:jsapi", "{jsapi}", "wa:ticket:key:{app}:jsapi", "{jsapi}",
+                                "wx:ticket:key:{app}:wx_card", "{card}", "wa:ticket:key:{app}:wx_card", "{card}")),
+                Arguments.of("wxjava", "wx:mp:multi:",
+                        Map.of("wx:mp:multi:access_token:{app}", "{token}", "wx:mp:multi:ticket:key:{app}:jsapi",
+                                "{jsapi}", "wx:mp:multi:ticket:key:{app}:wx_card", "{card}")),
+                Arguments.of("easywechat", "", Map.of("easywechat:official_account.access_token.{app}.{secret}.0",
+                        "s:{n}:\"{token}\";", "easywechat:official_account.access_token.{app}.{secret}.1",
+                        "s:{n}:\"{token}\";", "easywechat:mini_app.access_token.{app}.{secret}.0", "s:{n}:\"{token}\";",
+                        "easywechat:mini_app.access_token.{app}.{secret}.1", "s:{n}:\"{token}\";",
+                        "easywechat:official_account.jsapi_ticket.{app}", "s:{n}:\"{jsapi}\";", card, "{card}")),
+                Arguments.of("silenceper", "",
+                        Map.of("gowechat_officialaccount__access_token_{app}", "{token}",
+                                "gowechat_officialaccount__stable_access_token_{app}", "{token}",
+                                "gowechat_miniprogram__access_token_{app}", "{token}",
+                                "gowechat_miniprogram__stable_access_token_{app}", "{token}",
+                                "gowechat_officialaccount__jsapi_ticket_{app}", "{jsapi}", card, "{card}")),
+                Arguments.of("powerwechat", "",
+                        Map.of("powerwechat.access_token.{md5}", "{\"access_token\":\"{token}\"" + life,
+                                "powerwechat.basic_service.jssdk.ticket.jsapi.{app}",
+                                "{\"errcode\":0,\"errmsg\":\"ok\",\"ticket\":\"{jsapi}\"" + life,
+                                "powerwechat.basic_service.jssdk.ticket.wx_card.{app}",
+                                "{\"errcode\":0,\"errmsg\":\"ok\",\"ticket\":\"{card}\"" + life)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("formats")
+    void redisHasTheKeysAndValuesThatALibraryReads(String format, String prefix, Map<String, String> entries) {
+        run(toRedis(), "--wx.tickets=jsapi,wx_card", "--wx.mirror.redis.format=" + format,
+                "--wx.mirror.redis.prefix=" + prefix)
+            .ended(ExitCode.OK);
+        assertThat(redis.keys())
+            .containsExactlyInAnyOrderElementsOf(entries.keySet().stream().map(this::filled).toList());
+        entries.forEach((key, value) -> {
+            assertThat(redis.value(filled(key))).isEqualTo(filled(value));
+            assertThat(redis.secondsLeft(filled(key))).isBetween(7190L, 7200L);
+        });
+    }
+
+    private String filled(String pattern) {
+        String md5 = DigestUtils.md5DigestAsHex((StandIn.APP_ID + StandIn.SECRET).getBytes(StandardCharsets.UTF_8));
+        return pattern.replace("{app}", StandIn.APP_ID)
+            .replace("{secret}", StandIn.SECRET)
+            .replace("{md5}", md5)
+            .replace("{n}", String.valueOf(value().length()))
+            .replace("{token}", weChat.lastIssued())
+            .replace("{jsapi}", weChat.ticket("jsapi"))
+            .replace("{card}", weChat.ticket("wx_card"));
+    }
+
+    @Test
     void anEntryInMemcachedIsExtendedButNotBeyondTheTokensEndOrAnHour() {
         run(toMemcached()).ended(ExitCode.OK);
         sql("UPDATE wx_token SET expire = expire - 1800");
@@ -166,13 +288,14 @@ class MirrorIT extends OnEachDatabase {
 
     @Test
     void aRefreshedTokenIsInTheMirrorsWhenTheRunEnds() throws IOException {
-        run(toFile(), toMemcached()).ended(ExitCode.OK);
+        run(toFile(), toMemcached(), toRedis()).ended(ExitCode.OK);
         makeDue();
-        run(toFile(), toMemcached()).ended(ExitCode.OK);
+        run(toFile(), toMemcached(), toRedis()).ended(ExitCode.OK);
         assertThat(weChat.issued()).hasSize(2);
         assertThat(value()).isEqualTo(weChat.lastIssued());
         assertFileIsTheRow();
         assertMemcachedIsTheRow();
+        assertRedisIsTheRow();
     }
 
     @Test
@@ -207,11 +330,64 @@ class MirrorIT extends OnEachDatabase {
     }
 
     @Test
-    void aMemcachedThatHangsDelaysTheRunBriefly() throws IOException {
+    void aRedisThatFailsIsAWarningInWhichNoPasswordIs() throws IOException {
+        toRedis();
+        String nobody = "redis://app:pa%2Fss@127.0.0.1:" + Memcached.freePort();
+        // The first run refreshes, the second has nothing to do.
+        for (int run = 0; run < 2; run++) {
+            run(toFile(), "--wx.mirror.redis.url=" + nobody).ended(ExitCode.RETRY)
+                .saying("wx-token: warning: Redis at 127.0.0.1:", " can't be written: it can't be reached.");
+        }
+        assertFileIsTheRow();
+        assertThat(weChat.issued()).hasSize(1);
+        redis.tell(Command.ACL, "SETUSER", "app", "on", ">pa/ss", "~*", "+@all");
+        redis.tell(Command.ACL, "SETUSER", "reader", "on", ">pa/ss", "~*", "+get", "+ttl");
+        String at = "@127.0.0.1:" + redis.port();
+        run("--wx.mirror.redis.url=redis://app:wrong-pass" + at).ended(ExitCode.RETRY)
+            .saying("it answers WRONGPASS: the user or the password is wrong.")
+            .inOneLine();
+        run("--wx.mirror.redis.url=redis://reader:pa%2Fss" + at).ended(ExitCode.RETRY)
+            .saying("it answers NOPERM: its user needs the commands GET, TTL, SET and EVAL")
+            .inOneLine();
+        assertThat(redis.keys()).isEmpty();
+        run("--wx.mirror.redis.url=redis://app:pa%2Fss" + at + "/1").ended(ExitCode.OK);
+        assertThat(redis.keys()).as("they are in database 1").isEmpty();
+        redis.tell(Command.HSET, TOKEN_IN_REDIS, "value", "theirs");
+        run(toRedis()).ended(ExitCode.RETRY)
+            .saying("it answers WRONGTYPE: another program keeps something else under one of the keys")
+            .inOneLine();
+        assertThat(redis.value("wx-token:" + StandIn.APP_ID + ":jsapi_ticket")).as("the others are written")
+            .isEqualTo(weChat.ticket("jsapi"));
+        redis.tell(Command.DEL, TOKEN_IN_REDIS);
+        redis.tell(Command.REPLICAOF, "127.0.0.1", "1");
+        run(toRedis()).ended(ExitCode.RETRY).saying("it answers READONLY: it is a replica").inOneLine();
+        redis.tell(Command.ACL, "SETUSER", "default", ">pa/ss");
+        run(toRedis()).ended(ExitCode.RETRY).saying("it answers NOAUTH: it wants a password.").inOneLine();
+    }
+
+    @Test
+    void checkTriesWhetherRedisCouldBeWrittenAndWritesNothing() {
+        run().ended(ExitCode.OK);
+        run("check", toRedis()).ended(ExitCode.OK).saying("ok    mirrors   can be written");
+        assertThat(redis.keys()).isEmpty();
+        redis.tell(Command.ACL, "SETUSER", "app", "on", "nopass", "~wx-token:*", "+get", "+ttl", "+set", "+eval");
+        String url = "--wx.mirror.redis.url=redis://app:any@127.0.0.1:" + redis.port();
+        run("check", url).ended(ExitCode.OK).saying("ok    mirrors   can be written");
+        run(url).ended(ExitCode.OK);
+        assertRedisIsTheRow();
+        redis.tell(Command.ACL, "SETUSER", "app", "-set");
+        run("check", url).ended(ExitCode.RETRY).saying("FAIL  mirrors   Redis at 127.0.0.1:", "it answers NOPERM");
+        redis.tell(Command.REPLICAOF, "127.0.0.1", "1");
+        run("check", toRedis()).ended(ExitCode.RETRY).saying("it answers READONLY: it is a replica");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "--wx.mirror.memcached.servers=", "--wx.mirror.redis.url=redis://",
+            "--wx.mirror.redis.url=rediss://" })
+    void aServerThatHangsDelaysTheRunBriefly(String setting) throws IOException {
         try (ServerSocket hanging = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             long begun = System.nanoTime();
-            run("--wx.mirror.memcached.servers=127.0.0.1:" + hanging.getLocalPort()).ended(ExitCode.RETRY)
-                .saying("no answer within 3 s");
+            run(setting + "127.0.0.1:" + hanging.getLocalPort()).ended(ExitCode.RETRY).saying("no answer within 3 s");
             assertThat(Duration.ofNanos(System.nanoTime() - begun)).as("3.5 s, on a machine that is not busy")
                 .isLessThan(Duration.ofSeconds(10));
         }
@@ -223,21 +399,23 @@ class MirrorIT extends OnEachDatabase {
         run().ended(ExitCode.OK);
         makeDue();
         weChat.close();
-        run(toFile(), toMemcached()).ended(ExitCode.RETRY);
+        run(toFile(), toMemcached(), toRedis()).ended(ExitCode.RETRY);
         assertFileIsTheRow();
         assertMemcachedIsTheRow();
+        assertRedisIsTheRow();
     }
 
     @Test
     void noMirrorHoldsAnExpiredOrAMissingValue() {
         weChat.close();
-        run(toFile(), toMemcached()).ended(ExitCode.RETRY);
+        run(toFile(), toMemcached(), toRedis()).ended(ExitCode.RETRY);
         assertThat(file).doesNotExist();
         assertThat(memcached.get(StandIn.APP_ID)).isNull();
         sql("UPDATE wx_token SET `value` = 'over', expire = UNIX_TIMESTAMP() - 7300 WHERE id = 1");
-        run(toFile(), toMemcached()).ended(ExitCode.RETRY);
+        run(toFile(), toMemcached(), toRedis()).ended(ExitCode.RETRY);
         assertThat(file).doesNotExist();
         assertThat(memcached.get(StandIn.APP_ID)).isNull();
+        assertThat(redis.keys()).isEmpty();
     }
 
     @Test
@@ -281,21 +459,41 @@ class MirrorIT extends OnEachDatabase {
         if (!there.isEmpty()) {
             memcached.set(StandIn.APP_ID, 0, there);
         }
-        AtomicBoolean overtaken = new AtomicBoolean();
-        try (TcpProxy proxy = new TcpProxy("127.0.0.1", memcached.port(), message -> {
-            if (setsAValue(message) && overtaken.compareAndSet(false, true)) {
-                overtake();
-            }
-            return true;
-        })) {
-            run("--wx.mirror.memcached.servers=127.0.0.1:" + proxy.port()).ended(ExitCode.OK);
-        }
-        assertThat(overtaken).isTrue();
+        runOvertaken("--wx.mirror.memcached.servers=", memcached.port(), "(?s)(add|cas) .*",
+                () -> memcached.set(StandIn.APP_ID, 0, "newer"));
         assertThat(memcached.value(StandIn.APP_ID)).isEqualTo("newer");
     }
 
-    private static boolean setsAValue(byte[] message) {
-        return new String(message, StandardCharsets.ISO_8859_1).matches("(?s)(add|cas) .*");
+    @ParameterizedTest
+    @ValueSource(strings = { "", "older" })
+    void aSlowRunDoesNotReplaceANewerTokenInRedis(String there) {
+        run().ended(ExitCode.OK);
+        toRedis();
+        if (!there.isEmpty()) {
+            redis.set(TOKEN_IN_REDIS, there);
+        }
+        runOvertaken("--wx.mirror.redis.url=redis://", redis.port(), "(?s).*EVAL.*",
+                () -> redis.set(TOKEN_IN_REDIS, "newer"));
+        assertThat(redis.value(TOKEN_IN_REDIS)).isEqualTo("newer");
+    }
+
+    /**
+     * A run that is overtaken just before it sends its first value. Its command must not
+     * replace what is newer, even if it is the last that this run can do.
+     */
+    private void runOvertaken(String setting, int port, String writes, Runnable writeNewer) {
+        AtomicBoolean overtaken = new AtomicBoolean();
+        try (TcpProxy proxy = new TcpProxy("127.0.0.1", port, message -> {
+            if (new String(message, StandardCharsets.ISO_8859_1).matches(writes)
+                    && overtaken.compareAndSet(false, true)) {
+                overtake();
+                writeNewer.run();
+            }
+            return true;
+        })) {
+            run(setting + "127.0.0.1:" + proxy.port()).ended(ExitCode.OK);
+        }
+        assertThat(overtaken).isTrue();
     }
 
     private void overtake() {
@@ -304,7 +502,6 @@ class MirrorIT extends OnEachDatabase {
                     + " = 1")
             .param("fingerprint", Fingerprint.of("newer"))
             .update();
-        memcached.set(StandIn.APP_ID, 0, "newer");
     }
 
 }

@@ -7,6 +7,7 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.DriverManager;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import com.sun.net.httpserver.HttpsConfigurator;
@@ -18,8 +19,10 @@ import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 import io.wxtoken.testing.Certificates;
+import io.wxtoken.testing.Memcached;
 import io.wxtoken.testing.Program;
 import io.wxtoken.testing.Program.Ended;
+import io.wxtoken.testing.Redis;
 
 /**
  * The secret goes only to a host that proves, by a certificate of a trusted authority,
@@ -65,22 +68,27 @@ class TlsIT {
     private Ended runAgainst(String certificate, boolean trustingTheAuthority) throws Exception {
         HttpsServer server = server(certificate);
         try {
-            Program program = new Program(folder).with("WX_APPID", "wx1")
-                .with("WX_APPSECRET", SECRET)
-                .with("WX_TICKETS", "")
-                .with("WX_API_BASEURL", "https://localhost:" + server.getAddress().getPort())
-                .with("SPRING_DATASOURCE_URL", "jdbc:h2:file:."
-                        + "/tls;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE")
-                .argument("--force");
-            if (trustingTheAuthority) {
-                program.jvm("-Djavax.net.ssl.trustStore=" + certificates.trusted())
-                    .jvm("-Djavax.net.ssl.trustStorePassword=" + new String(Certificates.PASSWORD));
-            }
-            return program.run();
+            Program program = program(server);
+            return (trustingTheAuthority ? trustingTheAuthority(program) : program).run();
         }
         finally {
             server.stop(0);
         }
+    }
+
+    private Program program(HttpsServer weChat) {
+        return new Program(folder).with("WX_APPID", "wx1")
+            .with("WX_APPSECRET", SECRET)
+            .with("WX_TICKETS", "")
+            .with("WX_API_BASEURL", "https://localhost:" + weChat.getAddress().getPort())
+            .with("SPRING_DATASOURCE_URL", "jdbc:h2:file:."
+                    + "/tls;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE;NON_KEYWORDS=VALUE")
+            .argument("--force");
+    }
+
+    private Program trustingTheAuthority(Program program) {
+        return program.jvm("-Djavax.net.ssl.trustStore=" + certificates.trusted())
+            .jvm("-Djavax.net.ssl.trustStorePassword=" + new String(Certificates.PASSWORD));
     }
 
     @Test
@@ -110,6 +118,38 @@ class TlsIT {
         assertThat(ended.text().lines().filter(line -> line.contains("ERROR"))).hasSize(1);
         assertThat(requests).hasValue(1);
         assertThat(value()).isEqualTo("token-1");
+    }
+
+    @Test
+    void aRedisWithoutATrustedCertificateIsSentNothing() throws Exception {
+        HttpsServer weChat = server("good");
+        try {
+            for (String alias : List.of("self-signed", "expired", "other-host", "good")) {
+                certificates.writePem(alias);
+                int port = Memcached.freePort();
+                try (Redis redis = Redis.start("--tls-port", String.valueOf(port), "--tls-auth-clients", "no",
+                        "--tls-cert-file", folder.resolve(alias + "-cert.pem").toString(), "--tls-key-file",
+                        folder.resolve(alias + "-key.pem").toString())) {
+                    Ended ended = trustingTheAuthority(program(weChat))
+                        .with("WX_MIRROR_REDIS_URL", "rediss://localhost:" + port)
+                        .run();
+                    if (alias.equals("good")) {
+                        assertThat(ended.exitCode()).as(ended.text()).isZero();
+                        assertThat(redis.value("wx-token:wx1:access_token")).isEqualTo(value());
+                    }
+                    else {
+                        assertThat(ended.exitCode()).as(ended.text()).isEqualTo(ExitCode.RETRY.code());
+                        assertThat(ended.text())
+                            .contains("Redis at localhost:" + port + " can't be written: TLS fails: its certificate is")
+                            .doesNotContain("Exception");
+                        assertThat(redis.keys()).isEmpty();
+                    }
+                }
+            }
+        }
+        finally {
+            weChat.stop(0);
+        }
     }
 
     private String value() throws Exception {

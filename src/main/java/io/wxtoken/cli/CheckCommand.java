@@ -98,7 +98,7 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
         }
         if (wx.mirror().wanted()) {
             report.check("mirrors", () -> {
-                List<String> problems = new Mirrors(wx.mirror()).check(wx.allAccounts());
+                List<String> problems = new Mirrors(wx.mirror(), wx.allAccounts()).check(wx.allAccounts());
                 problems.forEach(problem -> report.failed(ExitCode.RETRY, problem));
                 if (problems.isEmpty()) {
                     report.ok("can be written");

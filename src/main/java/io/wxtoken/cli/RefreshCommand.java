@@ -291,7 +291,7 @@ final class RefreshCommand implements Execution.Body {
             if (!current) {
                 return ExitCode.RETRY;
             }
-            List<String> failures = new Mirrors(wx.mirror()).syncAll(rows, () -> read(source));
+            List<String> failures = new Mirrors(wx.mirror(), shown).syncAll(rows, () -> read(source));
             // The job has logged its own exit code, so these lines name theirs.
             console.warn(failures.stream().map(failure -> failure + " (this alone makes exit code 1)").toList());
             return failures.isEmpty() ? ExitCode.OK : ExitCode.RETRY;

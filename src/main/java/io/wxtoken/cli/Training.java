@@ -65,7 +65,7 @@ final class Training {
                 "--spring.datasource.url=" + url, "--spring.datasource.username=training",
                 "--spring.datasource.password=training", "--wx.app-id=wxtraining", "--wx.app-secret=training",
                 "--wx.api.base-url=http://127.0.0.1:" + weChat, "--wx.mirror.file=", "--wx.mirror.memcached.servers=",
-                "--wx.metrics.textfile=", "--logging.file.name=", "--wx.run.timeout=60s");
+                "--wx.mirror.redis.url=", "--wx.metrics.textfile=", "--logging.file.name=", "--wx.run.timeout=60s");
     }
 
     /**

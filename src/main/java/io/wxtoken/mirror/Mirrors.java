@@ -55,12 +55,18 @@ public final class Mirrors {
 
     private final Duration timeout;
 
-    public Mirrors(WxProperties.Mirror settings) {
+    /**
+     * @param accounts the configured ones: some keys in Redis depend on their secrets
+     */
+    public Mirrors(WxProperties.Mirror settings, List<Account> accounts) {
         this(new ArrayList<>(), TIMEOUT);
         if (settings.toFile()) {
             mirrors.add(new FileMirror(settings));
         }
         settings.memcached().servers().stream().distinct().map(MemcachedMirror::new).forEach(mirrors::add);
+        if (settings.redis().used()) {
+            mirrors.add(new RedisMirror(settings.redis(), accounts));
+        }
     }
 
     Mirrors(List<Mirror> mirrors, Duration timeout) {

@@ -1,5 +1,5 @@
 /**
  * Copies of the rows for applications that read the token elsewhere than in the table: in
- * memcached, or in a file. Values go from the rows to the copies, never back.
+ * memcached, in Redis, or in a file. Values go from the rows to the copies, never back.
  */
 package io.wxtoken.mirror;

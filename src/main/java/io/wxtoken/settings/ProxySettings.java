@@ -51,10 +51,14 @@ final class ProxySettings {
                 return Optional.empty();
             }
         }
+    }
 
-        private static String decode(String text) {
-            return text == null ? null : URLDecoder.decode(text.replace("+", "%2B"), StandardCharsets.UTF_8);
-        }
+    /**
+     * Decodes a user or a password in a URL.
+     * @throws IllegalArgumentException when it is not percent-encoded
+     */
+    static String decode(String text) {
+        return text == null ? null : URLDecoder.decode(text.replace("+", "%2B"), StandardCharsets.UTF_8);
     }
 
     /**

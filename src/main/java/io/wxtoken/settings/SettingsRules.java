@@ -28,6 +28,9 @@ final class SettingsRules {
 
     private static final Pattern PRINTABLE = Pattern.compile("[!-~]+");
 
+    /** What is printable, but for the braces of placeholders. */
+    private static final Pattern REDIS_KEY = Pattern.compile("[!-~&&[^{}]]+");
+
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[::1]");
 
     private static final String ENDPOINTS = " must be one of: token, stable-token";
@@ -102,6 +105,7 @@ final class SettingsRules {
         if (wx.mirror().wanted()) {
             mirrorProblems(problems);
         }
+        redisProblems(problems, wx.mirror().redis());
         if (!problems.isEmpty()) {
             // a value that is out of bounds breaks the rules below as well, and those
             // messages would add nothing
@@ -295,6 +299,39 @@ final class SettingsRules {
                 problems.add("wx.mirror.memcached.servers: '%s' is no server: write it like cache.example.com:11211"
                     .formatted(server));
             }
+        }
+    }
+
+    private void redisProblems(List<String> problems, WxProperties.Redis redis) {
+        if (redis.used() && redis.url().contains("${")) {
+            problems.add("wx.mirror.redis.url names a placeholder that nothing fills: set that variable, or add that"
+                    + " file to the secrets");
+        }
+        else if (redis.used() && RedisUrl.parse(redis.url()).isEmpty()) {
+            problems.add("wx.mirror.redis.url is no Redis server: write it like"
+                    + " rediss://user:password@redis.example.com:6379/0, or :password@ without a user, with special"
+                    + " characters in both percent-encoded (its value is not shown, because it may hold the password)");
+        }
+        String setting = "wx.mirror.redis.key = '%s' ".formatted(redis.key());
+        if (!REDIS_KEY.matcher(redis.keyOf("wx", "type")).matches()) {
+            problems.add("wx.mirror.redis.key is empty, or holds a blank, a character that is not ASCII or an unknown"
+                    + " placeholder: the placeholders are " + WxProperties.Mirror.APP_ID + " and "
+                    + WxProperties.Redis.TYPE);
+        }
+        else if (!redis.key().contains(WxProperties.Redis.TYPE)
+                && wx.allAccounts().stream().anyMatch(account -> !account.tickets().isEmpty())) {
+            problems.add(setting + "is one key for an account's access_token and its tickets: put "
+                    + WxProperties.Redis.TYPE + " into it");
+        }
+        else if (!redis.key().contains(WxProperties.Mirror.APP_ID) && wx.allAccounts().size() > 1) {
+            problems.add(setting + "is one key for several accounts: put " + WxProperties.Mirror.APP_ID + " into it");
+        }
+        if (!WxProperties.isBlank(redis.prefix()) && redis.format() == WxProperties.RedisFormat.PLAIN) {
+            problems.add("wx.mirror.redis.prefix is for the format of a library: set wx.mirror.redis.format, or use"
+                    + " wx.mirror.redis.key");
+        }
+        else if (!WxProperties.isBlank(redis.prefix()) && !REDIS_KEY.matcher(redis.prefix()).matches()) {
+            problems.add("wx.mirror.redis.prefix holds a blank, a character that is not ASCII or a placeholder");
         }
     }
 

@@ -155,13 +155,13 @@ public record WxProperties(String appId, String appSecret, String name, @Default
      * empty for nowhere. With several accounts each has its own file, and
      * {@code {app_id}} stands for the account's app id.
      */
-    public record Mirror(String file, @DefaultValue Memcached memcached) {
+    public record Mirror(String file, @DefaultValue Memcached memcached, @DefaultValue Redis redis) {
 
         static final String APP_ID = "{app_id}";
 
         /** Whether at least one copy is configured. */
         public boolean wanted() {
-            return toFile() || !memcached.servers().isEmpty();
+            return toFile() || !memcached.servers().isEmpty() || redis.used();
         }
 
         public boolean toFile() {
@@ -184,6 +184,64 @@ public record WxProperties(String appId, String appSecret, String name, @Default
      * values
      */
     public record Memcached(@DefaultValue List<String> servers) {
+    }
+
+    /**
+     * Redis.
+     *
+     * @param url {@code redis://user:password@host:port/database}, or {@code rediss://}
+     * for TLS; null or empty for none
+     * @param format the keys and the values
+     * @param key in the plain format, where {@code {app_id}} and {@code {type}} stand for
+     * the row's
+     * @param prefix what a library puts before its keys, its separator included; null or
+     * empty for the library's default
+     */
+    public record Redis(String url, @DefaultValue("plain") RedisFormat format,
+            @DefaultValue("wx-token:{app_id}:{type}") String key, String prefix) {
+
+        static final String TYPE = "{type}";
+
+        public Redis {
+            format = format == null ? RedisFormat.PLAIN : format; // Boot binds null to a
+                                                                  // blank
+        }
+
+        /** Whether a server is configured. */
+        public boolean used() {
+            return !isBlank(url);
+        }
+
+        /** A row's key in the plain format. */
+        public String keyOf(String appId, String type) {
+            return key.replace(Mirror.APP_ID, appId).replace(TYPE, type);
+        }
+
+        /** The password is not shown. */
+        @Override
+        public String toString() {
+            return "Redis[" + format + "]";
+        }
+    }
+
+    /** Whose keys and values a Redis gets. */
+    public enum RedisFormat {
+
+        /** The bare value under {@link Redis#key()}. */
+        PLAIN,
+
+        /** WxJava's, for Java. */
+        WXJAVA,
+
+        /** EasyWeChat's, for PHP. */
+        EASYWECHAT,
+
+        /** silenceper/wechat's, for Go. */
+        SILENCEPER,
+
+        /** PowerWeChat's, for Go. */
+        POWERWECHAT
+
     }
 
     /**

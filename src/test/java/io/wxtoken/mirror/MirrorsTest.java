@@ -41,7 +41,8 @@ class MirrorsTest {
     @BeforeEach
     void toAFile() {
         file = folder.resolve("access_token.json");
-        mirrors = new Mirrors(new WxProperties.Mirror(file.toString(), new WxProperties.Memcached(List.of())));
+        mirrors = new Mirrors(new WxProperties.Mirror(file.toString(), new WxProperties.Memcached(List.of()),
+                new WxProperties.Redis(null, null, null, null)), List.of());
     }
 
     private static Map<RowKey, TokenRow> holding(String value) {
@@ -85,7 +86,7 @@ class MirrorsTest {
         Mirror failing = (rows, failures) -> {
             throw new IllegalStateException("quotes T1");
         };
-        Mirror toFile = new FileMirror(new WxProperties.Mirror(file.toString(), null));
+        Mirror toFile = new FileMirror(new WxProperties.Mirror(file.toString(), null, null));
         assertThat(new Mirrors(List.of(hanging, failing, toFile), Duration.ofSeconds(2)).syncAll(holding("T1"),
                 () -> holding("T1")))
             .hasSize(2)

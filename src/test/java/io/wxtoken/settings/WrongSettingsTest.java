@@ -19,6 +19,7 @@ import org.springframework.boot.context.properties.source.ConfigurationPropertyS
 import org.springframework.core.env.MapPropertySource;
 import org.springframework.core.env.StandardEnvironment;
 
+import io.wxtoken.settings.WxProperties.RedisFormat;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 
@@ -40,6 +41,8 @@ class WrongSettingsTest {
                     "[16]", "${NOWHERE}"),
             Endpoint.class,
             List.of("tokn", "token token", "token,stable-token", "/cgi-bin/token", "ｔｏｋｅｎ", "0", "null", "${NOWHERE}"),
+            RedisFormat.class,
+            List.of("wx-java-mp", "wxjava,easywechat", "wxjava easywechat", "redis", "0", "null", "${NOWHERE}"),
             Ticket.class,
             List.of("card", "jsapi;wx_card", "jsapi wx_card", "jsapi,,cards", "none,jsapi", "ｊｓａｐｉ", "${NOWHERE}"));
 
@@ -77,6 +80,20 @@ class WrongSettingsTest {
                     "http://u:" + SECRET + "%@proxy:3128", "http://u:" + SECRET + "\n@proxy:3128",
                     "http://u:" + SECRET + "/@proxy:3128", "http://:" + SECRET + "@proxy:3128", "\"proxy:3128\"",
                     "http：//proxy:3128", "http://代理:3128", "none", "${NOWHERE}"));
+
+    /** Wrong values of the texts below wx.mirror.redis. */
+    private static final Map<String, List<String>> WRONG_IN_REDIS = Map
+        .of("url", List.of("redis", "localhost:6379", "http://localhost:6379", "redis://", "redis://localhost:0",
+                "redis://localhost:99999", "redis://localhost:port", "redis://localhost/db", "redis://a:1,b:1",
+                "redis://localhost?password=" + SECRET, "redis://localhost:6379/0?x=" + SECRET,
+                "redis://" + SECRET + "@localhost", "redis://:" + SECRET + "@" + SECRET + "@localhost",
+                "redis://:" + SECRET + "/@localhost", "redis://:" + SECRET + "%@localhost",
+                "redis://:" + SECRET + "\n@localhost", "redis://:two words" + SECRET + "@localhost",
+                "redis-sentinel://localhost", "redis：//localhost", "redis://微信:6379", "redis://:${NOWHERE}@localhost"),
+                "key",
+                List.of("", " ", "token", "wx:{app_id}", "{appid}:{type}", "{app_id}:{typ}", "a {app_id}:{type}",
+                        "a\n{app_id}:{type}", "${NOWHERE}"),
+                "prefix", List.of("wx:", "{app_id}", "a b", "a\nb", "${NOWHERE}"));
 
     record Property(String name, Type type) {
 
@@ -134,8 +151,9 @@ class WrongSettingsTest {
     @ParameterizedTest
     @MethodSource("properties")
     void aWrongValueIsReportedInOneLine(Property property) {
-        List<String> wrong = property.type() == String.class ? WRONG_TEXTS.get(property.lastName())
-                : WRONG.get(property.type());
+        List<String> wrong = property.name().startsWith("wx.mirror.redis.") && property.type() == String.class
+                ? WRONG_IN_REDIS.get(property.lastName())
+                : property.type() == String.class ? WRONG_TEXTS.get(property.lastName()) : WRONG.get(property.type());
         assertThat(wrong).as("wrong values for %s: a new property needs its own", property).isNotEmpty();
         wrong.forEach(value -> assertToldInOneLine(property, property.name(), value));
     }

@@ -14,10 +14,11 @@ import java.util.stream.Stream;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.testing.Memcached;
 import io.wxtoken.testing.Program;
+import io.wxtoken.testing.Redis;
 
 /**
- * Applications that keep the token in a file or in memcached (where that is installed),
- * and what they meet. All nodes write the same files, as on a shared disk.
+ * Applications that keep the token in a file, in memcached or in Redis (where these are
+ * installed), and what they meet. All nodes write the same files, as on a shared disk.
  */
 final class MirrorReader implements AutoCloseable {
 
@@ -31,6 +32,8 @@ final class MirrorReader implements AutoCloseable {
     private final List<String> appIds;
 
     private final Memcached memcached = Memcached.isInstalled() ? Memcached.start() : null;
+
+    private final Redis redis = Redis.isInstalled() ? Redis.start() : null;
 
     /** Since when, in ms, the token in a place is dead; by place and account. */
     private final Map<String, Long> deadSince = new HashMap<>();
@@ -56,6 +59,9 @@ final class MirrorReader implements AutoCloseable {
 
     Program writtenBy(Program program) {
         program.with("WX_MIRROR_FILE", folder.resolve("{app_id}.json").toString());
+        if (redis != null) {
+            program.with("WX_MIRROR_REDIS_URL", redis.url());
+        }
         return memcached == null ? program : program.with("WX_MIRROR_MEMCACHED_SERVERS", memcached.server());
     }
 
@@ -77,7 +83,14 @@ final class MirrorReader implements AutoCloseable {
             if (memcached != null) {
                 use("memcached", appId, memcached.value(appId));
             }
+            if (redis != null) {
+                use("Redis", appId, redis.value(inRedis(appId)));
+            }
         }
+    }
+
+    private static String inRedis(String appId) {
+        return "wx-token:" + appId + ":access_token";
     }
 
     private void use(String place, String appId, String value) {
@@ -95,7 +108,8 @@ final class MirrorReader implements AutoCloseable {
     boolean holds(String appId, String value) {
         try {
             return Files.readString(file(appId)).contains("\"" + value + "\"")
-                    && (memcached == null || value.equals(memcached.value(appId)));
+                    && (memcached == null || value.equals(memcached.value(appId)))
+                    && (redis == null || value.equals(redis.value(inRedis(appId))));
         }
         catch (IOException e) {
             return false;
@@ -126,6 +140,9 @@ final class MirrorReader implements AutoCloseable {
     public void close() {
         if (memcached != null) {
             memcached.close();
+        }
+        if (redis != null) {
+            redis.close();
         }
     }
 
