@@ -107,7 +107,7 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
     private static String sources(ConfigurableEnvironment environment, WxProperties wx) {
         Map<String, Long> sources = wx.allAccounts()
             .stream()
-            .map(account -> Settings.sourceOf(environment, account.setting() + "app-secret"))
+            .map(account -> Settings.sourceOf(environment, account.secretSetting()))
             .collect(Collectors.groupingBy(source -> source, TreeMap::new, Collectors.counting()));
         String secrets = sources.entrySet()
             .stream()
@@ -195,29 +195,36 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
         console.setUpLogging();
         List<Account> accounts = appId != null ? List.of(wx.account(appId)) : wx.allAccounts();
         ConnectionSettings connection = wx.api().connection();
-        for (Route route : connection.routes()) {
-            askWeChat(
-                    new WeChatClient(new ConnectionSettings(List.of(route), connection.connectTimeout(),
-                            connection.readTimeout())),
-                    accounts.get(0), " at " + route + (route.baseUrl().startsWith("https:") ? ", TLS verified" : ""),
-                    report);
+        Account first = accounts.stream().filter(account -> !account.isWeCom()).findFirst().orElse(null);
+        for (Route route : first == null ? List.<Route>of() : connection.routes()) {
+            askWeChat(new WeChatClient(new ConnectionSettings(List.of(route), connection.weCom(),
+                    connection.connectTimeout(), connection.readTimeout())), first, at(route), report);
         }
         WeChatClient weChat = new WeChatClient(connection);
-        accounts.stream().limit(MOST_ACCOUNTS).skip(1).forEach(account -> askWeChat(weChat, account, "", report));
+        accounts.stream()
+            .limit(MOST_ACCOUNTS)
+            .filter(account -> account != first)
+            .forEach(account -> askWeChat(weChat, account, account.isWeCom() ? at(connection.weCom()) : "", report));
         if (accounts.size() > MOST_ACCOUNTS) {
             report.ok("WeChat", "the other " + (accounts.size() - MOST_ACCOUNTS)
                     + " accounts were not asked for: name one with --app-id");
         }
     }
 
+    private static String at(Route route) {
+        return " at " + route + (route.baseUrl().startsWith("https:") ? ", TLS verified" : "");
+    }
+
     private static void askWeChat(WeChatClient weChat, Account account, String where, Report report) {
-        Answer answer = weChat.fetchToken(account.at(Endpoint.STABLE_TOKEN), false);
+        Answer answer = weChat.fetchToken(account.isWeCom() ? account : account.at(Endpoint.STABLE_TOKEN), false);
         if (answer instanceof Answer.NoValue failure) {
             report.failed("WeChat", failure.exitCode(), account.label() + ": " + failure.text());
         }
         else {
-            report.ok("WeChat", account.label() + where + ": the secret and this node's address are right (asked for"
-                    + " the stable token without force, which kills no token)");
+            report.ok("WeChat",
+                    account.label() + where + ": the secret and this node's address are right (asked for"
+                            + (account.isWeCom() ? " its token" : " the stable token without force")
+                            + ", which kills no token)");
         }
     }
 

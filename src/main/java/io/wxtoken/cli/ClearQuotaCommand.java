@@ -29,6 +29,10 @@ record ClearQuotaCommand(String appId) implements Execution.Body {
                     + " and WeChat allows it 10 times a month for each");
         }
         Account account = wx.account(appId);
+        if (account.isWeCom()) {
+            throw new InvalidSettingsException(account.label() + " is an application of WeCom, which has no such call:"
+                    + " its limits end by themselves");
+        }
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         Optional<Answer.NoValue> failure = new WeChatClient(wx.api().connection()).clearQuota(account);

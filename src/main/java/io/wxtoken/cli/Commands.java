@@ -233,7 +233,6 @@ final class Commands implements Callable<Integer> {
             @Option(names = "--app-id", paramLabel = "APPID",
                     description = "The account, by its app id or its name; by default the first one.") String appId,
             @Option(names = "--endpoint", paramLabel = "ENDPOINT", converter = EndpointName.class,
-                    defaultValue = "stable-token",
                     description = {
                             "stable-token (the default): kills no stored token. If the stored token is from this"
                                     + " endpoint, too, WeChat answers with that token.",

@@ -38,6 +38,7 @@ import org.springframework.core.env.PropertySource;
 import org.springframework.core.env.SimpleCommandLinePropertySource;
 import org.springframework.core.env.StandardEnvironment;
 
+import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
 
 /**
@@ -346,6 +347,7 @@ public final class Settings {
         }
         else if (type.isEnum()) {
             wanted = "must be one of: " + Arrays.stream(type.getEnumConstants())
+                .filter(constant -> !(constant instanceof Endpoint endpoint) || endpoint.isSetting())
                 .map(constant -> constant instanceof Ticket ticket ? ticket.parameter()
                         : constant.toString().toLowerCase(Locale.ROOT).replace('_', '-'))
                 .collect(Collectors.joining(", ")) + (type == Ticket.class ? ", none" : "");

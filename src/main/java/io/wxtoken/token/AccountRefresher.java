@@ -102,6 +102,12 @@ public final class AccountRefresher {
         }
         Result result = refresher.refresh(row, new AccessTokenFetcher(account, weChat, rows),
                 force ? Trigger.FORCED : Trigger.SCHEDULE);
+        if (force && account.isWeCom() && result.outcome() == Outcome.FRESH) {
+            listener.warning(account.appId(), Verdict.FORCED,
+                    "access_token: WeCom gave the same one again, as it does until its end; nothing makes it"
+                            + " issue another before");
+            return result;
+        }
         if (force && result.outcome() != Outcome.REFRESHED && result.exitCode() == ExitCode.OK) {
             return new Result(
                     result.row(), Outcome.FAILED, "not forced, but " + result.outcome()
@@ -120,7 +126,7 @@ public final class AccountRefresher {
         if (!policy.probesEnabled() || !reportedDead && !policy.probeDue(row) || !rows.claimProbe(row)) {
             return fresh;
         }
-        ProbeResult result = weChat.probe(row.value());
+        ProbeResult result = weChat.probe(account, row.value());
         listener.probed(account.appId(), result);
         return switch (result) {
             case ALIVE -> new Result(fresh.row(), Outcome.FRESH, "probed: alive", ExitCode.OK);
@@ -147,6 +153,9 @@ public final class AccountRefresher {
     }
 
     private void warnOfOtherProgram(Account account, TokenRow dead) {
+        if (account.isWeCom()) {
+            return; // no program can kill its token, but WeCom itself may end it early
+        }
         listener.warning(account.appId(), Verdict.DEAD,
                 ("access_token with fingerprint %s is dead %d s before its time, seen at %s: somebody else"
                         + " refreshes this app id (staging, a second program). Find and stop that program, or give it"

@@ -103,7 +103,7 @@ public final class RefreshPolicy {
         }
         boolean renewedByAge = renewedByAge(row, account);
         Verdict verdict = reason(row, renewedByAge, trigger);
-        if (!verdict.due() || heldByThisRun || !onHold(row)) {
+        if (!verdict.due() || heldByThisRun || !onHold(row, account)) {
             return verdict;
         }
         boolean mayAskNow = row.lastRefresh().failures() > 0 ? refusedAnotherNode(row, me.caller(account.appId()))
@@ -127,7 +127,7 @@ public final class RefreshPolicy {
 
     /**
      * @return the seconds for which the row has been due by its age or its end; 0 when it
-     * is not, or nobody can tell since when. A ticket that WeChat repeats until its end
+     * is not, or nobody can tell since when. A value that WeChat repeats until its end
      * counts from the last time that WeChat gave it.
      */
     public long dueFor(TokenRow row, Account account) {
@@ -191,18 +191,18 @@ public final class RefreshPolicy {
      * Whether the row has to wait. A wait that is longer than the job writes in such a
      * case is ignored, too.
      */
-    private boolean onHold(TokenRow row) {
+    private boolean onHold(TokenRow row, Account account) {
         long wait = row.lastRefresh().retryAfter() - row.now();
-        return wait > 0 && wait <= longestWait(row) + SERVERS_SKEW;
+        return wait > 0 && wait <= longestWait(row, account) + SERVERS_SKEW;
     }
 
-    private long longestWait(TokenRow row) {
+    private long longestWait(TokenRow row, Account account) {
         TokenRow.LastRefresh last = row.lastRefresh();
         if (last.failures() == 0) {
             return spacing;
         }
         if (last.errcode() != null) {
-            return ErrorCode.of(last.errcode()).holdFor(row.now(), last.failures());
+            return ErrorCode.of(last.errcode(), account.endpoint()).holdFor(row.now(), last.failures());
         }
         // a schema before version 7 keeps WeChat's error code in the text alone
         return last.error().startsWith("errcode ") ? ErrorCode.LONGEST_WAIT
