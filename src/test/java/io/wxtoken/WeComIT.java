@@ -2,6 +2,8 @@ package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -11,6 +13,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.Fault;
+import io.wxtoken.standin.StandIn;
 
 /** Two applications of a corp at WeCom, beside an Official Account. */
 @ParameterizedClass
@@ -80,6 +83,9 @@ class WeComIT extends OnEachDatabase {
         runAll().ended(ExitCode.OK);
         assertThat(weChat.requests()).isEqualTo(requests);
         runAll("status").ended(ExitCode.OK).saying("sales", "agent_config_ticket", "fresh");
+        List<String> withoutAccounts = new ArrayList<>(database.arguments());
+        withoutAccounts.addAll(List.of("status", "--check"));
+        Said.by(withoutAccounts).ended(ExitCode.OK).saying("WX-TOKEN OK - 7 rows");
     }
 
     @Test
@@ -94,10 +100,13 @@ class WeComIT extends OnEachDatabase {
 
         endIn(SALES, -20);
         weChat.kill(token);
+        sql("UPDATE wx_token SET expires_at = UNIX_TIMESTAMP() - 20, retry_after = 0 WHERE type = 'jsapi_ticket'");
+        weChat.kill(weChat.ticket("jsapi"));
         Said said = runAll().ended(ExitCode.OK);
         assertThat(said.text()).doesNotContain("was due for").doesNotContain("WARN");
         assertThat(value(SALES, "access_token")).isEqualTo(weChat.lastIssued(SALES)).isNotEqualTo(token);
         assertThat(left(SALES, "access_token")).isGreaterThan(7000);
+        assertThat(value(StandIn.APP_ID, "jsapi_ticket")).isEqualTo(weChat.ticket("jsapi"));
     }
 
     @Test
@@ -176,6 +185,20 @@ class WeComIT extends OnEachDatabase {
         runAll("--force", "--app-id=sales").ended(ExitCode.OK)
             .saying("WARN  " + SALES + " (sales) access_token: WeCom gave the same one again");
         assertThat(weChat.tokenCalls()).isEqualTo(calls + 1);
+    }
+
+    @Test
+    void metricsAndMirrorsNameTheApplication() throws Exception {
+        Path metrics = folder.resolve("wx.prom");
+        for (int run = 0; run < 2; run++) {
+            runAll("--wx.metrics.textfile=" + metrics, "--wx.mirror.file=" + folder.resolve("{app_id}.json"))
+                .ended(ExitCode.OK);
+            assertThat(metrics).content()
+                .contains("wx_token_life_left_seconds{app_id=\"" + SALES + "\",type=\"agent_config_ticket\"} 7",
+                        "wx_token_fetches_total{app_id=\"" + SALES + "\",type=\"access_token\"} 1",
+                        "wx_token_account_info{app_id=\"" + SALES + "\",name=\"sales\"} 1");
+            assertThat(folder.resolve(STAFF + ".json")).content().contains(value(STAFF, "access_token"));
+        }
     }
 
     @Test

@@ -302,6 +302,31 @@ class WeChatClientTest {
     }
 
     @Test
+    void weComIsAskedAtItsOwnHostWithItsOwnPaths() {
+        weChat.addAgent("ww1", "1000002", "s3cret");
+        Account agent = new Account("ww1:1000002", "s3cret", Endpoint.WECOM, List.of(), false);
+        try (StandIn another = StandIn.start()) {
+            WeChatClient both = new WeChatClient(new ConnectionSettings(List.of(new Route(another.baseUrl(), null)),
+                    new Route(weChat.baseUrl(), null), Duration.ofMillis(300), Duration.ofMillis(700)));
+            String token = ((Answer.Issued) both.fetchToken(agent, false)).value();
+            assertThat(both.fetchToken(agent, false)).isEqualTo(new Answer.Issued(token, 7200));
+            assertThat(both.probe(agent, token)).isEqualTo(ProbeResult.ALIVE);
+            assertThat(((Answer.Issued) both.fetchTicket(agent, Ticket.JSAPI, token)).value())
+                .isNotEqualTo(((Answer.Issued) both.fetchTicket(agent, Ticket.AGENT_CONFIG, token)).value());
+            weChat.kill(token);
+            assertThat(both.probe(agent, token)).isEqualTo(ProbeResult.DEAD);
+            assertThat(both.fetchTicket(agent, Ticket.JSAPI, token)).isInstanceOf(Answer.TokenDead.class);
+            assertThat(another.requests()).isZero();
+            assertThat(both.fetchToken(account, false)).isInstanceOf(Answer.Issued.class);
+            assertThat(another.requests()).isEqualTo(1);
+        }
+        WeChatClient nowhere = new WeChatClient(new ConnectionSettings(List.of(new Route(weChat.baseUrl(), null)),
+                new Route("http://127.0.0.1:1", null), Duration.ofMillis(300), Duration.ofMillis(700)));
+        assertThat(((Answer.Unknown) nowhere.fetchToken(agent, false)).text())
+            .isEqualTo("can't connect to http://127.0.0.1:1: check the network and wx.api.wecom-base-url");
+    }
+
+    @Test
     void noToStringShowsAToken() {
         Answer.Issued token = (Answer.Issued) fetch();
         assertThat(token.toString()).doesNotContain(token.value());
