@@ -147,6 +147,18 @@ class AccountsIT extends OnEachDatabase {
     }
 
     @Test
+    void aMiniProgramHasATokenAndNoTicket() {
+        Program program = program().with("WX_TICKETS", "none");
+        Ended ended = program.run();
+        assertThat(ended.exitCode()).as(ended.text()).isZero();
+        assertThat(ended.text()).contains("1 row: 1 refreshed; exit code 0");
+        assertThat(value()).isEqualTo(weChat.lastIssued());
+        assertThat(program.run().text()).isEmpty();
+        assertThat(program.argument("status").run().exitCode()).isZero();
+        assertThat(weChat.ticketCalls()).isZero();
+    }
+
+    @Test
     void aScheduleThatIsTooSparseIsWarnedAbout() {
         Program program = node(1);
         program.run();

@@ -137,7 +137,7 @@ class AuthorizersIT extends OnEachDatabase {
         weChat.authorize(COMPONENT, merchant(1)); // which the web application missed
         makeAllDue();
         assertThat(runPlatform().ended(ExitCode.ACT).text()).contains(merchant(1) + " access_token failed",
-                "errcode 61023", "let the account's owner authorize again");
+                "errcode 61023", "the owner must authorize again");
         assertLive(merchant(0));
         assertThat(runPlatform().ended(ExitCode.OK).text()).isEmpty();
 

@@ -111,7 +111,7 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
     private static String sources(ConfigurableEnvironment environment, WxProperties wx) {
         Map<String, Long> sources = wx.allAccounts()
             .stream()
-            .map(account -> Settings.sourceOf(environment, account.setting() + "app-secret"))
+            .map(account -> Settings.sourceOf(environment, account.secretSetting()))
             .collect(Collectors.groupingBy(source -> source, TreeMap::new, Collectors.counting()));
         String secrets = sources.entrySet()
             .stream()
@@ -221,36 +221,43 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         List<Account> accounts = (appId != null ? wx.find(appId).stream() : wx.allAccounts().stream())
-            .filter(account -> account.endpoint().isSetting())
+            .filter(account -> account.endpoint() != Endpoint.COMPONENT)
             .toList();
         if (accounts.isEmpty()) {
             report.ok("WeChat", "not asked: each call for a platform's token issues a new one");
             return;
         }
         ConnectionSettings connection = wx.api().connection();
-        for (Route route : connection.routes()) {
-            askWeChat(
-                    new WeChatClient(new ConnectionSettings(List.of(route), connection.connectTimeout(),
-                            connection.readTimeout())),
-                    accounts.get(0), " at " + route + (route.baseUrl().startsWith("https:") ? ", TLS verified" : ""),
-                    report);
+        Account first = accounts.stream().filter(account -> !account.isWeCom()).findFirst().orElse(null);
+        for (Route route : first == null ? List.<Route>of() : connection.routes()) {
+            askWeChat(new WeChatClient(new ConnectionSettings(List.of(route), connection.weCom(),
+                    connection.connectTimeout(), connection.readTimeout())), first, at(route), report);
         }
         WeChatClient weChat = new WeChatClient(connection);
-        accounts.stream().limit(MOST_ACCOUNTS).skip(1).forEach(account -> askWeChat(weChat, account, "", report));
+        accounts.stream()
+            .limit(MOST_ACCOUNTS)
+            .filter(account -> account != first)
+            .forEach(account -> askWeChat(weChat, account, account.isWeCom() ? at(connection.weCom()) : "", report));
         if (accounts.size() > MOST_ACCOUNTS) {
             report.ok("WeChat", "the other " + (accounts.size() - MOST_ACCOUNTS)
                     + " accounts were not asked for: name one with --app-id");
         }
     }
 
+    private static String at(Route route) {
+        return " at " + route + (route.baseUrl().startsWith("https:") ? ", TLS verified" : "");
+    }
+
     private static void askWeChat(WeChatClient weChat, Account account, String where, Report report) {
-        Answer answer = weChat.fetchToken(account.at(Endpoint.STABLE_TOKEN), false);
+        Answer answer = weChat.fetchToken(account.isWeCom() ? account : account.at(Endpoint.STABLE_TOKEN), false);
         if (answer instanceof Answer.NoValue failure) {
             report.failed("WeChat", failure.exitCode(), account.label() + ": " + failure.text());
         }
         else {
-            report.ok("WeChat", account.label() + where + ": the secret and this node's address are right (asked for"
-                    + " the stable token without force, which kills no token)");
+            report.ok("WeChat",
+                    account.label() + where + ": the secret and this node's address are right (asked for"
+                            + (account.isWeCom() ? " its token" : " the stable token without force")
+                            + ", which kills no token)");
         }
     }
 

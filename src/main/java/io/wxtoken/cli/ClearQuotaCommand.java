@@ -28,7 +28,11 @@ record ClearQuotaCommand(String appId) implements Execution.Body {
             throw new InvalidSettingsException("clear-quota needs --app-id=APPID here: several accounts are configured,"
                     + " and WeChat allows it 10 times a month for each");
         }
-        Account account = wx.accountWithSecret(appId, "clear-quota");
+        Account account = wx.accountButNoPlatform(appId, "clear-quota");
+        if (account.isWeCom()) {
+            throw new InvalidSettingsException(account.label() + " is an application of WeCom, which has no such call:"
+                    + " its limits end by themselves");
+        }
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         Optional<Answer.NoValue> failure = new WeChatClient(wx.api().connection()).clearQuota(account);

@@ -36,8 +36,8 @@ import io.wxtoken.wechat.Endpoint;
  */
 @Command(name = "wx-token", mixinStandardHelpOptions = true, versionProvider = Commands.Version.class,
         sortOptions = false,
-        description = "Keeps the access_token and tickets of WeChat Official Accounts fresh in the table wx_token."
-                + " Without a command it refreshes what is due, and ends.",
+        description = "Keeps the access_token and tickets of WeChat Official Accounts, Mini Programs and WeCom"
+                + " applications fresh in the table wx_token. Without a command it refreshes what is due, and ends.",
         footer = { "",
                 "A setting may stand in the command line, too: --wx.refresh.after=40m; see config/application.yml.",
                 "Exit codes: 0 all is well, 1 the next run may mend it, 2 a person must act, 3 the database fails,"
@@ -222,7 +222,7 @@ final class Commands implements Callable<Integer> {
             @Option(names = "--app-id", paramLabel = "APPID",
                     description = "The account, by its app id or its name; by default the first one.") String appId,
             @Option(names = "--type", paramLabel = "TYPE", defaultValue = RowKey.ACCESS_TOKEN,
-                    description = "access_token (the default), jsapi_ticket or wx_card_ticket.") String type) {
+                    description = "access_token (the default), or a ticket's, such as jsapi_ticket.") String type) {
         rejectOptionsBefore("token");
         return printing(out -> new TokenCommand(appId, type, out));
     }
@@ -233,7 +233,6 @@ final class Commands implements Callable<Integer> {
             @Option(names = "--app-id", paramLabel = "APPID",
                     description = "The account, by its app id or its name; by default the first one.") String appId,
             @Option(names = "--endpoint", paramLabel = "ENDPOINT", converter = EndpointName.class,
-                    defaultValue = "stable-token",
                     description = {
                             "stable-token (the default): kills no stored token. If the stored token is from this"
                                     + " endpoint, too, WeChat answers with that token.",

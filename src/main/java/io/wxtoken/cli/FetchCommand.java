@@ -18,6 +18,7 @@ import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.database.Schema;
 import io.wxtoken.history.RefreshHistory;
 import io.wxtoken.metrics.Textfile;
+import io.wxtoken.settings.InvalidSettingsException;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.RefreshEvent;
@@ -37,9 +38,10 @@ import io.wxtoken.wechat.WeChatClient;
  * Asks WeChat for an access_token at this moment, prints it, and stores it nowhere.
  *
  * @param appId null for the first account
- * @param endpoint a fetch from {@link Endpoint#TOKEN} kills the row's token if that came
- * from there, whatever the account's endpoint is now, so the row's refresh is requested;
- * a fetch from the stable endpoint kills no stored token, and needs no database
+ * @param endpoint null for the stable endpoint, or for the only one that WeCom has; a
+ * fetch from {@link Endpoint#TOKEN} kills the row's token if that came from there,
+ * whatever the account's endpoint is now, so the row's refresh is requested; a fetch from
+ * the stable endpoint kills no stored token, and needs no database
  * @param out gets JSON with WeChat's names
  */
 record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements Execution.Body {
@@ -48,7 +50,14 @@ record FetchCommand(String appId, Endpoint endpoint, PrintStream out) implements
     public ExitCode run(ConfigurableEnvironment environment, Console console) throws SQLException {
         WxProperties wx = endpoint == Endpoint.TOKEN ? Settings.read(environment)
                 : Settings.readWithoutDatabase(environment);
-        Account account = wx.accountWithSecret(appId, "fetch").at(endpoint);
+        Account account = wx.accountButNoPlatform(appId, "fetch");
+        if (!account.isWeCom()) {
+            account = account.at(endpoint == null ? Endpoint.STABLE_TOKEN : endpoint);
+        }
+        else if (endpoint != null) {
+            throw new InvalidSettingsException("--endpoint is not for " + account.label()
+                    + ", an application of WeCom, which has one endpoint: leave it out");
+        }
         // otherwise a system property could make the JDK's client log the secret
         console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().connection());

@@ -60,7 +60,7 @@ record TokenCommand(String appId, String type, PrintStream out) implements Execu
         FailureReport report = failure == null ? new FailureReport(finished.exitCode(), List.of())
                 : FailureReport.of(failure, environment);
         if (row != null && row.live() && (report.exitCode() == ExitCode.OK || !mayBeDead(row, finished != null)
-                || !isDead(wx, row, console))) {
+                || !isDead(wx, account, row, console))) {
             console.warn(report.lines());
             out.println(row.value());
             return ExitCode.OK;
@@ -106,13 +106,13 @@ record TokenCommand(String appId, String type, PrintStream out) implements Execu
      * Asks WeChat whether an access_token that may be dead is. A ticket can't be asked
      * for, and nothing kills it.
      */
-    private static boolean isDead(WxProperties wx, TokenRow row, Console console) {
+    private static boolean isDead(WxProperties wx, Account account, TokenRow row, Console console) {
         if (!row.type().equals(RowKey.ACCESS_TOKEN)) {
             return false;
         }
         // otherwise a system property could make the JDK's client log the token
         console.setUpLogging();
         WeChatClient weChat = new WeChatClient(wx.api().connection());
-        return weChat.probe(row.value()) == ProbeResult.DEAD;
+        return weChat.probe(account, row.value()) == ProbeResult.DEAD;
     }
 }

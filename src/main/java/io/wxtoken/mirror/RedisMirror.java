@@ -112,7 +112,7 @@ final class RedisMirror implements Mirror {
     public void check(List<Account> accounts, Set<String> failures) {
         String key = accounts.stream()
             .findFirst()
-            .flatMap(account -> entries.of(RowKey.accessToken(account), "").keySet().stream().findFirst())
+            .flatMap(account -> entries.of(RowKey.token(account), "").keySet().stream().findFirst())
             .orElse("");
         onServer(redis -> {
             byte[] none = utf8(key + ":wx-token-check");

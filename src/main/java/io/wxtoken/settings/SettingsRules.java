@@ -4,16 +4,21 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.core.env.Environment;
+
+import io.wxtoken.wechat.Endpoint;
+import io.wxtoken.wechat.Ticket;
 
 /**
  * The rules that settings must keep. Each message names the property, its bounds, and
@@ -22,6 +27,13 @@ import org.springframework.core.env.Environment;
 final class SettingsRules {
 
     private static final Pattern APP_ID = Pattern.compile("wx[A-Za-z0-9_-]{1,30}");
+
+    private static final Pattern CORP_ID = Pattern.compile("w[wx][A-Za-z0-9_-]{1,28}");
+
+    /** Letters for secrets that belong to no application, such as the contacts'. */
+    private static final Pattern AGENT_ID = Pattern.compile("[A-Za-z0-9-]{1,28}");
+
+    private static final int LONGEST_APP_ID = 32;
 
     /** Text in any language that needs no quoting in a log line, a table or a metric. */
     private static final Pattern NAME = Pattern.compile("[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S} &&[^\"'`\\\\|{}<>]]{1,40}");
@@ -33,8 +45,6 @@ final class SettingsRules {
 
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[::1]");
 
-    private static final String ENDPOINTS = " must be one of: token, stable-token";
-
     private static final Map<String, String> DRIVERS = Map.of("mysql", "com.mysql.cj.jdbc.Driver", "h2",
             "org.h2.Driver");
 
@@ -45,6 +55,8 @@ final class SettingsRules {
     private static final List<String> POOL_CONNECTION_PROPERTIES = List.of("jdbc-url", "username", "password",
             "catalog", "schema", "connection-init-sql", "driver-class-name", "data-source-class-name",
             "data-source-jndi");
+
+    private static final Pattern AFFECTED_ROWS = Pattern.compile("(?i)useAffectedRows=true");
 
     private final WxProperties wx;
 
@@ -68,9 +80,11 @@ final class SettingsRules {
         if (wx.component().isSet()) {
             accountProblems(WxProperties.COMPONENT, wx.component().entry(), toRefresh, seen, names, problems);
         }
-        if (!wx.api().endpoint().isSetting()) {
-            problems.add("wx.api.endpoint" + ENDPOINTS);
+        if (wx.tickets().contains(Ticket.AGENT_CONFIG)
+                && wx.entries().stream().noneMatch(WxProperties.Entry::isWeCom)) {
+            problems.add("wx.tickets: agent_config is a ticket of WeCom's, and no account has platform: wecom");
         }
+        endpointProblem("wx.api.endpoint", wx.api().endpoint()).ifPresent(problems::add);
         List<String> wrongUrls = baseUrlProblems();
         problems.addAll(wrongUrls);
         if (wrongUrls.isEmpty()) {
@@ -123,27 +137,30 @@ final class SettingsRules {
     }
 
     /**
-     * @param seen gets the app id
+     * @param seen gets the account's id
      * @param names gets the name
      */
     private static void accountProblems(String prefix, WxProperties.Entry entry, boolean toRefresh, Set<String> seen,
             Set<String> names, List<String> problems) {
-        String appId = entry.appId();
-        if (toRefresh || !WxProperties.isBlank(appId)) {
-            appIdProblem(prefix, entry).ifPresent(problems::add);
-        }
-        if (toRefresh) {
+        String appId = entry.accountId();
+        Optional<String> wrongId = entry.isWeCom() ? weComProblem(prefix, entry, toRefresh)
+                : toRefresh || !WxProperties.isBlank(appId) ? appIdProblem(prefix, entry) : Optional.empty();
+        // what is written for the other platform is missing for this one, too
+        Optional<String> misplaced = misplacedProblem(prefix, entry);
+        misplaced.or(() -> wrongId).ifPresent(problems::add);
+        if (toRefresh && misplaced.isEmpty()) {
             secretProblem(prefix, entry).ifPresent(problems::add);
         }
-        if (!WxProperties.isBlank(appId) && APP_ID.matcher(appId).matches()
-                && !seen.add(appId.toLowerCase(Locale.ROOT))) {
-            problems.add("%sapp-id = '%s' is there twice: remove one of the two entries".formatted(prefix, appId));
+        if (!entry.isWeCom()) {
+            endpointProblem(prefix + "endpoint", entry.endpoint()).ifPresent(problems::add);
+        }
+        ticketProblem(prefix, entry).ifPresent(problems::add);
+        if (!WxProperties.isBlank(appId) && wrongId.isEmpty() && !seen.add(appId.toLowerCase(Locale.ROOT))) {
+            problems.add("%s%s = '%s' is there twice: remove one of the two entries".formatted(prefix,
+                    entry.isWeCom() ? "corp-id and agent-id" : "app-id", appId));
         }
         if (!WxProperties.isBlank(entry.name())) {
             nameProblem(prefix, entry.name(), names).ifPresent(problems::add);
-        }
-        if (entry.endpoint() != null && !entry.endpoint().isSetting() && !prefix.equals(WxProperties.COMPONENT)) {
-            problems.add(prefix + "endpoint" + ENDPOINTS);
         }
     }
 
@@ -160,6 +177,68 @@ final class SettingsRules {
         return Optional.empty();
     }
 
+    private static Optional<String> weComProblem(String prefix, WxProperties.Entry entry, boolean isNeeded) {
+        boolean noCorpId = WxProperties.isBlank(entry.corpId());
+        boolean noAgentId = WxProperties.isBlank(entry.agentId());
+        if (noCorpId && (isNeeded || !noAgentId)) {
+            return Optional.of(prefix + "corp-id is missing: set it to the corp's id (企业ID) at work.weixin.qq.com");
+        }
+        if (noAgentId && (isNeeded || !noCorpId)) {
+            return Optional.of(prefix + "agent-id is missing: set it to the application's AgentId");
+        }
+        if (!noCorpId && !CORP_ID.matcher(entry.corpId()).matches()) {
+            return Optional
+                .of(prefix + "corp-id is no corp id: it is ww or wx and up to 28 letters and digits (its value"
+                        + " is not shown, because it may be the secret)");
+        }
+        if (!noAgentId && !AGENT_ID.matcher(entry.agentId()).matches()) {
+            return Optional.of(prefix + "agent-id is no AgentId: it has letters and digits only, such as 1000002 (its"
+                    + " value is not shown, because it may be the secret)");
+        }
+        return !noCorpId && entry.accountId().length() > LONGEST_APP_ID ? Optional
+            .of(prefix + "corp-id and agent-id are too long: with a colon between them they name the rows,"
+                    + " which have room for " + LONGEST_APP_ID + " characters")
+                : Optional.empty();
+    }
+
+    private static Optional<String> misplacedProblem(String prefix, WxProperties.Entry entry) {
+        Map<String, Object> others = new LinkedHashMap<>();
+        if (entry.isWeCom()) {
+            others.put("app-id", entry.appId());
+            others.put("app-secret", entry.appSecret());
+            others.put("endpoint", entry.endpoint());
+        }
+        else {
+            others.put("corp-id", entry.corpId());
+            others.put("agent-id", entry.agentId());
+            others.put("secret", entry.secret());
+        }
+        for (Map.Entry<String, Object> other : others.entrySet()) {
+            if (other.getValue() != null && !other.getValue().toString().isBlank()) {
+                return Optional.of(prefix + other.getKey()
+                        + (entry.isWeCom()
+                                ? " does not fit platform: wecom, which has corp-id, agent-id and secret: leave it out"
+                                : " is for platform: wecom: set that as well, or use app-id and app-secret"));
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static Optional<String> ticketProblem(String prefix, WxProperties.Entry entry) {
+        return Stream.ofNullable(entry.tickets())
+            .flatMap(List::stream)
+            .filter(ticket -> ticket != null && !ticket.isFor(entry.endpointOr(Endpoint.TOKEN)))
+            .findFirst()
+            .map(ticket -> prefix + "tickets: " + ticket.parameter()
+                    + (entry.isWeCom() ? " is no ticket of WeCom's, which are jsapi and agent_config"
+                            : " is a ticket of WeCom's: write jsapi, wx_card or none, or set platform: wecom"));
+    }
+
+    private static Optional<String> endpointProblem(String name, Endpoint endpoint) {
+        return endpoint == null || endpoint.isSetting() ? Optional.empty()
+                : Optional.of(name + " must be one of: token, stable-token");
+    }
+
     /**
      * @param names gets the name
      */
@@ -168,7 +247,7 @@ final class SettingsRules {
             return Optional.of(prefix + "name is no name for an account: write 1 to 40 letters, digits and signs of any"
                     + " language, without quotes, \\, |, {, }, <, > and line breaks, and no blank at either end");
         }
-        if (APP_ID.matcher(name).matches()) {
+        if (APP_ID.matcher(name).matches() || name.matches(CORP_ID + ":" + AGENT_ID)) {
             return Optional.of(prefix + "name = '" + name + "' looks like an AppID: choose another name");
         }
         return names.add(name) ? Optional.empty()
@@ -176,21 +255,24 @@ final class SettingsRules {
     }
 
     private static Optional<String> secretProblem(String prefix, WxProperties.Entry entry) {
-        if (WxProperties.isBlank(entry.appSecret())) {
-            return Optional.of(prefix + "app-secret is missing: set it to the account's AppSecret, "
+        String secret = entry.isWeCom() ? entry.secret() : entry.appSecret();
+        String setting = prefix + (entry.isWeCom() ? "secret" : "app-secret");
+        if (WxProperties.isBlank(secret)) {
+            return Optional.of(setting + " is missing: set it to the "
+                    + (entry.isWeCom() ? "application's Secret, " : "account's AppSecret, ")
                     + (prefix.startsWith("wx.accounts") ? "as ${a placeholder} that a file or the environment fills"
                             : "as %sAPPSECRET or in a file secrets/%sapp-secret"
                                 .formatted(prefix.replace('.', '_').toUpperCase(Locale.ROOT), prefix)));
         }
-        if (entry.appSecret().contains("${")) {
-            return Optional.of(prefix
-                    + "app-secret names a placeholder that nothing fills: set that variable, or add that file to the"
-                    + " secrets");
+        if (secret.contains("${")) {
+            return Optional
+                .of(setting + " names a placeholder that nothing fills: set that variable, or add that file to the"
+                        + " secrets");
         }
-        if (!PRINTABLE.matcher(entry.appSecret()).matches()) {
-            return Optional.of(prefix
-                    + "app-secret holds a blank, a line break or a character that is not ASCII: copy the AppSecret"
-                    + " again (its value is not shown here)");
+        if (!PRINTABLE.matcher(secret).matches()) {
+            return Optional
+                .of(setting + " holds a blank, a line break or a character that is not ASCII: copy the secret"
+                        + " again (its value is not shown here)");
         }
         return Optional.empty();
     }
@@ -204,14 +286,17 @@ final class SettingsRules {
     }
 
     private List<String> baseUrlProblems() {
-        return wx.api().baseUrl().isEmpty()
-                ? List.of("wx.api.base-url is empty: leave it out, or set it to https://api.weixin.qq.com")
-                : wx.api().baseUrl().stream().flatMap(url -> baseUrlProblem(url).stream()).toList();
+        if (wx.api().baseUrl().isEmpty()) {
+            return List.of("wx.api.base-url is empty: leave it out, or set it to https://api.weixin.qq.com");
+        }
+        return Stream
+            .concat(wx.api().baseUrl().stream().flatMap(url -> baseUrlProblem("wx.api.base-url", url).stream()),
+                    baseUrlProblem("wx.api.wecom-base-url", wx.api().wecomBaseUrl()).stream())
+            .toList();
     }
 
-    private static Optional<String> baseUrlProblem(String url) {
-        String setting = "wx.api.base-url = '%s' "
-            .formatted(url.replaceAll("[?#].*", "?…").replaceAll("//[^/]*@", "//…@"));
+    private static Optional<String> baseUrlProblem(String name, String url) {
+        String setting = "%s = '%s' ".formatted(name, url.replaceAll("[?#].*", "?…").replaceAll("//[^/]*@", "//…@"));
         URI uri;
         try {
             uri = URI.create(url);
@@ -242,9 +327,9 @@ final class SettingsRules {
      * WeChat.
      */
     private Optional<String> proxyProblem(boolean asksWeChat) {
-        return wx.api()
-            .baseUrl()
-            .stream()
+        Stream<String> weCom = wx.entries().stream().anyMatch(WxProperties.Entry::isWeCom)
+                ? Stream.of(wx.api().wecomBaseUrl()) : Stream.empty();
+        return Stream.concat(wx.api().baseUrl().stream(), weCom)
             .flatMap(url -> ProxySettings.of(wx.api().proxy(), url, System.getenv()).stream())
             .filter(proxy -> asksWeChat || proxy.setting().equals(ProxySettings.SETTING))
             .filter(proxy -> proxy.url().contains("${") || proxy.parse().isEmpty())
@@ -369,6 +454,10 @@ final class SettingsRules {
             .equals(DRIVERS.get(url.split(":")[1]))) {
             problems
                 .add("spring.datasource.url does not fit its driver: leave out spring.datasource.driver-class-name");
+        }
+        else if (AFFECTED_ROWS.matcher(url).find() && !Settings.text(environment, "wx.component.app-id").isEmpty()) {
+            problems.add("spring.datasource.url: useAffectedRows=true does not go with wx.component, because WeChat"
+                    + " repeats refresh tokens, and storing one again then counts as lost: leave it out");
         }
         else if (url.startsWith("jdbc:mysql:")) {
             problems.addAll(UrlSpelling.problems(url,

@@ -46,6 +46,7 @@ public record WxProperties(String appId, String appSecret, String name, @Default
      *
      * @param baseUrl scheme, host and port; plain http only to a loopback address. The
      * next one is asked only when the one before was certainly not reached.
+     * @param wecomBaseUrl the same for WeCom
      * @param endpoint where the access_token comes from
      * @param connectTimeout to one host: 100 ms to 30 s
      * @param readTimeout from the request to the answer's last byte: 100 ms to 60 s
@@ -53,7 +54,7 @@ public record WxProperties(String appId, String appSecret, String name, @Default
      * environment's {@code HTTPS_PROXY}
      */
     public record Api(@DefaultValue("https://api.weixin.qq.com") List<String> baseUrl,
-            @DefaultValue("token") Endpoint endpoint,
+            @DefaultValue("https://qyapi.weixin.qq.com") String wecomBaseUrl, @DefaultValue("token") Endpoint endpoint,
             @DefaultValue("3s") @DurationUnit(ChronoUnit.SECONDS) Duration connectTimeout,
             @DefaultValue("5s") @DurationUnit(ChronoUnit.SECONDS) Duration readTimeout, String proxy) {
 
@@ -62,12 +63,15 @@ public record WxProperties(String appId, String appSecret, String name, @Default
          * {@link SettingsRules} reports it.
          */
         public ConnectionSettings connection() {
-            return new ConnectionSettings(baseUrl.stream()
-                .map(url -> new Route(url,
-                        ProxySettings.of(proxy, url, System.getenv())
-                            .flatMap(ProxySettings.Configured::parse)
-                            .orElse(null)))
-                .toList(), connectTimeout, readTimeout);
+            return new ConnectionSettings(baseUrl.stream().map(this::route).toList(), route(wecomBaseUrl),
+                    connectTimeout, readTimeout);
+        }
+
+        private Route route(String url) {
+            return new Route(url,
+                    ProxySettings.of(proxy, url, System.getenv())
+                        .flatMap(ProxySettings.Configured::parse)
+                        .orElse(null));
         }
 
         /** The longest that one call can take, whichever of the hosts answer. */
@@ -186,6 +190,17 @@ public record WxProperties(String appId, String appSecret, String name, @Default
     public record Memcached(@DefaultValue List<String> servers) {
     }
 
+    /** Who runs the API that gives an account its tokens. */
+    public enum Platform {
+
+        /** WeChat: Official Accounts (公众号) and Mini Programs (小程序). */
+        OFFICIAL_ACCOUNT,
+
+        /** WeCom (企业微信): a corp's applications. */
+        WECOM
+
+    }
+
     /**
      * Redis.
      *
@@ -247,15 +262,32 @@ public record WxProperties(String appId, String appSecret, String name, @Default
     /**
      * One entry of {@code wx.accounts}.
      *
+     * @param platform null for {@link Platform#OFFICIAL_ACCOUNT}
      * @param name what people call it; null or empty for no name
-     * @param endpoint null for {@code wx.api.endpoint}
-     * @param tickets null for {@code wx.tickets}
+     * @param endpoint null for {@code wx.api.endpoint}; WeCom has one alone
+     * @param tickets null for those of {@code wx.tickets} that the platform has
+     * @param corpId of WeCom, with agentId and secret, in place of appId and appSecret
      */
-    public record Entry(String appId, String appSecret, String name, Endpoint endpoint, List<Ticket> tickets) {
+    public record Entry(Platform platform, String appId, String appSecret, String name, Endpoint endpoint,
+            List<Ticket> tickets, String corpId, String agentId, String secret) {
+
+        boolean isWeCom() {
+            return platform == Platform.WECOM;
+        }
+
+        /** The account's app id; null or blank if it is not set. */
+        String accountId() {
+            return !isWeCom() ? appId : isBlank(corpId) || isBlank(agentId) ? null : corpId + ":" + agentId;
+        }
+
+        /** Where its access_token comes from. */
+        Endpoint endpointOr(Endpoint usual) {
+            return isWeCom() ? Endpoint.WECOM : endpoint == null ? usual : endpoint;
+        }
 
         @Override
         public String toString() {
-            return "Entry[" + appId + "]";
+            return "Entry[" + accountId() + "]";
         }
     }
 
@@ -275,7 +307,7 @@ public record WxProperties(String appId, String appSecret, String name, @Default
         }
 
         Entry entry() {
-            return new Entry(appId, appSecret, name, Endpoint.COMPONENT, List.of());
+            return new Entry(null, appId, appSecret, name, null, tickets, null, null, null);
         }
 
         @Override
@@ -296,16 +328,19 @@ public record WxProperties(String appId, String appSecret, String name, @Default
      */
     public List<Account> allAccounts() {
         List<Account> all = new ArrayList<>();
-        List<Ticket> usual = wanted(tickets);
+        List<Ticket> usual = wanted(tickets, api.endpoint());
+        List<Ticket> usualAtWeCom = wanted(tickets, Endpoint.WECOM);
         int index = shortForm() ? -1 : 0;
         for (Entry entry : entries()) {
             String setting = setting(index++);
-            if (isBlank(entry.appId())) {
+            if (isBlank(entry.accountId())) {
                 continue; // SettingsRules reports it
             }
-            all.add(new Account(entry.appId(), entry.appSecret(),
-                    entry.endpoint() == null ? api.endpoint() : entry.endpoint(),
-                    entry.tickets() == null ? usual : wanted(entry.tickets()), all.isEmpty(),
+            Endpoint endpoint = entry.endpointOr(api.endpoint());
+            all.add(new Account(entry.accountId(), entry.isWeCom() ? entry.secret() : entry.appSecret(), endpoint,
+                    entry.tickets() != null ? wanted(entry.tickets(), endpoint)
+                            : entry.isWeCom() ? usualAtWeCom : usual,
+                    !entry.isWeCom() && all.stream().noneMatch(Account::first),
                     isBlank(entry.name()) ? "" : entry.name(), setting));
         }
         componentAccount().ifPresent(all::add);
@@ -325,13 +360,13 @@ public record WxProperties(String appId, String appSecret, String name, @Default
      */
     public Account authorizer(String authorizerAppId, long authorizedAt) {
         return new Account(authorizerAppId, null, Endpoint.AUTHORIZER,
-                wanted(component.tickets() == null ? tickets : component.tickets()), false, "", COMPONENT,
-                new Account.Authorization(componentAccount().orElseThrow(), authorizedAt));
+                wanted(component.tickets() == null ? tickets : component.tickets(), Endpoint.AUTHORIZER), false, "",
+                COMPONENT, new Account.Authorization(componentAccount().orElseThrow(), authorizedAt));
     }
 
-    /** Each ticket once; Boot binds null to a blank. */
-    private static List<Ticket> wanted(List<Ticket> tickets) {
-        return tickets.stream().filter(ticket -> ticket != null).distinct().toList();
+    /** Each ticket that there is once; Boot binds null to a blank. */
+    private static List<Ticket> wanted(List<Ticket> tickets, Endpoint endpoint) {
+        return tickets.stream().filter(ticket -> ticket != null && ticket.isFor(endpoint)).distinct().toList();
     }
 
     /**
@@ -346,16 +381,15 @@ public record WxProperties(String appId, String appSecret, String name, @Default
     }
 
     /**
-     * As {@link #account}, but of the accounts that have a token endpoint and a secret of
-     * their own.
-     * @param what can't be done with other accounts, for the message
-     * @throws InvalidSettingsException when there is no such account
+     * As {@link #account}, for a command that a third-party platform has no use for.
+     * @throws InvalidSettingsException when there is no such account, or it is the
+     * platform
      */
-    public Account accountWithSecret(String wanted, String what) {
+    public Account accountButNoPlatform(String wanted, String command) {
         Account account = account(wanted);
-        if (!account.endpoint().isSetting()) {
+        if (account.endpoint() == Endpoint.COMPONENT) {
             throw new InvalidSettingsException(
-                    what + " is for Official Accounts and Mini Programs, and " + account.label() + " is none");
+                    account.label() + " is a third-party platform, and " + command + " is not for one");
         }
         return account;
     }
@@ -382,7 +416,7 @@ public record WxProperties(String appId, String appSecret, String name, @Default
     List<Entry> entries() {
         List<Entry> entries = new ArrayList<>();
         if (shortForm()) {
-            entries.add(new Entry(appId, appSecret, name, null, null));
+            entries.add(new Entry(null, appId, appSecret, name, null, null, null, null, null));
         }
         entries.addAll(accounts);
         return entries;

@@ -146,9 +146,9 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         return new Status(usable && !rows.isEmpty(), readAt, rows);
     }
 
-    /** An account that is not configured. */
+    /** An account that is not configured. WeCom's app ids alone have a colon. */
     private static Account unknown(String appId) {
-        return new Account(appId, null, Endpoint.TOKEN, List.of(), false);
+        return new Account(appId, null, appId.contains(":") ? Endpoint.WECOM : Endpoint.TOKEN, List.of(), false);
     }
 
     private static Row missing(Account account, RowKey key) {

@@ -137,11 +137,13 @@ public record StatusCheck(Severity severity, String text) {
     }
 
     /**
-     * Whether the row is a ticket that WeChat gave a moment ago. WeChat may repeat a
-     * ticket until its end, so little time left is then nothing that anybody could mend.
+     * Whether the row is a ticket, or a token of WeCom's (whose app ids alone have a
+     * colon), that was given a moment ago. These may be repeated until their end, so
+     * little time left is then nothing that anybody could mend.
      */
     private static boolean repeatedLately(Status.Row row, Thresholds thresholds) {
-        return !row.type().equals(RowKey.ACCESS_TOKEN) && row.ageSeconds() <= thresholds.warningDue().toSeconds();
+        return (!row.type().equals(RowKey.ACCESS_TOKEN) || row.appId().contains(":"))
+                && row.ageSeconds() <= thresholds.warningDue().toSeconds();
     }
 
     private static long left(List<Status.Row> rows) {

@@ -42,13 +42,14 @@ class AccessTokenFetcher implements TokenFetcher {
         return account;
     }
 
-    private boolean stable() {
+    /** Whether WeChat can be made to issue a token while the current one lives. */
+    private boolean forcible() {
         return account.endpoint() == Endpoint.STABLE_TOKEN;
     }
 
     @Override
     public String blockedBecause(TokenRow row, Verdict why) {
-        if (!stable() || why != Verdict.FORCED) {
+        if (!forcible() || why != Verdict.FORCED) {
             return null;
         }
         long wait = row.forced().at() + FORCED_APART - row.now();
@@ -66,12 +67,12 @@ class AccessTokenFetcher implements TokenFetcher {
      */
     @Override
     public Answer fetch(TokenRow row, Verdict why, Runnable asking) {
-        if (stable() && why == Verdict.FORCED) {
+        if (forcible() && why == Verdict.FORCED) {
             return force(row, asking);
         }
         asking.run();
         Answer answer = weChat.fetchToken(account, false);
-        boolean sameDeadToken = stable() && why == Verdict.DEAD && answer instanceof Answer.Issued token
+        boolean sameDeadToken = forcible() && why == Verdict.DEAD && answer instanceof Answer.Issued token
                 && token.value().equals(row.value());
         return sameDeadToken && (forceCounted || blockedBecause(row, Verdict.FORCED) == null) ? force(row, asking)
                 : answer;
@@ -97,11 +98,15 @@ class AccessTokenFetcher implements TokenFetcher {
 
     /**
      * The stable endpoint may give a token that was issued a while ago, so its age is
-     * computed from the life that is left.
+     * computed from the life that is left. WeCom may do so, too, without saying what is
+     * left.
      */
     @Override
     public FetchedValue fetched(TokenRow seen, Answer.Issued given) {
-        long used = stable() ? Math.max(0, Lifetimes.TOKEN.toSeconds() - given.expiresIn()) : 0;
+        if (account.isWeCom()) {
+            return FetchedValue.perhapsRepeated(seen, given, Lifetimes.GRACE.toSeconds());
+        }
+        long used = account.endpoint().repeats() ? Math.max(0, Lifetimes.TOKEN.toSeconds() - given.expiresIn()) : 0;
         return new FetchedValue(given.value(), used, given.expiresIn());
     }
 

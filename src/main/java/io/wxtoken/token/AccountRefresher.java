@@ -113,6 +113,12 @@ public final class AccountRefresher {
                         .formatted(Instant.ofEpochSecond(row.now())));
         }
         Result result = refresh(account, row, force ? Trigger.FORCED : Trigger.SCHEDULE);
+        if (force && account.isWeCom() && result.outcome() == Outcome.FRESH) {
+            listener.warning(account.appId(), Verdict.FORCED,
+                    "access_token: WeCom gave the same one again, as it does until its end; nothing makes it"
+                            + " issue another before");
+            return result;
+        }
         if (force) {
             return orNotForced(result);
         }
@@ -148,7 +154,7 @@ public final class AccountRefresher {
         if (!policy.probesEnabled() || !reportedDead && !policy.probeDue(row) || !rows.claimProbe(row)) {
             return fresh;
         }
-        ProbeResult result = weChat.probe(row.value());
+        ProbeResult result = weChat.probe(account, row.value());
         listener.probed(account.appId(), result);
         return switch (result) {
             case ALIVE -> new Result(fresh.row(), Outcome.FRESH, "probed: alive", ExitCode.OK);
@@ -175,6 +181,9 @@ public final class AccountRefresher {
     }
 
     private void warnOfOtherProgram(Account account, TokenRow dead) {
+        if (account.isWeCom()) {
+            return; // no program can kill its token, but WeCom itself may end it early
+        }
         listener.warning(account.appId(), Verdict.DEAD,
                 ("access_token with fingerprint %s is dead %d s before its time, seen at %s: "
                         + (account.endpoint() == Endpoint.AUTHORIZER

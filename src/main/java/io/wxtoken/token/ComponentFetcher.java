@@ -31,8 +31,9 @@ record ComponentFetcher(Account account, Authorizers authorizers, WeChatClient w
         }
         asking.run();
         Answer answer = weChat.fetchComponentToken(account, ticket.get().value());
-        return answer instanceof Answer.Refused refused && ErrorCode.of(refused.errcode()).concernsVerifyTicket()
-                ? refused.because("the newest came " + sinceWhen(ticket.get())) : answer;
+        return answer instanceof Answer.Refused refused
+                && ErrorCode.of(refused.errcode(), account.endpoint()).concernsVerifyTicket()
+                        ? refused.because("the newest came " + sinceWhen(ticket.get())) : answer;
     }
 
     private static String sinceWhen(VerifyTicket ticket) {

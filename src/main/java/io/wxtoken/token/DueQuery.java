@@ -73,10 +73,10 @@ public final class DueQuery {
         String joined = "wx_token JOIN %s ON authorizer = %s AND %s IN (%s)".formatted(authorizers,
                 isH2 ? "app_id" : "CONVERT(app_id USING ascii) COLLATE ascii_bin", exact("type"),
                 TokenRepository.literals(types));
-        Found found = TokenRepository.readDue(connection,
-                "(SELECT COUNT(DISTINCT CONCAT(authorizer, ' ', %s)) - %d * (SELECT COUNT(*) FROM %s) AS present FROM %s) counted"
-                    .formatted(exact("type"), types.size(), authorizers, joined)
-                        + " LEFT JOIN (%s) ON %s".formatted(joined, mayBeDue(any)));
+        String present = "COUNT(DISTINCT CONCAT(authorizer, ' ', %s)) - %d * (SELECT COUNT(*) FROM %s)"
+            .formatted(exact("type"), types.size(), authorizers);
+        Found found = TokenRepository.readDue(connection, "(SELECT %s AS present FROM %s) counted LEFT JOIN (%s) ON %s"
+            .formatted(present, joined, joined, mayBeDue(any)));
         Set<String> appIds = new TreeSet<>();
         found.rows().forEach(row -> appIds.add(row.appId()));
         if (found.present() < 0) {
@@ -170,7 +170,7 @@ public final class DueQuery {
                 .formatted(policy.probeInterval() - 1, RowKey.ACCESS_TOKEN));
         }
         if (account.authorization() != null) {
-            reasons.add("authorized_at > " + obtainedAt);
+            reasons.add("authorized_at >= " + obtainedAt);
         }
         // last, because it costs most
         reasons.add("%s <> %s".formatted(exact("fingerprint"), exact(fingerprint())));

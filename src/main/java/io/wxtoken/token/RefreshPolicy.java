@@ -62,12 +62,15 @@ public final class RefreshPolicy {
 
     private final long spacing;
 
+    private final long lease;
+
     /** Seconds; 0 for never. */
     private final long probeInterval;
 
     public RefreshPolicy(WxProperties.Refresh refresh, WxProperties.Probe probe) {
         this.after = refresh.after().toSeconds();
         this.before = refresh.before().toSeconds();
+        this.lease = refresh.lease().toSeconds();
         this.spacing = Math.min(refresh.requestInterval().toSeconds(), after);
         this.probeInterval = probe.interval().toSeconds();
     }
@@ -88,7 +91,7 @@ public final class RefreshPolicy {
      * @param tokenRow the row of its access_token; null without one
      */
     public boolean isUnauthorized(Account account, TokenRow tokenRow) {
-        return tokenRow != null && account.authorization() != null && lacksAuthorization(tokenRow)
+        return tokenRow != null && account.authorization() != null && lacksAuthorization(tokenRow, account)
                 && judge(tokenRow, account, Trigger.SCHEDULE, NOBODY) == Verdict.ON_HOLD;
     }
 
@@ -118,7 +121,7 @@ public final class RefreshPolicy {
         }
         boolean renewedByAge = renewedByAge(row, account);
         Verdict verdict = reason(row, account, renewedByAge, trigger);
-        if (!verdict.due() || heldByThisRun || !onHold(row)) {
+        if (!verdict.due() || heldByThisRun || !onHold(row, account)) {
             return verdict;
         }
         boolean mayAskNow = row.lastRefresh().failures() > 0
@@ -143,7 +146,7 @@ public final class RefreshPolicy {
 
     /**
      * @return the seconds for which the row has been due by its age or its end; 0 when it
-     * is not, or nobody can tell since when. A ticket that WeChat repeats until its end
+     * is not, or nobody can tell since when. A value that WeChat repeats until its end
      * counts from the last time that WeChat gave it.
      */
     public long dueFor(TokenRow row, Account account) {
@@ -225,34 +228,37 @@ public final class RefreshPolicy {
      * Whether the row has to wait. A wait that is longer than the job writes in such a
      * case is ignored, too.
      */
-    private boolean onHold(TokenRow row) {
+    private boolean onHold(TokenRow row, Account account) {
         long wait = row.lastRefresh().retryAfter() - row.now();
-        return wait > 0 && wait <= longestWait(row) + SERVERS_SKEW;
+        return wait > 0 && wait <= longestWait(row, account) + SERVERS_SKEW;
     }
 
-    private long longestWait(TokenRow row) {
+    private long longestWait(TokenRow row, Account account) {
         TokenRow.LastRefresh last = row.lastRefresh();
         if (last.failures() == 0) {
             return spacing;
         }
         if (last.errcode() != null) {
-            return ErrorCode.of(last.errcode()).holdFor(row.now(), last.failures());
+            return ErrorCode.of(last.errcode(), account.endpoint()).holdFor(row.now(), last.failures());
         }
         // a schema before version 7 keeps WeChat's error code in the text alone
         return last.error().startsWith("errcode ") ? ErrorCode.LONGEST_WAIT
                 : WxProperties.MAX_LEASE.toSeconds() + ErrorCode.LONGEST_BACK_OFF;
     }
 
-    /** Whether a refusal for want of an authorization is over. */
-    private static boolean authorizedSinceRefusal(TokenRow row, Account account) {
-        return lacksAuthorization(row)
-                && authorizedSince(row.lastRefresh().retryAfter() - ErrorCode.LONGEST_WAIT, row, account);
+    /**
+     * Whether a refusal for want of an authorization is over. The time of the claim
+     * counts, because the refresh token that WeChat refused was read after that.
+     */
+    private boolean authorizedSinceRefusal(TokenRow row, Account account) {
+        return lacksAuthorization(row, account)
+                && authorizedSince(row.lastRefresh().retryAfter() - ErrorCode.LONGEST_WAIT - lease, row, account);
     }
 
-    private static boolean lacksAuthorization(TokenRow row) {
+    private static boolean lacksAuthorization(TokenRow row, Account account) {
         Integer errcode = row.lastRefresh().errcode();
         return row.lastRefresh().failures() > 0 && errcode != null
-                && ErrorCode.of(errcode).kind() == ErrorCode.Kind.AUTHORIZATION;
+                && ErrorCode.of(errcode, account.endpoint()).kind() == ErrorCode.Kind.AUTHORIZATION;
     }
 
     private static boolean refusedAnotherNode(TokenRow row, String me) {
@@ -261,10 +267,10 @@ public final class RefreshPolicy {
     }
 
     /**
-     * Whether the account authorized the platform after that time.
+     * Whether the account authorized the platform in that second, or later.
      */
     private static boolean authorizedSince(long time, TokenRow row, Account account) {
-        return account.authorization() != null && account.authorization().at() > time
+        return account.authorization() != null && account.authorization().at() >= time
                 && account.authorization().at() <= row.now() + CLOCK_SKEW;
     }
 

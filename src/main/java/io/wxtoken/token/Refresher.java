@@ -131,7 +131,7 @@ public final class Refresher {
             verdict = policy.judge(row, fetcher.account(), Trigger.FENCED, me);
             verdict = trigger == Trigger.FORCED && verdict.due() ? Verdict.FORCED : verdict;
         }
-        return notDue(row, verdict);
+        return notDue(row, fetcher, verdict);
     }
 
     private static RowKey key(TokenRow row, TokenFetcher fetcher) {
@@ -156,7 +156,7 @@ public final class Refresher {
         return answer;
     }
 
-    private static Result notDue(TokenRow row, Verdict verdict) {
+    private static Result notDue(TokenRow row, TokenFetcher fetcher, Verdict verdict) {
         if (verdict == Verdict.HELD && !row.leftToLapse()) {
             return Result.okIfLive(row, Outcome.HELD,
                     "by " + row.claim().by() + " for " + (row.claim().until() - row.now()) + " s at most");
@@ -171,18 +171,24 @@ public final class Refresher {
         if (last.failures() == 0) {
             return Result.okIfLive(row, Outcome.FRESH, wait);
         }
-        return new Result(row, Outcome.FAILED, last.error() + "; " + wait,
-                last.errcode() == null ? ExitCode.RETRY : ErrorCode.of(last.errcode()).kind().exitCode());
+        return new Result(row, Outcome.FAILED, last.error() + "; " + wait, last.errcode() == null ? ExitCode.RETRY
+                : ErrorCode.of(last.errcode(), fetcher.account().endpoint()).kind().exitCode());
     }
 
     private boolean publish(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict,
             FetchedValue fetched) {
-        boolean replacementExpected = fetched.value().equals(row.value())
-                || fetched.timeLeft() <= settings.before().toSeconds();
+        boolean same = fetched.value().equals(row.value());
+        long soon = same ? Math.max(1, Math.min(SOON, fetched.timeLeft())) : SOON; // the
+                                                                                   // end
+                                                                                   // may
+                                                                                   // bring
+                                                                                   // another
+                                                                                   // value
+        boolean replacementExpected = same || fetched.timeLeft() <= settings.before().toSeconds();
         long spacing = policy.spacing();
         try {
             return claimed.publish(fetcher.account().appId(), fetched,
-                    replacementExpected ? Math.min(spacing, SOON) : spacing);
+                    replacementExpected ? Math.min(spacing, soon) : spacing);
         }
         catch (DataAccessException e) {
             notifyListener(row, fetcher, RefreshEvent.Kind.FENCED, verdict, fetched.value());
@@ -208,8 +214,8 @@ public final class Refresher {
      * start runs too rarely.
      */
     private void warnIfLate(TokenRow row, TokenFetcher fetcher, Verdict verdict) {
-        long late = verdict == Verdict.OLD ? row.age() - settings.after().toSeconds()
-                : verdict == Verdict.NEAR_EXPIRY ? settings.before().toSeconds() - row.timeLeft() : 0;
+        long late = verdict == Verdict.OLD || verdict == Verdict.NEAR_EXPIRY ? policy.dueFor(row, fetcher.account())
+                : 0;
         long worst = late + settings.lease().plus(requestTimeout).toSeconds();
         if (worst > Lifetimes.GRACE.toSeconds()) {
             listener.warning(fetcher.account().appId(), verdict,
@@ -222,7 +228,7 @@ public final class Refresher {
 
     private static boolean mayPassSoon(Answer answer) {
         return answer instanceof Answer.Refused refused
-                ? ErrorCode.of(refused.errcode()).kind() == ErrorCode.Kind.TRANSIENT
+                ? ErrorCode.of(refused.errcode(), refused.account().endpoint()).kind() == ErrorCode.Kind.TRANSIENT
                 : answer instanceof Answer.Unknown unknown && unknown.reach() != Reach.IN_FLIGHT
                         && unknown.exitCode() == ExitCode.RETRY;
     }
@@ -232,7 +238,7 @@ public final class Refresher {
         int failures = row.lastRefresh().failures();
         String next = "";
         if (answer instanceof Answer.Refused refused) {
-            ErrorCode error = ErrorCode.of(refused.errcode());
+            ErrorCode error = ErrorCode.of(refused.errcode(), fetcher.account().endpoint());
             claimed.release(new Failure(failures + 1, error.holdFor(row.now(), failures + 1),
                     error.concernsOneNode() ? me.caller(fetcher.account().appId()) : "", answer.text(), answer.code()));
         }

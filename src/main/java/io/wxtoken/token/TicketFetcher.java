@@ -60,13 +60,13 @@ final class TicketFetcher implements TokenFetcher {
         if (!(answer instanceof Answer.TokenDead refused)) {
             return answer;
         }
-        ProbeResult probed = weChat.probe(accessToken.value());
+        ProbeResult probed = weChat.probe(account, accessToken.value());
         listener.probed(account.appId(), probed);
         tokenDead = probed == ProbeResult.DEAD;
         return tokenDead ? refused
-                : new Answer.Unknown(
-                        "getticket answers errcode %d, %s, although the access_token %s".formatted(refused.errcode(),
-                                refused.errmsg(), probed == ProbeResult.ALIVE ? "lives" : "was not found dead"),
+                : new Answer.Unknown("the call for the ticket answers errcode %d, %s, although the access_token %s"
+                    .formatted(refused.errcode(), refused.errmsg(),
+                            probed == ProbeResult.ALIVE ? "lives" : "was not found dead"),
                         Reach.ANSWERED);
     }
 
@@ -75,17 +75,9 @@ final class TicketFetcher implements TokenFetcher {
         return tokenDead;
     }
 
-    /**
-     * WeChat answers 7200 s each time that it repeats a ticket, so an unchanged ticket
-     * keeps the end that it had when it was first seen. A ticket that WeChat still gives
-     * after that end has been extended by an unknown time, so it is fetched again soon.
-     */
     @Override
     public FetchedValue fetched(TokenRow seen, Answer.Issued given) {
-        boolean repeated = given.value().equals(seen.value());
-        long timeLeft = repeated ? Math.min(given.expiresIn(), seen.timeLeft() > 0 ? seen.timeLeft() : before)
-                : given.expiresIn();
-        return new FetchedValue(given.value(), 0, timeLeft);
+        return FetchedValue.perhapsRepeated(seen, given, before);
     }
 
 }

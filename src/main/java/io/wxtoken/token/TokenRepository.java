@@ -17,12 +17,12 @@ import java.util.TreeSet;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntSupplier;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 import javax.sql.DataSource;
 
 import org.springframework.dao.DataAccessException;
-import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.dao.DataRetrievalFailureException;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.jdbc.CannotGetJdbcConnectionException;
@@ -30,12 +30,9 @@ import org.springframework.jdbc.core.ConnectionCallback;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.core.simple.JdbcClient.StatementSpec;
-import org.springframework.jdbc.support.JdbcTransactionManager;
-import org.springframework.transaction.TransactionException;
-import org.springframework.transaction.support.TransactionTemplate;
+import org.springframework.jdbc.datasource.SingleConnectionDataSource;
 
 import io.wxtoken.database.DatabaseErrors;
-import io.wxtoken.token.Authorizers.Rotation;
 import io.wxtoken.token.TokenRow.ClaimMark;
 import io.wxtoken.token.TokenRow.Forced;
 import io.wxtoken.token.TokenRow.LastRefresh;
@@ -95,7 +92,11 @@ public class TokenRepository {
 
     /** Prepares a statement. */
     private StatementSpec sql(String sql) {
-        return jdbc.sql(complete ? sql : forOlderSchema(sql));
+        return sql(jdbc, sql);
+    }
+
+    private StatementSpec sql(JdbcClient client, String sql) {
+        return client.sql(complete ? sql : forOlderSchema(sql));
     }
 
     /**
@@ -383,7 +384,16 @@ public class TokenRepository {
      * program wrote the row or the refresh token
      */
     boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
-        StatementSpec publish = sql("""
+        return fetched.rotation() == null ? updateOne(publishing(jdbc, claim, appId, fetched, notAgainFor))
+                : updateOne(
+                        () -> inTransaction(both -> publishing(both, claim, appId, fetched, notAgainFor).update() == 1
+                                && Authorizers.store(both, fetched.rotation())),
+                        ATTEMPTS);
+    }
+
+    private StatementSpec publishing(JdbcClient client, Claim claim, String appId, FetchedValue fetched,
+            long notAgainFor) {
+        return sql(client, """
                 UPDATE wx_token
                    SET probed_at = CASE WHEN `value` = :value THEN probed_at ELSE UNIX_TIMESTAMP() END,
                        `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo,
@@ -403,28 +413,31 @@ public class TokenRepository {
             .param("version", claim.version())
             .param("run", claim.run())
             .param("seen", claim.seen().value());
-        return fetched.rotation() == null ? updateOne(publish)
-                : updateOne(() -> inTransaction(publish, fetched.rotation()), ATTEMPTS);
     }
 
     /**
-     * Executes both statements, or none of them.
-     * @return 1, or 0 when one of them changed nothing
+     * Commits what the statements changed if all of them say so, and nothing otherwise.
+     * After a failure that leaves the transaction open the pool rolls it back.
+     * @return 1 or 0, as if it were one statement
      */
-    private int inTransaction(StatementSpec publish, Rotation rotation) {
-        try {
-            return new TransactionTemplate(new JdbcTransactionManager(jdbcTemplate.getDataSource())).execute(status -> {
-                int rows = publish.update();
-                if (rows == 1 && !Authorizers.store(jdbc, rotation)) {
-                    status.setRollbackOnly();
-                    return 0;
+    private int inTransaction(Predicate<JdbcClient> statements) {
+        return jdbcTemplate.execute((ConnectionCallback<Integer>) connection -> {
+            connection.setAutoCommit(false);
+            boolean done = false;
+            try {
+                done = statements.test(JdbcClient.create(new SingleConnectionDataSource(connection, true)));
+            }
+            finally {
+                if (!done) {
+                    connection.rollback();
                 }
-                return rows;
-            });
-        }
-        catch (TransactionException e) { // no connection, or it broke before the commit
-            throw new DataAccessResourceFailureException("the transaction failed", e);
-        }
+            }
+            if (done) {
+                connection.commit();
+            }
+            connection.setAutoCommit(true);
+            return done ? 1 : 0;
+        });
     }
 
     /**

@@ -47,6 +47,16 @@ public record Account(String appId, String appSecret, Endpoint endpoint, List<Ti
         return name.isEmpty() ? appId : appId + " (" + name + ")";
     }
 
+    /** Whether it is an application of WeCom (企业微信). */
+    public boolean isWeCom() {
+        return endpoint == Endpoint.WECOM;
+    }
+
+    /** The name of the setting that holds its secret. */
+    public String secretSetting() {
+        return setting + (isWeCom() ? "secret" : "app-secret");
+    }
+
     /** The same account at another endpoint. */
     public Account at(Endpoint other) {
         return new Account(appId, appSecret, other, tickets, first, name, setting, authorization);

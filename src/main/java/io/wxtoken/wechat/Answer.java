@@ -59,12 +59,13 @@ public sealed interface Answer {
 
         @Override
         public String text() {
-            return "errcode " + errcode + ", " + errmsg + ": " + ErrorCode.of(errcode).advice(account.setting());
+            return "errcode " + errcode + ", " + errmsg + ": "
+                    + ErrorCode.of(errcode, account.endpoint()).advice(account);
         }
 
         @Override
         public ExitCode exitCode() {
-            return ErrorCode.of(errcode).kind().exitCode();
+            return ErrorCode.of(errcode, account.endpoint()).kind().exitCode();
         }
 
         @Override

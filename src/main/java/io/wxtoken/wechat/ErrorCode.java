@@ -14,8 +14,9 @@ import io.wxtoken.ExitCode;
 /**
  * The table of WeChat's error codes, as its <em>token endpoints</em> use them, and of
  * what to do about each. (40001 from any other API means a dead token; here it means a
- * wrong secret.) Sources: WeChat's return codes (WX/doc/oplatform/developers/errCode) and
- * its pages on the two endpoints.
+ * wrong secret.) Sources: WeChat's return codes (WX/doc/oplatform/developers/errCode),
+ * its pages on the two endpoints, and WeCom's return codes (developer.work.weixin.qq.com,
+ * path 90313).
  */
 public enum ErrorCode {
 
@@ -27,6 +28,11 @@ public enum ErrorCode {
     DAY_QUOTA(45009, Kind.HOLD,
             "the day's quota is used up until 00:00 in Shanghai; find out what else asks for tokens; wx-token"
                     + " clear-quota clears it"),
+    /** At WeCom the same code is of a limit for a minute, an hour or a day. */
+    WECOM_LIMIT(45009, Kind.HOLD,
+            "too many calls for WeCom; find out what else asks with this secret; WeCom is asked again in 10 minutes"),
+    WECOM_CONCURRENT(45033, Kind.RATE_LIMIT,
+            "too many calls at the same moment for WeCom; find out what else asks with this secret"),
     CLEARED_TOO_OFTEN(48006, Kind.ACT,
             "WeChat clears an account's counters 10 times a month at most; they begin anew at 00:00 in Shanghai"),
     REFUSED_FOR_AN_HOUR(89507, Kind.HOLD,
@@ -36,27 +42,30 @@ public enum ErrorCode {
     WAITS_FOR_ADMINISTRATOR(89501, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
     NEEDS_ADMINISTRATOR(89503, Kind.HOLD, "the account's administrator must confirm this address in WeChat"),
 
-    WRONG_SECRET(40001, Kind.ACT,
-            "check {setting}app-secret: it is not this app id's, or was reset at mp.weixin.qq.com"),
-    WRONG_GRANT_TYPE(40002, Kind.ACT, "check wx.api.base-url: WeChat did not understand the grant type"),
-    WRONG_APP_ID(40013, Kind.ACT, "check {setting}app-id: WeChat does not know it"),
-    INVALID_SECRET(40125, Kind.ACT,
-            "check {setting}app-secret: it is not this app id's, or was reset at mp.weixin.qq.com"),
-    NO_APP_ID(41002, Kind.ACT, "check {setting}app-id: WeChat saw none"),
-    NO_SECRET(41004, Kind.ACT, "check {setting}app-secret: WeChat saw none"),
-    WRONG_METHOD(43002, Kind.ACT,
-            "check wx.api.base-url: something between here and WeChat changes the request's method"),
+    WRONG_SECRET(40001, Kind.ACT, "check {secret}: it is not this app id's, or was reset at {console}"),
+    WRONG_GRANT_TYPE(40002, Kind.ACT, "check {base-url}: WeChat did not understand the grant type"),
+    WRONG_APP_ID(40013, Kind.ACT, "check {app-id}: WeChat does not know it"),
+    INVALID_SECRET(40125, Kind.ACT, "check {secret}: it is not this app id's, or was reset at {console}"),
+    WECOM_INVALID_SECRET(40091, Kind.ACT, "check {secret}: it is not this application's, or was reset at {console}"),
+    NO_APP_ID(41002, Kind.ACT, "check {app-id}: WeChat saw none"),
+    NO_SECRET(41004, Kind.ACT, "check {secret}: WeChat saw none"),
+    WRONG_METHOD(43002, Kind.ACT, "check {base-url}: something between here and WeChat changes the request's method"),
     NOT_IN_WHITELIST(40164, Kind.ACT,
-            "add this node's address to the IP whitelist at mp.weixin.qq.com (it takes up to 10 minutes)"),
+            "add this node's address to the IP whitelist at {console} (it takes up to 10 minutes)"),
     ADDRESS_REFUSED(61004, Kind.ACT,
-            "add this node's address to the IP whitelist at mp.weixin.qq.com (it takes up to 10 minutes)"),
-    SECRET_FROZEN(40243, Kind.ACT, "the AppSecret is frozen: unfreeze it at mp.weixin.qq.com"),
-    ACCOUNT_FORBIDDEN(50004, Kind.ACT, "the account may not use this API: see mp.weixin.qq.com"),
-    ACCOUNT_FROZEN(50007, Kind.ACT, "the account is frozen: see mp.weixin.qq.com"),
+            "add this node's address to the IP whitelist at {console} (it takes up to 10 minutes)"),
+    WECOM_ADDRESS_REFUSED(60020, Kind.ACT,
+            "add this node's address to the application's trusted IPs (企业可信IP) at {console}"),
+    SECRET_FROZEN(40243, Kind.ACT, "the AppSecret is frozen: unfreeze it at {console}"),
+    ACCOUNT_FORBIDDEN(50004, Kind.ACT, "the account may not use this API: see {console}"),
+    ACCOUNT_FROZEN(50007, Kind.ACT, "the account is frozen: see {console}"),
     NEEDS_COMPONENT(61024, Kind.ACT,
             "a third-party platform runs this account, and only that platform may fetch the token"),
     API_UNAUTHORIZED(48001, Kind.ACT,
             "the account has no right to this API; leave the ticket out of {setting}tickets (or none)"),
+    WECOM_API_FORBIDDEN(48002, Kind.ACT,
+            "the application has no right to this API; leave the ticket out of {setting}tickets (or none)"),
+    WECOM_NO_RIGHT(301002, Kind.ACT, "{secret} has no right to this application"),
 
     VERIFY_TICKET_EXPIRED(61005, Kind.ACT,
             "see that the platform's web application stores each ticket that WeChat pushes in wx_component"),
@@ -66,8 +75,8 @@ public enum ErrorCode {
             "the account no longer authorizes this platform: let its owner authorize again, or delete its row in"
                     + " wx_authorizer"),
     REFRESH_TOKEN_INVALID(61023, Kind.AUTHORIZATION,
-            "its refresh_token in wx_authorizer is not valid: let the account's owner authorize again, or delete the"
-                    + " row"),
+            "refresh_token in wx_authorizer is not valid: store the one of api_get_authorizer_list, or the"
+                    + " owner must authorize again"),
     RIGHT_NOT_GRANTED(61007, Kind.ACT,
             "the platform was not granted this right; leave the ticket out of {setting}tickets"),
 
@@ -127,7 +136,8 @@ public enum ErrorCode {
 
     private static final Set<ErrorCode> CONCERN_ONE_NODE = EnumSet.of(WRONG_SECRET, WRONG_GRANT_TYPE, WRONG_APP_ID,
             INVALID_SECRET, NO_APP_ID, NO_SECRET, WRONG_METHOD, NOT_IN_WHITELIST, ADDRESS_REFUSED, REFUSED_FOR_AN_HOUR,
-            REFUSED_FOR_A_DAY, WAITS_FOR_ADMINISTRATOR, NEEDS_ADMINISTRATOR);
+            WECOM_INVALID_SECRET, WECOM_ADDRESS_REFUSED, WECOM_NO_RIGHT, REFUSED_FOR_A_DAY, WAITS_FOR_ADMINISTRATOR,
+            NEEDS_ADMINISTRATOR);
 
     private static final long MINUTE = 60;
 
@@ -140,6 +150,7 @@ public enum ErrorCode {
     public static final long LONGEST_BACK_OFF = 10 * MINUTE;
 
     private static final Map<Integer, ErrorCode> BY_CODE = Arrays.stream(values())
+        .filter(error -> error != WECOM_LIMIT)
         .collect(Collectors.toMap(error -> error.code, Function.identity()));
 
     private final int code;
@@ -154,8 +165,12 @@ public enum ErrorCode {
         this.advice = advice;
     }
 
-    public static ErrorCode of(int errcode) {
-        return BY_CODE.getOrDefault(errcode, UNLISTED);
+    /**
+     * @param endpoint of the account for which WeChat was asked
+     */
+    public static ErrorCode of(int errcode, Endpoint endpoint) {
+        return endpoint == Endpoint.WECOM && errcode == WECOM_LIMIT.code ? WECOM_LIMIT
+                : BY_CODE.getOrDefault(errcode, UNLISTED);
     }
 
     public Kind kind() {
@@ -177,10 +192,18 @@ public enum ErrorCode {
 
     /**
      * What a person should do about the error, on one line.
-     * @param setting the prefix of the account's settings
+     * @param account for which WeChat was asked
      */
-    public String advice(String setting) {
-        return advice.replace("{setting}", setting) + (kind == Kind.ACT ? "; then wx-token --force" : "");
+    public String advice(Account account) {
+        return advice.replace("{setting}", account.setting())
+            .replace("{app-id}", account.setting() + (account.isWeCom() ? "corp-id" : "app-id"))
+            .replace("{secret}", account.secretSetting())
+            .replace("{base-url}", account.isWeCom() ? "wx.api.wecom-base-url" : "wx.api.base-url")
+            .replace("{console}", switch (account.endpoint()) {
+                case TOKEN, STABLE_TOKEN -> "mp.weixin.qq.com";
+                case WECOM -> "work.weixin.qq.com";
+                case COMPONENT, AUTHORIZER -> "open.weixin.qq.com";
+            }) + (kind == Kind.ACT ? "; then wx-token --force" : "");
     }
 
     /**

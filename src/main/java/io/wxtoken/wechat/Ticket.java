@@ -1,9 +1,9 @@
 package io.wxtoken.wechat;
 
 /**
- * A ticket that {@code GET /cgi-bin/ticket/getticket} gives for a live access_token.
- * Within its life WeChat gives the same one again, each time with a full
- * {@code expires_in}; asking again does not kill it.
+ * A ticket that WeChat or WeCom gives for a live access_token. Within its life the same
+ * one is given again, each time with a full {@code expires_in}; asking again does not
+ * kill it.
  */
 public enum Ticket {
 
@@ -11,7 +11,10 @@ public enum Ticket {
     JSAPI("jsapi", "jsapi_ticket"),
 
     /** Signs cards and coupons (卡券). */
-    WX_CARD("wx_card", "wx_card_ticket");
+    WX_CARD("wx_card", "wx_card_ticket"),
+
+    /** Signs web pages' calls of WeCom's JS-SDK in the name of an application. */
+    AGENT_CONFIG("agent_config", "agent_config_ticket");
 
     private final String parameter;
 
@@ -20,6 +23,11 @@ public enum Ticket {
     Ticket(String parameter, String rowType) {
         this.parameter = parameter;
         this.rowType = rowType;
+    }
+
+    /** Whether accounts of this endpoint can have it. */
+    public boolean isFor(Endpoint endpoint) {
+        return this == JSAPI || (this == AGENT_CONFIG) == (endpoint == Endpoint.WECOM);
     }
 
     /** WeChat's parameter {@code type}. */

@@ -26,6 +26,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 import javax.net.ssl.SSLHandshakeException;
 
@@ -75,16 +76,28 @@ public final class WeChatClient {
 
     private final ConnectionSettings settings;
 
-    private final List<HttpClient> clients;
+    /** The settings' routes to WeChat, and then the one to WeCom. */
+    private final List<Route> routes;
+
+    /** By the index of their route; null until one is needed. */
+    private final HttpClient[] clients;
 
     /**
-     * Index of the route that is tried first.
+     * Index of the route to WeChat that is tried first.
      */
     private volatile int first;
 
     public WeChatClient(ConnectionSettings settings) {
         this.settings = settings;
-        this.clients = settings.routes().stream().map(this::client).toList();
+        this.routes = Stream.concat(settings.routes().stream(), Stream.of(settings.weCom())).toList();
+        this.clients = new HttpClient[routes.size()];
+    }
+
+    private synchronized HttpClient client(int index) {
+        if (clients[index] == null) {
+            clients[index] = client(routes.get(index));
+        }
+        return clients[index];
     }
 
     private HttpClient client(Route route) {
@@ -113,9 +126,11 @@ public final class WeChatClient {
      */
     public Answer fetchToken(Account account, boolean force) {
         Reply reply = switch (account.endpoint()) {
-            case TOKEN -> get("/cgi-bin/token?grant_type=client_credential&appid=" + encode(account.appId())
+            case TOKEN -> get(account, "/cgi-bin/token?grant_type=client_credential&appid=" + encode(account.appId())
                     + "&secret=" + encode(account.appSecret()));
-            case STABLE_TOKEN -> post("/cgi-bin/stable_token", AnswerJson.stableTokenRequest(account, force));
+            case STABLE_TOKEN -> post(account, "/cgi-bin/stable_token", AnswerJson.stableTokenRequest(account, force));
+            case WECOM -> get(account, "/cgi-bin/gettoken?corpid=" + encode(account.appId().split(":")[0])
+                    + "&corpsecret=" + encode(account.appSecret()));
             default -> throw new IllegalArgumentException(account + " has no endpoint of its own");
         };
         return reply.failure() != null ? reply.failure()
@@ -127,7 +142,7 @@ public final class WeChatClient {
      * @param verifyTicket that WeChat pushed last
      */
     public Answer fetchComponentToken(Account component, String verifyTicket) {
-        Reply reply = post("/cgi-bin/component/api_component_token",
+        Reply reply = post(component, "/cgi-bin/component/api_component_token",
                 AnswerJson.request("component_appid", component.appId(), "component_appsecret", component.appSecret(),
                         "component_verify_ticket", verifyTicket));
         return reply.failure() != null ? reply.failure() : AnswerJson.answer(reply.body(), "component_access_token",
@@ -140,7 +155,8 @@ public final class WeChatClient {
      * @return among others {@link Answer.TokenDead}, if that is dead
      */
     public Answer fetchAuthorizerToken(Account authorizer, String componentToken, String refreshToken) {
-        Reply reply = post("/cgi-bin/component/api_authorizer_token?component_access_token=" + encode(componentToken),
+        Reply reply = post(authorizer,
+                "/cgi-bin/component/api_authorizer_token?component_access_token=" + encode(componentToken),
                 AnswerJson.request("component_appid", authorizer.authorization().component().appId(),
                         "authorizer_appid", authorizer.appId(), "authorizer_refresh_token", refreshToken));
         return reply.failure() != null ? reply.failure()
@@ -149,14 +165,18 @@ public final class WeChatClient {
 
     /** Fetches a ticket of the account with its live access_token. */
     public Answer fetchTicket(Account account, Ticket ticket, String accessToken) {
-        Reply reply = get(
-                "/cgi-bin/ticket/getticket?type=" + ticket.parameter() + "&access_token=" + encode(accessToken));
+        String path = !account.isWeCom() ? "/cgi-bin/ticket/getticket?type=" + ticket.parameter() + "&"
+                : ticket == Ticket.JSAPI ? "/cgi-bin/get_jsapi_ticket?"
+                        : "/cgi-bin/ticket/get?type=" + ticket.parameter() + "&";
+        Reply reply = get(account, path + "access_token=" + encode(accessToken));
         return reply.failure() != null ? reply.failure() : AnswerJson.ticketAnswer(reply.body(), account, accessToken);
     }
 
-    /** Asks whether an access_token lives, by the cheapest call that there is. */
-    public ProbeResult probe(String accessToken) {
-        Reply reply = get("/cgi-bin/get_api_domain_ip?access_token=" + encode(accessToken));
+    /**
+     * Asks whether an account's access_token lives, by the cheapest call that there is.
+     */
+    public ProbeResult probe(Account account, String accessToken) {
+        Reply reply = get(account, "/cgi-bin/get_api_domain_ip?access_token=" + encode(accessToken));
         return reply.failure() != null ? ProbeResult.UNKNOWN : AnswerJson.probeResult(reply.body());
     }
 
@@ -165,19 +185,20 @@ public final class WeChatClient {
      * @return the failure; empty when they are cleared
      */
     public Optional<Answer.NoValue> clearQuota(Account account) {
-        Reply reply = post("/cgi-bin/clear_quota/v2",
+        Reply reply = post(account, "/cgi-bin/clear_quota/v2",
                 AnswerJson.request("appid", account.appId(), "appsecret", account.appSecret()));
         return reply.failure() != null ? Optional.of(reply.failure()) : AnswerJson.resultAnswer(reply.body(), account);
     }
 
-    private Reply get(String pathAndQuery) {
-        return ask(baseUrl -> HttpRequest.newBuilder(URI.create(baseUrl + pathAndQuery)));
+    private Reply get(Account account, String pathAndQuery) {
+        return ask(account, baseUrl -> HttpRequest.newBuilder(URI.create(baseUrl + pathAndQuery)));
     }
 
-    private Reply post(String path, byte[] json) {
-        return ask(baseUrl -> HttpRequest.newBuilder(URI.create(baseUrl + path))
-            .header("Content-Type", "application/json")
-            .POST(HttpRequest.BodyPublishers.ofByteArray(json)));
+    private Reply post(Account account, String path, byte[] json) {
+        return ask(account,
+                baseUrl -> HttpRequest.newBuilder(URI.create(baseUrl + path))
+                    .header("Content-Type", "application/json")
+                    .POST(HttpRequest.BodyPublishers.ofByteArray(json)));
     }
 
     /**
@@ -203,7 +224,10 @@ public final class WeChatClient {
         }
     }
 
-    private Reply ask(Function<String, HttpRequest.Builder> request) {
+    private Reply ask(Account account, Function<String, HttpRequest.Builder> request) {
+        if (account.isWeCom()) {
+            return ask(routes.size() - 1, request, requestTimeout());
+        }
         long begun = System.nanoTime();
         Duration left = requestTimeout();
         Set<String> unreached = new LinkedHashSet<>();
@@ -211,8 +235,8 @@ public final class WeChatClient {
         int start = first;
         // less may be left than is planned, because resolving a host's name has no bound
         // of its own
-        for (int i = 0; i < clients.size() && left.compareTo(settings.readTimeout()) >= 0; i++) {
-            int index = (start + i) % clients.size();
+        for (int i = 0; i < settings.routes().size() && left.compareTo(settings.readTimeout()) >= 0; i++) {
+            int index = (start + i) % settings.routes().size();
             Reply reply = ask(index, request, left);
             if (reply.failure() == null) {
                 first = index;
@@ -229,15 +253,15 @@ public final class WeChatClient {
 
     private Reply ask(int index, Function<String, HttpRequest.Builder> unaddressed, Duration left) {
         Duration timeout = settings.connectTimeout().plus(settings.readTimeout());
-        Route route = settings.routes().get(index);
+        Route route = routes.get(index);
         HttpRequest.Builder request = unaddressed.apply(route.baseUrl());
         if (route.proxy() != null && route.proxy().user() != null) {
             // Sent with CONNECT alone: an Authenticator would be asked for WeChat's
             // host, too, and again after a wrong password.
             request.header("Proxy-Authorization", basic(route.proxy()));
         }
-        CompletableFuture<HttpResponse<byte[]>> exchange = clients.get(index)
-            .sendAsync(request.build(), response -> new BoundedBody(LONGEST_ANSWER));
+        CompletableFuture<HttpResponse<byte[]>> exchange = client(index).sendAsync(request.build(),
+                response -> new BoundedBody(LONGEST_ANSWER));
         try {
             HttpResponse<byte[]> response = exchange.get(Math.min(left.toMillis(), timeout.toMillis()),
                     TimeUnit.MILLISECONDS);
@@ -293,10 +317,11 @@ public final class WeChatClient {
      * Describes the failure in this program's words, because an exception's text may
      * contain the URI, and so the secret.
      */
-    private static Reply failure(Route route, Throwable cause) {
+    private Reply failure(Route route, Throwable cause) {
         HttpProxy proxy = route.proxy();
         String server = proxy == null ? route.baseUrl() : "the proxy " + proxy;
-        String setting = proxy == null ? "wx.api.base-url" : proxy.setting();
+        String setting = proxy != null ? proxy.setting()
+                : route == settings.weCom() ? "wx.api.wecom-base-url" : "wx.api.base-url";
         for (Throwable t = cause; t != null; t = t.getCause()) {
             if (t instanceof UnresolvedAddressException || t instanceof UnknownHostException) {
                 return Reply.failed("can't resolve the host of " + server + ": check DNS and " + setting,
@@ -313,7 +338,7 @@ public final class WeChatClient {
             }
             if (t instanceof SSLHandshakeException) {
                 return Reply.failed("TLS to " + route + " failed, perhaps because "
-                        + (proxy == null ? "its certificate is not trusted: check wx.api.base-url and the clock"
+                        + (proxy == null ? "its certificate is not trusted: check " + setting + " and the clock"
                                 : "the proxy shows a certificate of its own, which is not trusted: add its authority"
                                         + " by JAVA_OPTS=-Djavax.net.ssl.trustStore=…"),
                         Reach.NOT_SENT);

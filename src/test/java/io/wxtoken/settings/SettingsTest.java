@@ -78,6 +78,7 @@ class SettingsTest {
                 "http://127.0.0.1:8080", "WX_API_ENDPOINT", "stable-token", "WX_API_CONNECTTIMEOUT", "1s",
                 "WX_API_READTIMEOUT", "2s", "WX_API_PROXY", "http://proxy:3128", "WX_REFRESH_AFTER", "30m",
                 "WX_REFRESH_LEASE", "20s", "SPRING_DATASOURCE_URL", "jdbc:mysql://db/wx"));
+        variables.put("WX_API_WECOMBASEURL", "http://127.0.0.1:8081");
         variables.put("WX_UNKNOWN", "ignored");
         StandardEnvironment environment = new StandardEnvironment();
         environment.getPropertySources()
@@ -87,8 +88,8 @@ class SettingsTest {
         WxProperties wx = Settings.read(environment);
         assertThat(wx.allAccounts())
             .containsExactly(new Account("wx1", "s", Endpoint.STABLE_TOKEN, List.of(Ticket.JSAPI), true));
-        assertThat(wx.api()).isEqualTo(new WxProperties.Api(List.of("http://127.0.0.1:8080"), Endpoint.STABLE_TOKEN,
-                Duration.ofSeconds(1), Duration.ofSeconds(2), "http://proxy:3128"));
+        assertThat(wx.api()).isEqualTo(new WxProperties.Api(List.of("http://127.0.0.1:8080"), "http://127.0.0.1:8081",
+                Endpoint.STABLE_TOKEN, Duration.ofSeconds(1), Duration.ofSeconds(2), "http://proxy:3128"));
         assertThat(wx.refresh().after()).isEqualTo(Duration.ofMinutes(30));
         assertThat(wx.refresh().lease()).isEqualTo(Duration.ofSeconds(20));
     }
@@ -99,11 +100,11 @@ class SettingsTest {
             wx.app-id                   | wx 123                      | is no AppID
             wx.app-id                   | wx0123456789abcdef0123456789abcdef0 | is no AppID
             wx.app-id                   | 0123456789abcdef0123456789abcdef | swapped?
-            wx.tickets                  | jsapi,card                  | must be one of: jsapi, wx_card, none
+            wx.tickets                  | jsapi,card                  | must be one of: jsapi, wx_card, agent
             wx.refresh.concurrency      | 0                           | is out of bounds
             wx.refresh.concurrency      | many                        | is no whole number
-            wx.tickets                  | jsapi,none                  | must be one of: jsapi, wx_card, none
-            wx.accounts[0].tickets      | all                         | must be one of: jsapi, wx_card, none
+            wx.tickets                  | jsapi,none                  | must be one of: jsapi, wx_card, agent
+            wx.accounts[0].tickets      | all                         | must be one of: jsapi, wx_card, agent
             wx.probe.interval           | 2h                          | is out of bounds
             wx.accounts[0].app-id       | nobody                      | is no AppID
             wx.accounts[0].app-id       | wx0123456789abcdef          | is there twice
@@ -122,6 +123,13 @@ class SettingsTest {
             wx.api.proxy                | socks5://proxy:1080         | is no HTTP proxy
             wx.api.proxy                | http://u:${NOWHERE}@proxy:3128 | names a placeholder that nothing fills
             wx.api.endpoint             | stabel-token                | must be one of: token, stable-token
+            wx.api.endpoint             | wecom                       | must be one of: token, stable-token
+            wx.accounts[0].endpoint     | component                   | must be one of: token, stable-token
+            wx.api.wecom-base-url       | http://qyapi.weixin.qq.com  | in the clear
+            wx.tickets                  | agent_config                | no account has platform: wecom
+            wx.accounts[0].tickets      | agent_config                | is a ticket of WeCom's
+            wx.accounts[0].corp-id      | ww1                         | is for platform: wecom
+            wx.accounts[0].secret       | s3cret                      | is for platform: wecom
             wx.api.connect-timeout      | 0s                          | is out of bounds
             wx.api.read-timeout         | 99ms                        | is out of bounds
             wx.api.read-timeout         | 5sec                        | is no duration
@@ -438,6 +446,74 @@ class SettingsTest {
         assertThat(wx.find("")).as("no name is a name of nobody").isEmpty();
         settings.put("wx.accounts[1].name", "微店（一）");
         assertThat(problem()).contains("wx.accounts[1].name = '微店（一）' is there twice");
+    }
+
+    private void addWeCom(int index, String... more) {
+        String entry = "wx.accounts[" + index + "].";
+        settings.putAll(Map.of(entry + "platform", "wecom", entry + "corp-id", "ww0123456789abcdef", entry + "agent-id",
+                "1000002", entry + "secret", "s3cret-of-wecom"));
+        for (int i = 0; i < more.length; i += 2) {
+            settings.put(entry + more[i], more[i + 1]);
+        }
+    }
+
+    @Test
+    void anApplicationOfWeComIsNamedByCorpAndAgentAndHasThoseTicketsThatWeComHas() {
+        settings.put("wx.tickets", "jsapi,wx_card,agent_config");
+        addWeCom(0, "name", "sales");
+        addWeCom(1, "agent-id", "contacts", "tickets", "none");
+        WxProperties wx = read();
+        assertThat(wx.allAccounts()).containsExactly(
+                new Account("wx0123456789abcdef", "s3cret", Endpoint.TOKEN, List.of(Ticket.JSAPI, Ticket.WX_CARD),
+                        true),
+                new Account("ww0123456789abcdef:1000002", "s3cret-of-wecom", Endpoint.WECOM,
+                        List.of(Ticket.JSAPI, Ticket.AGENT_CONFIG), false, "sales", "wx.accounts[0]."),
+                new Account("ww0123456789abcdef:contacts", "s3cret-of-wecom", Endpoint.WECOM, List.of(), false, "",
+                        "wx.accounts[1]."));
+        assertThat(wx.account("ww0123456789abcdef:1000002")).isEqualTo(wx.account("sales"));
+        assertThat(wx.toString() + wx.accounts()).doesNotContain("s3cret");
+        assertThat(wx.api().connection().weCom().baseUrl()).isEqualTo("https://qyapi.weixin.qq.com");
+        // the accounts are enough for a command without secrets
+        settings.remove("wx.app-id");
+        settings.remove("wx.app-secret");
+        assertThat(read().account(null).appId()).isEqualTo("ww0123456789abcdef:1000002");
+    }
+
+    @ParameterizedTest(name = "{0} = {1}")
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            platform   | wechat             | must be one of: official-account, wecom
+            corp-id    | ""                 | is missing
+            corp-id    | 0123456789abcdef   | is no corp id
+            agent-id   | ""                 | is missing
+            agent-id   | 100 002            | is no AgentId
+            agent-id   | 12345678901234     | agent-id are too long
+            secret     | ""                 | is missing: set it to the application's Secret
+            secret     | ${NOWHERE}         | names a placeholder that nothing fills
+            secret     | two words          | holds a blank
+            app-id     | wx2                | does not fit platform: wecom
+            app-secret | s3cret             | does not fit platform: wecom
+            endpoint   | token              | does not fit platform: wecom
+            endpoint   | wecom              | does not fit platform: wecom
+            tickets    | wx_card            | is no ticket of WeCom's, which are jsapi and agent_config
+            name       | ww2:100            | looks like an AppID
+            """)
+    void aWrongSettingOfAWeComApplicationIsNamedInOneLine(String name, String value, String says) {
+        addWeCom(0, name, value);
+        assertThat(problem()).contains("wx.accounts[0].").contains(name).contains(says);
+    }
+
+    @Test
+    void anEntryThatForgetsItsPlatformIsToldOnce() {
+        addWeCom(0);
+        settings.remove("wx.accounts[0].platform");
+        assertThat(problem()).startsWith("wx.accounts[0].corp-id is for platform: wecom: set that as well");
+    }
+
+    @Test
+    void anApplicationOfWeComThatIsThereTwiceIsReported() {
+        addWeCom(0);
+        addWeCom(1, "corp-id", "ww0123456789ABCDEF");
+        assertThat(problem()).startsWith("wx.accounts[1].corp-id and agent-id = 'ww0123456789ABCDEF:1000002' is there");
     }
 
 }

@@ -43,6 +43,7 @@ class WrongSettingsTest {
             List.of("tokn", "token token", "token,stable-token", "/cgi-bin/token", "ｔｏｋｅｎ", "0", "null", "${NOWHERE}"),
             RedisFormat.class,
             List.of("wx-java-mp", "wxjava,easywechat", "wxjava easywechat", "redis", "0", "null", "${NOWHERE}"),
+            WxProperties.Platform.class, List.of("wechat", "we-chat", "企业微信", "wecom,wecom", "0", "null", "${NOWHERE}"),
             Ticket.class,
             List.of("card", "jsapi;wx_card", "jsapi wx_card", "jsapi,,cards", "none,jsapi", "ｊｓａｐｉ", "${NOWHERE}"));
 
@@ -53,7 +54,10 @@ class WrongSettingsTest {
             "app-secret",
             List.of("", " ", "\n", "two words", SECRET + "\n" + SECRET, SECRET + "\u00a0", "秘密" + SECRET,
                     "\uFEFF" + SECRET, "${NOWHERE}"),
-            "textfile",
+            "corp-id",
+            List.of("", " ", "0123456789abcdef", "ww", "ww 1", "ｗｗ1", "ww1:2", "ww" + "1".repeat(29),
+                    "wx" + "1".repeat(26), "${NOWHERE}", SECRET),
+            "agent-id", List.of("", " ", "1 2", "1:2", "1".repeat(30), "jsapi_ticket", "１", "${NOWHERE}"), "textfile",
             List.of("wx_token", "wx_token.txt", "/", "/tmp", "${NOWHERE}", "/${NOWHERE}/wx_token.prom",
                     "a\u0000b.prom"),
             "name",
@@ -129,7 +133,14 @@ class WrongSettingsTest {
         Map<String, Object> settings = new HashMap<>(Map.of("wx.app-id", "wx0123456789abcdef", "wx.app-secret", SECRET,
                 "spring.datasource.url", "jdbc:h2:mem:x"));
         if (name.startsWith("wx.accounts")) {
-            settings.putAll(Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", SECRET));
+            boolean weCom = property.lastName().matches("corp-id|agent-id|secret");
+            settings.putAll(weCom
+                    ? Map.of("wx.accounts[0].platform", "wecom", "wx.accounts[0].corp-id", "ww2",
+                            "wx.accounts[0].agent-id", "1000002", "wx.accounts[0].secret", SECRET)
+                    : Map.of("wx.accounts[0].app-id", "wx2", "wx.accounts[0].app-secret", SECRET));
+        }
+        if (name.startsWith("wx.component")) {
+            settings.putAll(Map.of("wx.component.app-id", "wx3", "wx.component.app-secret", SECRET));
         }
         settings.remove(property.name());
         settings.put(name, value);
@@ -153,7 +164,10 @@ class WrongSettingsTest {
     void aWrongValueIsReportedInOneLine(Property property) {
         List<String> wrong = property.name().startsWith("wx.mirror.redis.") && property.type() == String.class
                 ? WRONG_IN_REDIS.get(property.lastName())
-                : property.type() == String.class ? WRONG_TEXTS.get(property.lastName()) : WRONG.get(property.type());
+                : property.type() == String.class
+                        ? WRONG_TEXTS
+                            .get(property.lastName().replaceFirst("^secret$", "app-secret").replaceFirst("^wecom-", ""))
+                        : WRONG.get(property.type());
         assertThat(wrong).as("wrong values for %s: a new property needs its own", property).isNotEmpty();
         wrong.forEach(value -> assertToldInOneLine(property, property.name(), value));
     }

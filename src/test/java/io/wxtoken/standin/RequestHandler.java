@@ -99,11 +99,15 @@ final class RequestHandler implements HttpHandler {
         }
     }
 
+    static boolean isForTicket(String path) {
+        return path.endsWith("/getticket") || path.endsWith("/get_jsapi_ticket") || path.endsWith("/ticket/get");
+    }
+
     /** Counts a request, and says what happens to it; null for nothing. */
     private synchronized Fault arrive(String path) {
         requests.merge(path, 1, Integer::sum);
         return !faults.isEmpty() ? faults.poll()
-                : alwaysForTickets != null && path.endsWith("/getticket") ? alwaysForTickets : always;
+                : alwaysForTickets != null && isForTicket(path) ? alwaysForTickets : always;
     }
 
     /** The model answers, and the fault, if there is one, spoils how that arrives. */
@@ -152,7 +156,16 @@ final class RequestHandler implements HttpHandler {
                         askedFrom);
             }
             case "/cgi-bin/ticket/getticket" -> {
-                return model.ticket(query.get("access_token"), query.get("type"), askedFrom);
+                return model.ticket(query.get("access_token"), query.get("type"), false, askedFrom);
+            }
+            case "/cgi-bin/gettoken" -> {
+                return model.weComToken(query.get("corpid"), query.get("corpsecret"), askedFrom);
+            }
+            case "/cgi-bin/get_jsapi_ticket" -> {
+                return model.ticket(query.get("access_token"), "jsapi", true, askedFrom);
+            }
+            case "/cgi-bin/ticket/get" -> {
+                return model.ticket(query.get("access_token"), query.get("type"), true, askedFrom);
             }
             case "/cgi-bin/get_api_domain_ip" -> {
                 return model.domainAddresses(query.get("access_token"));

@@ -32,6 +32,9 @@ import com.sun.net.httpserver.HttpsServer;
  * <li>{@code getticket} gives the same ticket throughout its life, with the full
  * {@code expires_in} each time, for a live access_token; {@code get_api_domain_ip} tells
  * whether a token lives.
+ * <li>WeCom's {@code gettoken} repeats an application's token until its end, and its
+ * {@code get_jsapi_ticket} and {@code ticket/get} give the corp's and the application's
+ * ticket.
  * <li>2000 token calls a day, 20 of them forced, then 45009; {@link #newDay} begins
  * another, and {@code POST /cgi-bin/clear_quota/v2} clears an account's, 10 times.
  * <li>{@code api_component_token} issues a platform's token for a verify ticket that was
@@ -157,6 +160,11 @@ public final class StandIn implements AutoCloseable {
         model.addAccount(appId, secret);
     }
 
+    /** Adds an application of WeCom; its app id is corp id, colon and agent id. */
+    public void addAgent(String corpId, String agentId, String secret) {
+        model.addAgent(corpId, agentId, secret);
+    }
+
     /** Adds a third-party platform (第三方平台). */
     public void addComponent(String appId, String secret) {
         components.add(appId, secret);
@@ -233,7 +241,7 @@ public final class StandIn implements AutoCloseable {
     }
 
     public int ticketCalls() {
-        return handler.requests(path -> path.endsWith("/getticket"));
+        return handler.requests(RequestHandler::isForTicket);
     }
 
     public int probes() {

@@ -196,6 +196,31 @@ class StandInTest {
         }
     }
 
+    @Test
+    void weComsTokenAndTicketsAreTheSameUntilTheirEnd() throws Exception {
+        weChat.addAgent("ww1", "1000002", "one");
+        weChat.addAgent("ww1", "1000003", "two");
+        String path = "/cgi-bin/gettoken?corpid=ww1&corpsecret=";
+        assertThat(errcode(read(open("/cgi-bin/gettoken?corpid=ww2&corpsecret=one")))).isEqualTo(40013);
+        assertThat(errcode(read(open(path + "three")))).isEqualTo(40001);
+        String one = value(read(open(path + "one")));
+        String two = value(read(open(path + "two")));
+        awaitMillisLeft(one, 1000);
+        JsonNode again = read(open(path + "one"));
+        assertThat(value(again)).isEqualTo(one).isEqualTo(weChat.lastIssued("ww1:1000002")).isNotEqualTo(two);
+        assertThat(again.path("expires_in").intValue()).isEqualTo(2);
+        weChat.kill(one);
+        assertThat(errcode(read(open("/cgi-bin/get_jsapi_ticket?access_token=" + one)))).isEqualTo(42001);
+        one = value(read(open(path + "one")));
+        two = value(read(open(path + "two")));
+        String ofCorp = read(open("/cgi-bin/get_jsapi_ticket?access_token=" + one)).path("ticket").stringValue();
+        assertThat(read(open("/cgi-bin/get_jsapi_ticket?access_token=" + two)).path("ticket").stringValue())
+            .isEqualTo(ofCorp);
+        assertThat(read(open("/cgi-bin/ticket/get?type=agent_config&access_token=" + one)).path("ticket").stringValue())
+            .isNotEqualTo(ofCorp);
+        assertThat(errcode(read(open("/cgi-bin/ticket/getticket?type=jsapi&access_token=" + one)))).isEqualTo(40001);
+    }
+
     private static JsonNode post(StandIn weChat, String path, String... namesAndValues) throws IOException {
         ObjectNode body = new JsonMapper().createObjectNode();
         for (int i = 0; i < namesAndValues.length; i += 2) {

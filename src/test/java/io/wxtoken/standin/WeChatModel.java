@@ -28,6 +28,9 @@ final class WeChatModel {
     /** The kind of a token of the stable endpoint. */
     private static final String STABLE = "STABLE";
 
+    /** The kind of a token of a WeCom application. */
+    private static final String WECOM = "WECOM";
+
     private static final int CALLS_A_DAY = 2000;
 
     private static final int FORCED_A_DAY = 20;
@@ -46,6 +49,9 @@ final class WeChatModel {
     private final Path memory;
 
     private final Map<String, String> secrets = new HashMap<>();
+
+    /** Of WeCom's applications, by corp id and agent id with a colon between them. */
+    private final Map<String, String> agents = new HashMap<>();
 
     private final List<IssuedValue> history = new ArrayList<>();
 
@@ -120,6 +126,10 @@ final class WeChatModel {
 
     synchronized void addAccount(String appId, String secret) {
         secrets.put(appId, secret);
+    }
+
+    synchronized void addAgent(String corpId, String agentId, String secret) {
+        agents.put(corpId + ":" + agentId, secret);
     }
 
     synchronized void newDay() {
@@ -199,14 +209,40 @@ final class WeChatModel {
         return current;
     }
 
-    synchronized String ticket(String accessToken, String type, int askedFrom) {
+    /** WeCom's token repeats, with the full {@code expires_in}, until its end. */
+    synchronized String weComToken(String corpId, String secret, int askedFrom) {
+        List<String> ofCorp = agents.keySet().stream().filter(appId -> appId.startsWith(corpId + ":")).toList();
+        if (ofCorp.isEmpty()) {
+            return error(40013, "invalid corpid");
+        }
+        String appId = ofCorp.stream().filter(agent -> agents.get(agent).equals(secret)).findFirst().orElse(null);
+        if (appId == null) {
+            return error(40001, "invalid credential");
+        }
+        IssuedValue token = current(appId, WECOM);
+        if (token == null || !token.alive()) {
+            token = issue(WECOM, appId, askedFrom);
+        }
+        return "{\"errcode\":0,\"errmsg\":\"ok\",\"access_token\":\"" + token.value + "\",\"expires_in\":"
+                + life.toSeconds() + "}";
+    }
+
+    /**
+     * @param ofWeCom whether WeCom is asked, which takes its own tokens only
+     */
+    synchronized String ticket(String accessToken, String type, boolean ofWeCom, int askedFrom) {
         IssuedValue token = byValue.get(accessToken);
+        if (token != null && token.kind.equals(WECOM) != ofWeCom) {
+            return deadToken((IssuedValue) null);
+        }
         if (token == null || !token.alive()) {
             return deadToken(token);
         }
-        IssuedValue ticket = current(token.appId, type);
+        // WeCom's applications share their corp's jsapi_ticket
+        String owner = ofWeCom && type.equals("jsapi") ? token.appId.split(":")[0] : token.appId;
+        IssuedValue ticket = current(owner, type);
         if (ticket == null || !ticket.alive()) {
-            ticket = issue(type, token.appId, askedFrom);
+            ticket = issue(type, owner, askedFrom);
         }
         return "{\"errcode\":0,\"errmsg\":\"ok\",\"ticket\":\"" + ticket.value + "\",\"expires_in\":" + life.toSeconds()
                 + "}";

@@ -247,8 +247,8 @@ class AccountRefresherIT extends RowTest {
     @Test
     void runsThatNeverReachedWeChatDoNotLengthenTheWaitAfterALaterFailure() {
         runAccount("a", STABLE, false);
-        WxProperties.Api nowhere = new WxProperties.Api(List.of("http://127.0.0.1:1"), Endpoint.TOKEN,
-                Duration.ofSeconds(1), Duration.ofSeconds(1), null);
+        WxProperties.Api nowhere = new WxProperties.Api(List.of("http://127.0.0.1:1"), "http://127.0.0.1:1",
+                Endpoint.TOKEN, Duration.ofSeconds(1), Duration.ofSeconds(1), null);
         TokenFetcher unreachable = new AccessTokenFetcher(ACCOUNT, new WeChatClient(nowhere.connection()), rows);
         for (int i = 0; i < 10; i++) {
             age(3000);

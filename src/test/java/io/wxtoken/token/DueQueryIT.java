@@ -52,10 +52,15 @@ class DueQueryIT extends RowTest {
 
     private static List<Account> accounts(int number) {
         return IntStream.range(0, number)
-            .mapToObj(i -> new Account("wxAccount%04d".formatted(i), "s",
-                    i % 5 == 0 ? Endpoint.STABLE_TOKEN : Endpoint.TOKEN,
-                    i % 7 == 0 ? List.of() : i % 3 == 0 ? List.of(Ticket.values()) : List.of(Ticket.JSAPI), i == 0))
+            .mapToObj(i -> i % 6 == 5
+                    ? new Account("wwCorp:%d".formatted(i), "s", Endpoint.WECOM, tickets(i, Ticket.AGENT_CONFIG), false)
+                    : new Account("wxAccount%04d".formatted(i), "s",
+                            i % 5 == 0 ? Endpoint.STABLE_TOKEN : Endpoint.TOKEN, tickets(i, Ticket.WX_CARD), i == 0))
             .toList();
+    }
+
+    private static List<Ticket> tickets(int i, Ticket second) {
+        return i % 7 == 0 ? List.of() : i % 3 == 0 ? List.of(Ticket.JSAPI, second) : List.of(Ticket.JSAPI);
     }
 
     private static List<Account> due(List<Account> accounts, RefreshPolicy policy, Connection connection)

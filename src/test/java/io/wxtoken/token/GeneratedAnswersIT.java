@@ -91,7 +91,7 @@ class GeneratedAnswersIT extends RowTest {
         };
 
         final WeChatClient client = new WeChatClient(new ConnectionSettings(List.of(new Route(server.baseUrl(), null)),
-                Duration.ofSeconds(10), Duration.ofSeconds(20)));
+                null, Duration.ofSeconds(10), Duration.ofSeconds(20)));
 
         final Account account;
 

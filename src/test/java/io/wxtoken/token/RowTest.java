@@ -82,7 +82,7 @@ abstract class RowTest {
     }
 
     WxProperties.Api api() {
-        return new WxProperties.Api(List.of(weChat.baseUrl()), Endpoint.TOKEN, Duration.ofSeconds(10),
+        return new WxProperties.Api(List.of(weChat.baseUrl()), weChat.baseUrl(), Endpoint.TOKEN, Duration.ofSeconds(10),
                 Duration.ofSeconds(20), null);
     }
 

@@ -23,7 +23,7 @@ class EndlessAnswerTest {
     private final RawServer server = new RawServer();
 
     private final WeChatClient client = new WeChatClient(new ConnectionSettings(
-            List.of(new Route(server.baseUrl(), null)), Duration.ofSeconds(1), Duration.ofSeconds(2)));
+            List.of(new Route(server.baseUrl(), null)), null, Duration.ofSeconds(1), Duration.ofSeconds(2)));
 
     @AfterEach
     void stop() {

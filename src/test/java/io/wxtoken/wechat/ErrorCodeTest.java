@@ -22,7 +22,7 @@ class ErrorCodeTest {
     @ParameterizedTest
     @ValueSource(ints = { -1, -1000 })
     void aBusyWeChatIsAskedAgainAtGrowingIntervals(int code) {
-        ErrorCode error = ErrorCode.of(code);
+        ErrorCode error = ErrorCode.of(code, Endpoint.TOKEN);
         assertThat(error.kind()).isEqualTo(Kind.TRANSIENT);
         assertThat(error.holdFor(NOW, 1)).isZero();
         assertThat(error.holdFor(NOW, 3)).isEqualTo(30);
@@ -31,40 +31,61 @@ class ErrorCodeTest {
 
     @Test
     void theMinuteLimitWaitsForTheNextMinute() {
-        assertThat(ErrorCode.of(45011).holdFor(NOW, 0)).isEqualTo(30);
+        assertThat(ErrorCode.of(45011, Endpoint.TOKEN).holdFor(NOW, 0)).isEqualTo(30);
     }
 
     @ParameterizedTest
     @CsvSource({ "45009, 30", "89507, 3600", "89506, 86400", "89501, 600", "89503, 600" })
     void aHoldLastsAsLongAsWeChatSaysAndAPersonMustAct(int code, long seconds) {
-        assertThat(ErrorCode.of(code).kind().exitCode()).isEqualTo(ExitCode.ACT);
-        assertThat(ErrorCode.of(code).kind()).isEqualTo(Kind.HOLD);
-        assertThat(ErrorCode.of(code).holdFor(NOW, 5)).isEqualTo(seconds);
+        assertThat(ErrorCode.of(code, Endpoint.TOKEN).kind().exitCode()).isEqualTo(ExitCode.ACT);
+        assertThat(ErrorCode.of(code, Endpoint.TOKEN).kind()).isEqualTo(Kind.HOLD);
+        assertThat(ErrorCode.of(code, Endpoint.TOKEN).holdFor(NOW, 5)).isEqualTo(seconds);
     }
 
     @ParameterizedTest
-    @ValueSource(
-            ints = { 40001, 40002, 40013, 40125, 41002, 41004, 43002, 40164, 61004, 40243, 50004, 50007, 61024, 48001 })
+    @ValueSource(ints = { 40001, 40002, 40013, 40125, 41002, 41004, 43002, 40164, 61004, 40243, 50004, 50007, 61024,
+            48001, 40091, 60020, 48002, 301002 })
     void anErrorThatAPersonMustMendIsAskedAgainAfterTenMinutes(int code) {
-        assertThat(ErrorCode.of(code).kind().exitCode()).isEqualTo(ExitCode.ACT);
-        assertThat(ErrorCode.of(code).holdFor(NOW, 0)).isEqualTo(600);
+        assertThat(ErrorCode.of(code, Endpoint.TOKEN).kind().exitCode()).isEqualTo(ExitCode.ACT);
+        assertThat(ErrorCode.of(code, Endpoint.TOKEN).holdFor(NOW, 0)).isEqualTo(600);
     }
 
     @Test
     void aCodeThatNobodyKnowsIsAskedAgainRarely() {
-        assertThat(ErrorCode.of(12345)).isEqualTo(ErrorCode.UNLISTED);
+        assertThat(ErrorCode.of(12345, Endpoint.TOKEN)).isEqualTo(ErrorCode.UNLISTED);
         assertThat(ErrorCode.UNLISTED.holdFor(NOW, 0)).isEqualTo(600);
         assertThat(ErrorCode.UNLISTED.kind().exitCode()).isEqualTo(ExitCode.RETRY);
     }
 
     @ParameterizedTest
     @EnumSource
-    void theTextOfARefusalFitsTheColumnLastError(ErrorCode error) {
-        Account account = new Account("wx1", "s", Endpoint.TOKEN, List.of(), false, "", "wx.accounts[9999].");
-        Answer.Refused refused = new Answer.Refused(-99999999, "x".repeat(110), account);
-        assertThat(refused.text().length() - ErrorCode.UNLISTED.advice("").length()
-                + error.advice(account.setting()).length())
-            .isLessThanOrEqualTo(255);
+    void theTextOfARefusalFitsTheColumnLastErrorAndNamesTheRightConsole(ErrorCode error) {
+        for (Endpoint endpoint : Endpoint.values()) {
+            Account account = new Account("wx1", "s", endpoint, List.of(), false, "", "wx.accounts[9999].");
+            Answer.Refused refused = new Answer.Refused(-99999999, "x".repeat(110), account);
+            String advice = error.advice(account);
+            assertThat(refused.text().length() - ErrorCode.UNLISTED.advice(account).length() + advice.length())
+                .isLessThanOrEqualTo(255);
+            assertThat(advice).doesNotContain("{").doesNotContain("}");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "TOKEN, mp.weixin.qq.com, app-id, app-secret", "STABLE_TOKEN, mp.weixin.qq.com, app-id, app-secret",
+            "WECOM, work.weixin.qq.com, corp-id, secret", "COMPONENT, open.weixin.qq.com, app-id, app-secret" })
+    void theAdviceNamesThePlatformsConsoleAndSettings(Endpoint endpoint, String console, String id, String secret) {
+        Account account = new Account("wx1", "s", endpoint, List.of(), false, "", "wx.it.");
+        assertThat(ErrorCode.of(40001, endpoint).advice(account)).isEqualTo("check wx.it." + secret
+                + ": it is not this app id's, or was reset at " + console + "; then wx-token --force");
+        assertThat(ErrorCode.of(40013, endpoint).advice(account)).startsWith("check wx.it." + id + ": ");
+        assertThat(ErrorCode.of(40164, endpoint).advice(account)).contains(" at " + console + " ");
+    }
+
+    @Test
+    void weComsLimitEndsSoonerThanTheDay() {
+        assertThat(ErrorCode.of(45009, Endpoint.WECOM).holdFor(NOW, 1)).isEqualTo(600);
+        assertThat(ErrorCode.of(45009, Endpoint.WECOM).kind().exitCode()).isEqualTo(ExitCode.ACT);
+        assertThat(ErrorCode.of(45033, Endpoint.WECOM).holdFor(NOW, 1)).isEqualTo(30);
     }
 
 }

@@ -35,7 +35,7 @@ class ProxyTest {
 
     private Answer.Unknown fetch(String host, String user) {
         HttpProxy through = new HttpProxy(host, proxy.port(), user, PASSWORD, "wx.api.proxy");
-        WeChatClient client = new WeChatClient(new ConnectionSettings(List.of(new Route(WECHAT, through)),
+        WeChatClient client = new WeChatClient(new ConnectionSettings(List.of(new Route(WECHAT, through)), null,
                 Duration.ofMillis(300), Duration.ofMillis(700)));
         Answer.Unknown answer = (Answer.Unknown) client.fetchToken(account, false);
         assertThat(answer.text()).doesNotContain(PASSWORD).doesNotContain(account.appSecret());

@@ -29,7 +29,7 @@ class WeChatClientTest {
 
     private static WeChatClient client(String... baseUrls) {
         return new WeChatClient(new ConnectionSettings(Stream.of(baseUrls).map(url -> new Route(url, null)).toList(),
-                Duration.ofMillis(300), Duration.ofMillis(700)));
+                null, Duration.ofMillis(300), Duration.ofMillis(700)));
     }
 
     @AfterEach
@@ -201,7 +201,7 @@ class WeChatClientTest {
             Answer.Issued token = (Answer.Issued) several.fetchToken(account, false);
             assertThat(weChat.issued()).containsExactly(token.value());
             try (StandIn back = StandIn.start(port, Duration.ofHours(2), Duration.ofMinutes(5))) {
-                assertThat(several.probe(token.value())).isEqualTo(ProbeResult.ALIVE);
+                assertThat(several.probe(account, token.value())).isEqualTo(ProbeResult.ALIVE);
                 assertThat(several.fetchTicket(account, Ticket.JSAPI, token.value())).isInstanceOf(Answer.Issued.class);
                 assertThat(several.clearQuota(account)).isEmpty();
                 assertThat(back.requests()).isZero();
@@ -271,20 +271,20 @@ class WeChatClientTest {
         Fault dead = new Fault.Refuse(errcode, "invalid credential");
         weChat.next(dead, dead, dead);
         assertThat(client.fetchTicket(account, Ticket.JSAPI, "T")).isInstanceOf(Answer.TokenDead.class);
-        assertThat(client.probe("T")).isEqualTo(ProbeResult.DEAD);
+        assertThat(client.probe(account, "T")).isEqualTo(ProbeResult.DEAD);
         assertThat(client.fetchToken(account, false)).isInstanceOf(Answer.Refused.class);
     }
 
     @Test
     void aProbeSaysDeadOnlyOnAClearErrorCode() {
         String token = ((Answer.Issued) fetch()).value();
-        assertThat(client.probe(token)).isEqualTo(ProbeResult.ALIVE);
-        assertThat(client.probe("never issued")).isEqualTo(ProbeResult.DEAD);
+        assertThat(client.probe(account, token)).isEqualTo(ProbeResult.ALIVE);
+        assertThat(client.probe(account, "never issued")).isEqualTo(ProbeResult.DEAD);
         for (Fault fault : new Fault[] { new Fault.Refuse(-1, "system error"), new Fault.Refuse(45009, "quota"),
                 new Fault.Body(""), new Fault.Body("{}"), new Fault.Body("[40001]"), new Fault.Status(500),
                 new Fault.CutBefore(), new Fault.Hang() }) {
             weChat.next(fault);
-            assertThat(client.probe(token)).as(fault.toString()).isEqualTo(ProbeResult.UNKNOWN);
+            assertThat(client.probe(account, token)).as(fault.toString()).isEqualTo(ProbeResult.UNKNOWN);
         }
     }
 
@@ -299,6 +299,31 @@ class WeChatClientTest {
             assertThat(fetch(fault)).isInstanceOfSatisfying(Answer.Unknown.class,
                     unknown -> assertThat(unknown.reach()).isEqualTo(Answer.Reach.ANSWERED));
         }
+    }
+
+    @Test
+    void weComIsAskedAtItsOwnHostWithItsOwnPaths() {
+        weChat.addAgent("ww1", "1000002", "s3cret");
+        Account agent = new Account("ww1:1000002", "s3cret", Endpoint.WECOM, List.of(), false);
+        try (StandIn another = StandIn.start()) {
+            WeChatClient both = new WeChatClient(new ConnectionSettings(List.of(new Route(another.baseUrl(), null)),
+                    new Route(weChat.baseUrl(), null), Duration.ofMillis(300), Duration.ofMillis(700)));
+            String token = ((Answer.Issued) both.fetchToken(agent, false)).value();
+            assertThat(both.fetchToken(agent, false)).isEqualTo(new Answer.Issued(token, 7200));
+            assertThat(both.probe(agent, token)).isEqualTo(ProbeResult.ALIVE);
+            assertThat(((Answer.Issued) both.fetchTicket(agent, Ticket.JSAPI, token)).value())
+                .isNotEqualTo(((Answer.Issued) both.fetchTicket(agent, Ticket.AGENT_CONFIG, token)).value());
+            weChat.kill(token);
+            assertThat(both.probe(agent, token)).isEqualTo(ProbeResult.DEAD);
+            assertThat(both.fetchTicket(agent, Ticket.JSAPI, token)).isInstanceOf(Answer.TokenDead.class);
+            assertThat(another.requests()).isZero();
+            assertThat(both.fetchToken(account, false)).isInstanceOf(Answer.Issued.class);
+            assertThat(another.requests()).isEqualTo(1);
+        }
+        WeChatClient nowhere = new WeChatClient(new ConnectionSettings(List.of(new Route(weChat.baseUrl(), null)),
+                new Route("http://127.0.0.1:1", null), Duration.ofMillis(300), Duration.ofMillis(700)));
+        assertThat(((Answer.Unknown) nowhere.fetchToken(agent, false)).text())
+            .isEqualTo("can't connect to http://127.0.0.1:1: check the network and wx.api.wecom-base-url");
     }
 
     @Test
