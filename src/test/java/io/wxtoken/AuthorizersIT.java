@@ -244,7 +244,7 @@ class AuthorizersIT extends OnEachDatabase {
             .doesNotContain("wx_token_life_left_seconds{app_id=\"" + merchant(1) + "\"");
         runPlatform("status", "--check").saying("WX-TOKEN OK - 3 rows");
         runPlatform("fetch").ended(ExitCode.ACT)
-            .saying("fetch is for Official Accounts and Mini Programs, and " + COMPONENT + " is none")
+            .saying(COMPONENT + " is a third-party platform, and fetch is not for one")
             .inOneLine();
     }
 

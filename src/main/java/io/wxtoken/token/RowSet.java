@@ -83,8 +83,7 @@ public record RowSet(List<TokenRow> all, Map<RowKey, TokenRow> configured, List<
     }
 
     /**
-     * The rows that the job leaves alone, by id, without those that the migration made
-     * and nobody ever filled.
+     * The rows that the job leaves alone, by id.
      * @param accounts all configured accounts
      */
     public List<Unused> unused(List<Account> accounts) {
@@ -94,8 +93,7 @@ public record RowSet(List<TokenRow> all, Map<RowKey, TokenRow> configured, List<
         accounts.forEach(account -> appIds.add(account.appId()));
         List<Unused> unused = new ArrayList<>();
         for (TokenRow row : all) {
-            boolean neverFilled = row.appId().isEmpty() && row.value().isEmpty() && row.obtainedAt() == 0;
-            if (!used.contains(row.id()) && !neverFilled) {
+            if (!used.contains(row.id())) {
                 unused.add(new Unused(row,
                         configured.containsKey(row.key()) ? Reason.DUPLICATE : row.appId().isEmpty() ? Reason.NO_APP_ID
                                 : appIds.contains(row.appId()) ? Reason.UNWANTED_TYPE : Reason.OTHER_APP_ID));
