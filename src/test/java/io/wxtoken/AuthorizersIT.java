@@ -2,17 +2,27 @@ package io.wxtoken;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.Fault;
+import io.wxtoken.testing.TcpProxy;
 
 /**
  * A third-party platform: its web application writes tickets and accounts into its two
@@ -33,7 +43,11 @@ class AuthorizersIT extends OnEachDatabase {
     }
 
     private List<String> platform(String... more) {
-        List<String> arguments = new ArrayList<>(database.arguments());
+        return platformAt(database.url(), more);
+    }
+
+    private List<String> platformAt(String url, String... more) {
+        List<String> arguments = new ArrayList<>(List.of("--spring.datasource.url=" + url));
         arguments.addAll(List.of("--wx.component.app-id=" + COMPONENT, "--wx.component.app-secret=" + SECRET,
                 "--wx.api.base-url=" + weChat.baseUrl()));
         arguments.addAll(List.of(more));
@@ -146,6 +160,8 @@ class AuthorizersIT extends OnEachDatabase {
         sql("UPDATE wx_authorizer SET authorized_at = authorized_at - 3600");
         assertThat(runPlatform().ended(ExitCode.OK).text()).isEmpty();
         authorize(merchant(1));
+        // before WeChat refused, but the web application stores it later
+        sql("UPDATE wx_authorizer SET authorized_at = authorized_at - 7200 WHERE app_id = '" + merchant(1) + "'");
         assertThat(runPlatform().ended(ExitCode.OK).text()).contains(merchant(1) + " access_token refreshed");
         assertLive(merchant(1));
     }
@@ -180,6 +196,72 @@ class AuthorizersIT extends OnEachDatabase {
             assertThat(refreshToken(merchant(0))).isNotEqualTo(before);
             assertLive(merchant(0));
         }
+    }
+
+    /**
+     * The connection breaks before a statement of the publish gets to the server, or
+     * before its answer gets back.
+     */
+    @ParameterizedTest
+    @CsvSource({ "SET probed_at = CASE, true", "UPDATE wx_authorizer SET, false", "UPDATE wx_authorizer SET, true",
+            "COMMIT, false", "COMMIT, true" })
+    void aConnectionThatBreaksInThePublishLeavesTheTokenAndTheRefreshTokenOrNeither(String statement, boolean executed)
+            throws InterruptedException {
+        receiveTicket();
+        authorize(merchant(0));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        makeAllDue();
+        String token = value(merchant(0), "access_token");
+        String refreshToken = refreshToken(merchant(0));
+        AtomicBoolean asked = new AtomicBoolean();
+        AtomicBoolean cut = new AtomicBoolean();
+        Predicate<byte[]> passes = message -> {
+            boolean meant = !cut.get() && new String(message, StandardCharsets.ISO_8859_1).contains(statement);
+            asked.compareAndSet(false, meant);
+            return !meant || executed || !cut.compareAndSet(false, true);
+        };
+        Predicate<byte[]> returns = answer -> !asked.get() || !cut.compareAndSet(false, true);
+        URI server = URI.create(database.url().substring("jdbc:".length()));
+        try (TcpProxy proxy = new TcpProxy(server.getHost(), server.getPort(), passes, returns)) {
+            Said.by(platformAt(database.url().replaceFirst("//[^/]+/", "//127.0.0.1:" + proxy.port() + "/")
+                    + "&sslMode=DISABLED&allowPublicKeyRetrieval=true", "--wx.component.tickets=none"))
+                .ended(ExitCode.DATABASE)
+                .saying(merchant(0) + " access_token failed: ", "(can't reach the database at");
+        }
+        assertThat(cut).isTrue();
+        boolean committed = statement.equals("COMMIT") && executed;
+        assertThat(value(merchant(0), "access_token").equals(token)).isEqualTo(!committed);
+        assertThat(refreshToken(merchant(0)).equals(refreshToken)).isEqualTo(!committed);
+        assertThat(weChat.refreshTokenUsable(merchant(0), refreshToken(merchant(0)))).isTrue();
+        sql("UPDATE wx_token SET claimed_until = 0, retry_after = 0 WHERE type = 'access_token'");
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        assertLive(merchant(0));
+    }
+
+    /** The web application has changed an account's row, and does not commit. */
+    @Test
+    void aLockedAuthorizerFailsAloneAndLosesNothing() throws SQLException {
+        receiveTicket();
+        IntStream.range(0, 3).forEach(number -> authorize(merchant(number)));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        makeAllDue();
+        String refreshToken = refreshToken(merchant(1));
+        try (Connection connection = database.connect(); Statement application = connection.createStatement()) {
+            connection.setAutoCommit(false);
+            application.executeUpdate(
+                    "UPDATE wx_authorizer SET authorized_at = authorized_at - 1 WHERE app_id = '" + merchant(1) + "'");
+            runPlatform("--wx.component.tickets=none").ended(ExitCode.RETRY)
+                .saying(merchant(1) + " access_token failed: ",
+                        "(another session has locked the row and does not commit", "2 refreshed, 1 failed");
+            connection.rollback();
+        }
+        assertLive(merchant(0));
+        assertLive(merchant(2));
+        assertThat(refreshToken(merchant(1))).isEqualTo(refreshToken);
+        assertThat(weChat.refreshTokenUsable(merchant(1), refreshToken)).isTrue();
+        sql("UPDATE wx_token SET claimed_until = 0, retry_after = 0 WHERE claimed_by IS NOT NULL");
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        assertLive(merchant(1));
     }
 
     @Test

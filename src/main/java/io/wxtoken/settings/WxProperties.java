@@ -357,11 +357,12 @@ public record WxProperties(String appId, String appSecret, String name, @Default
     /**
      * An account that authorized the platform.
      * @param authorizedAt when it did last, in Unix seconds
+     * @param fingerprint of the refresh token that is stored
      */
-    public Account authorizer(String authorizerAppId, long authorizedAt) {
+    public Account authorizer(String authorizerAppId, long authorizedAt, String fingerprint) {
         return new Account(authorizerAppId, null, Endpoint.AUTHORIZER,
                 wanted(component.tickets() == null ? tickets : component.tickets(), Endpoint.AUTHORIZER), false, "",
-                COMPONENT, new Account.Authorization(componentAccount().orElseThrow(), authorizedAt));
+                COMPONENT, new Account.Authorization(componentAccount().orElseThrow(), authorizedAt, fingerprint));
     }
 
     /** Each ticket that there is once; Boot binds null to a blank. */

@@ -124,13 +124,13 @@ public final class Authorizers {
         wx.allAccounts().forEach(account -> configured.add(account.appId()));
         List<Account> authorizers = new ArrayList<>();
         try (Statement statement = connection.createStatement();
-                ResultSet row = statement
-                    .executeQuery("SELECT app_id, authorized_at FROM wx_authorizer WHERE " + condition(component)
-                            + (wanted == null ? "" : " AND app_id IN (" + TokenRepository.literals(wanted) + ")")
-                            + " ORDER BY app_id")) {
+                ResultSet row = statement.executeQuery(
+                        "SELECT app_id, authorized_at, refresh_token FROM wx_authorizer WHERE " + condition(component)
+                                + (wanted == null ? "" : " AND app_id IN (" + TokenRepository.literals(wanted) + ")")
+                                + " ORDER BY app_id")) {
             while (row.next()) {
                 if (!configured.contains(row.getString(1))) {
-                    authorizers.add(wx.authorizer(row.getString(1), row.getLong(2)));
+                    authorizers.add(wx.authorizer(row.getString(1), row.getLong(2), Fingerprint.of(row.getString(3))));
                 }
             }
         }

@@ -65,7 +65,7 @@ public final class DueQuery {
      * @throws SQLException as {@link #mayNeedRun} does, of {@code wx_authorizer}, too
      */
     public List<Account> authorizersThatMayNeedRun(WxProperties wx) throws SQLException {
-        Account any = wx.authorizer("", 0);
+        Account any = wx.authorizer("", 0, "");
         List<String> types = RowKey.of(any).stream().map(RowKey::type).toList();
         String authorizers = "(SELECT app_id AS authorizer, authorized_at FROM wx_authorizer WHERE %s) authorizers"
             .formatted(Authorizers.condition(any.authorization().component()));
@@ -170,7 +170,7 @@ public final class DueQuery {
                 .formatted(policy.probeInterval() - 1, RowKey.ACCESS_TOKEN));
         }
         if (account.authorization() != null) {
-            reasons.add("authorized_at >= " + obtainedAt);
+            reasons.add("authorized_at + %d >= %s".formatted(RefreshPolicy.CLOCKS_SKEW, obtainedAt));
         }
         // last, because it costs most
         reasons.add("%s <> %s".formatted(exact("fingerprint"), exact(fingerprint())));

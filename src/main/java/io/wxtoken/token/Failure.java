@@ -6,8 +6,8 @@ package io.wxtoken.token;
  * @param inARow how many refreshes failed in a row; 0 when the claim was not for the
  * row's own refresh
  * @param notAgainFor seconds in which WeChat is not asked again
- * @param refusedCaller host and app id that WeChat refused; empty when the refusal
- * concerns all callers
+ * @param refusedCaller host and app id that WeChat refused, or the fingerprint of the
+ * refresh token that it refused; empty when the refusal concerns all callers
  * @param error the failure's message, on one line, without secrets
  * @param errcode WeChat's error code; null without one
  */

@@ -48,10 +48,11 @@ public final class RefreshPolicy {
     private static final int FEW_FAILURES = 3;
 
     /**
-     * The servers of a cluster may differ by this, in seconds; a wait that is longer by
-     * more than this than any that the job writes is nonsense.
+     * The clocks of a cluster's servers, and that of a platform's web application, may
+     * differ by this, in seconds. A wait that is longer by more than this than any that
+     * the job writes is nonsense.
      */
-    private static final long SERVERS_SKEW = 5;
+    static final long CLOCKS_SKEW = 5;
 
     /** A run that holds no row and that WeChat has never refused. */
     private static final RunId NOBODY = new RunId("", "");
@@ -125,7 +126,8 @@ public final class RefreshPolicy {
             return verdict;
         }
         boolean mayAskNow = row.lastRefresh().failures() > 0
-                ? refusedAnotherNode(row, me.caller(account.appId())) || authorizedSinceRefusal(row, account)
+                ? lacksAuthorization(row, account) ? authorizedSinceRefusal(row, account)
+                        : refusedAnotherNode(row, me.caller(account.appId()))
                 : row.doomed() == TokenRow.MAYBE_KILLED || verdict == Verdict.DEAD && !renewedByAge;
         return mayAskNow ? verdict : Verdict.ON_HOLD;
     }
@@ -230,7 +232,7 @@ public final class RefreshPolicy {
      */
     private boolean onHold(TokenRow row, Account account) {
         long wait = row.lastRefresh().retryAfter() - row.now();
-        return wait > 0 && wait <= longestWait(row, account) + SERVERS_SKEW;
+        return wait > 0 && wait <= longestWait(row, account) + CLOCKS_SKEW;
     }
 
     private long longestWait(TokenRow row, Account account) {
@@ -247,12 +249,16 @@ public final class RefreshPolicy {
     }
 
     /**
-     * Whether a refusal for want of an authorization is over. The time of the claim
-     * counts, because the refresh token that WeChat refused was read after that.
+     * Whether a refusal for want of an authorization is over: another refresh token is
+     * stored than the one that WeChat refused, or the account authorized the platform
+     * since. The time alone cannot tell, because the web application may store an
+     * authorization long after it. The time of the claim counts, because the refresh
+     * token was read after that.
      */
     private boolean authorizedSinceRefusal(TokenRow row, Account account) {
-        return lacksAuthorization(row, account)
-                && authorizedSince(row.lastRefresh().retryAfter() - ErrorCode.LONGEST_WAIT - lease, row, account);
+        return account.authorization() != null
+                && (!account.authorization().fingerprint().equals(row.lastRefresh().refusedCaller()) || authorizedSince(
+                        row.lastRefresh().retryAfter() - ErrorCode.LONGEST_WAIT - lease, row, account));
     }
 
     private static boolean lacksAuthorization(TokenRow row, Account account) {
@@ -262,15 +268,14 @@ public final class RefreshPolicy {
     }
 
     private static boolean refusedAnotherNode(TokenRow row, String me) {
-        return !row.lastRefresh().refusedCaller().isEmpty() && !row.lastRefresh().refusedCaller().equals(me)
-                && row.lastRefresh().failures() <= FEW_FAILURES;
+        return !row.lastRefresh().refusedCaller().isEmpty() && !row.lastRefresh().refusedCaller().equals(me) && row.lastRefresh().failures() <= FEW_FAILURES;
     }
 
     /**
-     * Whether the account authorized the platform in that second, or later.
+     * Whether the account may have authorized the platform at that time, or later.
      */
     private static boolean authorizedSince(long time, TokenRow row, Account account) {
-        return account.authorization() != null && account.authorization().at() >= time
+        return account.authorization() != null && account.authorization().at() + CLOCKS_SKEW >= time
                 && account.authorization().at() <= row.now() + CLOCK_SKEW;
     }
 

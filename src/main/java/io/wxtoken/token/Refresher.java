@@ -12,6 +12,7 @@ import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.settings.WxProperties;
+import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Answer;
 import io.wxtoken.wechat.Answer.Reach;
 import io.wxtoken.wechat.ErrorCode;
@@ -238,9 +239,13 @@ public final class Refresher {
         int failures = row.lastRefresh().failures();
         String next = "";
         if (answer instanceof Answer.Refused refused) {
-            ErrorCode error = ErrorCode.of(refused.errcode(), fetcher.account().endpoint());
-            claimed.release(new Failure(failures + 1, error.holdFor(row.now(), failures + 1),
-                    error.concernsOneNode() ? me.caller(fetcher.account().appId()) : "", answer.text(), answer.code()));
+            Account account = fetcher.account();
+            ErrorCode error = ErrorCode.of(refused.errcode(), account.endpoint());
+            String caller = error.concernsOneNode() ? me.caller(account.appId())
+                    : error.kind() == ErrorCode.Kind.AUTHORIZATION && account.authorization() != null
+                            ? account.authorization().fingerprint() : "";
+            claimed.release(new Failure(failures + 1, error.holdFor(row.now(), failures + 1), caller, answer.text(),
+                    answer.code()));
         }
         else if (answer instanceof Answer.Unknown unknown && unknown.reach() != Reach.NOT_SENT) {
             claimed.leaveToLapse(answer.text());

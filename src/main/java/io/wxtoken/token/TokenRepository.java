@@ -417,23 +417,19 @@ public class TokenRepository {
 
     /**
      * Commits what the statements changed if all of them say so, and nothing otherwise.
-     * After a failure that leaves the transaction open the pool rolls it back.
+     * After a failure the pool rolls the transaction back; to do it here could fail, too,
+     * and hide the failure.
      * @return 1 or 0, as if it were one statement
      */
     private int inTransaction(Predicate<JdbcClient> statements) {
         return jdbcTemplate.execute((ConnectionCallback<Integer>) connection -> {
             connection.setAutoCommit(false);
-            boolean done = false;
-            try {
-                done = statements.test(JdbcClient.create(new SingleConnectionDataSource(connection, true)));
-            }
-            finally {
-                if (!done) {
-                    connection.rollback();
-                }
-            }
+            boolean done = statements.test(JdbcClient.create(new SingleConnectionDataSource(connection, true)));
             if (done) {
                 connection.commit();
+            }
+            else {
+                connection.rollback();
             }
             connection.setAutoCommit(true);
             return done ? 1 : 0;

@@ -59,8 +59,8 @@ public record TokenRow(int id, String appId, String type, Stored stored, long ve
      * @param failures how many attempts in a row failed or did not finish; 0 after a
      * success
      * @param retryAfter WeChat is not asked before this time
-     * @param refusedCaller host and app id that WeChat refused; empty when the refusal
-     * concerns all callers
+     * @param refusedCaller host and app id that WeChat refused, or the fingerprint of the
+     * refresh token that it refused; empty when the refusal concerns all callers
      * @param error the failure's message; empty after a success
      * @param errcode WeChat's error code of the failure; null without one
      */

@@ -27,8 +27,9 @@ public record Account(String appId, String appSecret, Endpoint endpoint, List<Ti
      *
      * @param component the platform
      * @param at when the account authorized it last, in Unix seconds
+     * @param fingerprint of the refresh token that is stored
      */
-    public record Authorization(Account component, long at) {
+    public record Authorization(Account component, long at, String fingerprint) {
     }
 
     /** An account that is configured. */

@@ -7,8 +7,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Map.Entry;
+import java.util.Set;
 import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What came of a storm, as numbers and as what was wrong. */
 final class Figures {
@@ -37,18 +39,25 @@ final class Figures {
 
     final boolean recovered;
 
+    /** Refresh tokens that were stored and that WeChat did not take. */
+    final Set<String> lostRefreshTokens;
+
     /** What must have happened at least once, or the storm proved nothing. */
     final List<String> missing;
 
     Figures(Storm storm, boolean recovered) throws IOException {
         this.counts = storm.log().counts();
-        this.emptyReads = sum(storm, Reader::emptyReads);
+        this.emptyReads = sum(storm, Reader::emptyReads) + storm.authorizers().emptyReads();
+        this.lostRefreshTokens = storm.authorizers().lost();
         this.leaks = storm.leaks().found();
         this.brokenMirrorReads = storm.mirrors().broken();
         this.recovered = recovered;
         Reader.DeadTime first = null;
         Map<String, Long> longest = new LinkedHashMap<>(Map.of("foreign refresher", 0L, "late fetcher that died", 0L));
-        for (Reader.DeadTime dead : storm.readers().stream().flatMap(reader -> reader.deadTimes().stream()).toList()) {
+        for (Reader.DeadTime dead : Stream
+            .concat(Stream.of(storm.authorizers().deadTimes()), storm.readers().stream().map(Reader::deadTimes))
+            .flatMap(List::stream)
+            .toList()) {
             String excuse = storm.onlyTheProbeSees(dead);
             String what = "%s, row %d, %s: dead for %d ms from %tT on".formatted(dead.appId, dead.rowId,
                     dead.cached ? "cached" : "read", dead.millis(), dead.from);
@@ -69,7 +78,8 @@ final class Figures {
         this.before = first == null ? "" : storm.log().before(first, storm.weChat());
         boolean cluster = storm.readers().size() > 1;
         this.missing = new ArrayList<>(List.of("CLAIM", "PUBLISH", "fault: row written"));
-        missing.addAll(cluster ? List.of("fault: a member is killed") : List.of("takeover", "fault: SIGSTOP"));
+        missing.addAll(cluster ? List.of("fault: a member is killed") : List.of("takeover", "fault: SIGSTOP", "STORE",
+                "authorizer: authorized again", "authorizer: withdrew"));
         // a shorter storm may not meet each of these
         if (storm.lasted().toMinutes() >= 10) {
             missing.addAll(List.of("REPORT", "PUBLISH, none matched", "fault: kill -9", "fault: connection cut",
@@ -118,6 +128,13 @@ final class Figures {
         figures.put("the same may last, ms", storm.times().probed(storm.longestRun()).toMillis());
         figures.put("longest run, undisturbed, ms", storm.longestRun().toMillis());
         figures.put("calls for a token a day, at this rate, of the account with the most, of 2000", callsADay(storm));
+        figures.put("authorizers: authorizations, of which again; withdrawals", "%d, %d; %d".formatted(
+                count("authorizer: authorized"), count("authorizer: authorized again"), count("authorizer: withdrew")));
+        figures.put("authorizers: stored refresh tokens; reads, dead reads; lost refresh tokens",
+                "%d; %d, %d; %d".formatted(count("STORE"), storm.authorizers().reads(), storm.authorizers().deadReads(),
+                        lostRefreshTokens.size()));
+        figures.put("authorizers: longest time from an authorization to a token, ms",
+                storm.authorizers().longestWait());
         figures.put("reads of mirrors; broken ones", storm.mirrors().reads() + "; " + brokenMirrorReads);
         figures.put("longest time that a mirror held a dead token, ms", storm.mirrors().longestDead());
         figures.put("files that killed writers left behind", storm.mirrors().leftBehind());
@@ -160,6 +177,8 @@ final class Figures {
                     .collect(Collectors.joining())
                 + (unexcused.isEmpty() ? "" : "\nUnexcused:\n" + String.join("\n", unexcused) + "\n")
                 + (tooLong.isEmpty() ? "" : "\nToo long:\n" + String.join("\n", tooLong) + "\n")
+                + (lostRefreshTokens.isEmpty() ? ""
+                        : "\nLost refresh tokens:\n" + String.join("\n", lostRefreshTokens) + "\n")
                 + (leaks.isEmpty() ? "" : "\nLeaks in:\n" + String.join("\n", leaks) + "\n");
     }
 

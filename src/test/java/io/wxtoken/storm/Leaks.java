@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 import io.wxtoken.testing.TestDatabase;
@@ -14,8 +15,13 @@ import io.wxtoken.testing.TestDatabase;
 /** Searches for secrets and tokens where none may be. */
 final class Leaks {
 
-    /** How the stand-in's tokens begin, with enough of the rest to be no accident. */
-    private static final Pattern TOKEN = Pattern.compile("99_[A-Za-z0-9_-]{20}");
+    /**
+     * How the stand-in's tokens, refresh tokens and verify tickets begin, with enough of
+     * the rest to be no accident.
+     */
+    private static final Pattern TOKEN = Pattern.compile("(99_|refreshtoken@@@|ticket@@@)[A-Za-z0-9_-]{20}");
+
+    private static final Set<String> COLUMNS = Set.of("value", "refresh_token", "verify_ticket");
 
     private final List<String> secrets;
 
@@ -41,7 +47,7 @@ final class Leaks {
         }
     }
 
-    /** Searches all tables, but for the column that the tokens belong to. */
+    /** Searches all tables, but for the columns that the tokens belong to. */
     void searchTables(TestDatabase database) throws SQLException {
         StringBuilder text = new StringBuilder();
         try (var connection = database.connect(); var statement = connection.createStatement()) {
@@ -55,7 +61,7 @@ final class Leaks {
                 try (var rows = statement.executeQuery("SELECT * FROM " + table)) {
                     while (rows.next()) {
                         for (int column = 1; column <= rows.getMetaData().getColumnCount(); column++) {
-                            if (!rows.getMetaData().getColumnName(column).equals("value")) {
+                            if (!COLUMNS.contains(rows.getMetaData().getColumnName(column))) {
                                 text.append(rows.getString(column)).append('\n');
                             }
                         }

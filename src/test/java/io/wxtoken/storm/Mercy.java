@@ -2,6 +2,7 @@ package io.wxtoken.storm;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Predicate;
 
 import io.wxtoken.testing.Await;
 
@@ -17,6 +18,8 @@ final class Mercy {
 
     private final List<Reader> readers;
 
+    private final Predicate<Duration> authorizersLiveFor;
+
     private final StormLog log;
 
     private volatile boolean calm;
@@ -25,9 +28,14 @@ final class Mercy {
 
     private Duration longestRun;
 
-    Mercy(Times times, List<Reader> readers, StormLog log) {
+    /**
+     * @param authorizersLiveFor whether the rows of the platform's accounts are live for
+     * so long
+     */
+    Mercy(Times times, List<Reader> readers, Predicate<Duration> authorizersLiveFor, StormLog log) {
         this.times = times;
         this.readers = readers;
+        this.authorizersLiveFor = authorizersLiveFor;
         this.log = log;
         this.longestRun = times.run();
     }
@@ -75,7 +83,8 @@ final class Mercy {
 
     /** On each server that is part of its cluster. */
     private boolean allLiveFor(Duration time) {
-        return readers.stream().filter(reader -> !reader.isOut()).allMatch(reader -> reader.allLiveFor(time));
+        return readers.stream().filter(reader -> !reader.isOut()).allMatch(reader -> reader.allLiveFor(time))
+                && authorizersLiveFor.test(time);
     }
 
     /** A run that nothing was done to took so long. */

@@ -3,6 +3,7 @@ package io.wxtoken.storm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,12 +26,15 @@ import io.wxtoken.testing.TestDatabase;
  * and the faults that are drawn from a seed. Of the <em>busy</em> accounts, applications
  * ask all the time for the refresh of one, and then of the next, so that a token that is
  * lost has the time to be seen dead; one application writes a row as the 2015 class does;
- * of the <em>quiet</em> account another program fetches tokens of its own.
+ * of the <em>quiet</em> account another program fetches tokens of its own. Fifty more
+ * accounts authorize a {@link Platform}, and come and go.
  * <p>
  * {@link Mercy} says which faults the rows can afford, so that a dead read is the
  * program's fault, and {@link StormLog#before} tells what led to it.
  */
 final class Storm implements AutoCloseable {
+
+    private static final String SETTINGS = "config/application.yml";
 
     private static final String QUIET = "wxquiet0123456789";
 
@@ -40,6 +44,8 @@ final class Storm implements AutoCloseable {
 
     /** The app secret of all accounts but the stand-in's own. */
     static final String SECRET = "storm-secret-0123456789abcdef";
+
+    private static final int AUTHORIZERS = Integer.getInteger("storm.authorizers", 50);
 
     private final TestDatabase database;
 
@@ -55,6 +61,10 @@ final class Storm implements AutoCloseable {
     private final List<Reader> readers = new ArrayList<>();
 
     private final MirrorReader mirrors;
+
+    private final Platform platform;
+
+    private final AuthorizerReader authorizers;
 
     private final StormLog log = new StormLog();
 
@@ -84,7 +94,10 @@ final class Storm implements AutoCloseable {
         this.seeds = new Random(seed);
         this.weChat = StandIn.start(0, times.life(), times.grace());
         addAccounts();
-        this.mercy = new Mercy(times, readers, log);
+        // nine of ten have authorized it at a time
+        this.platform = new Platform(weChat, database, log, AUTHORIZERS * 10 / 9);
+        this.authorizers = new AuthorizerReader(weChat, database.url(), platform);
+        this.mercy = new Mercy(times, readers, authorizers::allLiveFor, log);
         this.nodes = new Nodes(database, folder, times, weChat, mercy, log, leaks);
         this.others = new OtherPrograms(database, weChat);
         this.databaseFaults = new DatabaseFaults(database, readers, nodes, mercy, log);
@@ -103,8 +116,8 @@ final class Storm implements AutoCloseable {
                 .append(appId)
                 .append(", app-secret: \"${STORM_SECRET}\", tickets: [] }\n");
         }
-        Files.createDirectories(folder.resolve("config"));
-        Files.writeString(folder.resolve("config/application.yml"), settings);
+        Files.createDirectories(folder.resolve(SETTINGS).getParent());
+        Files.writeString(folder.resolve(SETTINGS), settings);
     }
 
     /**
@@ -113,6 +126,9 @@ final class Storm implements AutoCloseable {
      */
     Figures blow(Duration time) throws Exception {
         Random random = new Random(seeds.nextLong());
+        if (!database.isCluster()) {
+            startPlatform(new Random(seeds.nextLong()));
+        }
         every(times.interval(), 0, () -> nodes.startAll(random, nodes::deal, mirrors::writtenBy));
         every(Duration.ofMillis(400), 3000, this::requestRefresh);
         every(Duration.ofSeconds(9), 8000, () -> mercy.whenAffordable("row written as the 2015 class does",
@@ -136,6 +152,13 @@ final class Storm implements AutoCloseable {
         boolean recovered = Await.holds(this::recovered, times.recovery(mercy.longestRun()).multipliedBy(3));
         end();
         return new Figures(this, recovered);
+    }
+
+    private void startPlatform(Random random) throws IOException, SQLException {
+        Files.writeString(folder.resolve(SETTINGS), Platform.settings(), StandardOpenOption.APPEND);
+        platform.begin();
+        every(Duration.ofSeconds(10), 10_000, platform::storeTicket);
+        every(Duration.ofSeconds(1), 5000, () -> platform.goOn(random, !mercy.isCalm()));
     }
 
     /**
@@ -178,7 +201,7 @@ final class Storm implements AutoCloseable {
     }
 
     private boolean recovered() {
-        return readers.stream()
+        return authorizers.recovered() && readers.stream()
             .allMatch(reader -> reader.allLiveFor(Duration.ofSeconds(1)) && ACCOUNTS.stream()
                 .allMatch(appId -> reader.value(appId).equals(weChat.lastIssued(appId))
                         && mirrors.holds(appId, reader.value(appId))));
@@ -201,6 +224,7 @@ final class Storm implements AutoCloseable {
         for (Reader reader : readers) {
             leaks.search("last_error", String.join("\n", reader.errors()));
         }
+        leaks.search("last_error", String.join("\n", authorizers.errors()));
         leaks.searchFiles(folder);
     }
 
@@ -225,6 +249,10 @@ final class Storm implements AutoCloseable {
 
     List<Reader> readers() {
         return readers;
+    }
+
+    AuthorizerReader authorizers() {
+        return authorizers;
     }
 
     MirrorReader mirrors() {
@@ -264,6 +292,7 @@ final class Storm implements AutoCloseable {
         for (Reader reader : readers) {
             reader.close();
         }
+        authorizers.close();
         mirrors.close();
         weChat.close();
     }

@@ -77,6 +77,7 @@ class StormIT {
             assertThat(figures.unexcused).as("dead reads; before the first:%n%s", figures.before).isEmpty();
             assertThat(figures.tooLong).isEmpty();
             assertThat(figures.emptyReads).isZero();
+            assertThat(figures.lostRefreshTokens).isEmpty();
             assertThat(figures.leaks).isEmpty();
             assertThat(figures.brokenMirrorReads).isZero();
             assertThat(figures.recovered).as("the rows and their mirrors hold the tokens that were issued last")

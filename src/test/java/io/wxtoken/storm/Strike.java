@@ -42,6 +42,8 @@ record Strike(Kind kind, Step step, boolean after, Duration pause, Fault fault) 
         all.add(List.of(new Strike(Kind.CUT, Step.HISTORY, random.nextBoolean(), null, null)));
         faults(lease).forEach(fault -> all.add(List.of(new Strike(Kind.WECHAT, Step.FETCH, false, null, fault))));
         for (boolean after : new boolean[] { false, true }) {
+            all.add(List.of(new Strike(Kind.KILL, Step.STORE, after, null, null)));
+            all.add(List.of(new Strike(Kind.CUT, Step.STORE, after, null, null)));
             for (Step step : List.of(Step.CLAIM, Step.FETCH, Step.PUBLISH)) {
                 all.add(List.of(new Strike(Kind.KILL, step, after, null, null)));
                 all.add(List.of(new Strike(Kind.CUT, step, after, null, null)));

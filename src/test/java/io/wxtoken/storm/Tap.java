@@ -10,9 +10,11 @@ import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 
 /**
  * Passes one run's connections on to the database, or to WeChat, and knows where in the
@@ -24,7 +26,12 @@ final class Tap implements AutoCloseable {
     /** A step of the protocol, told by its statement or request. */
     enum Step {
 
-        CLAIM("claimed_until = UNIX_TIMESTAMP() +"), FETCH("GET /cgi-bin/token"), PUBLISH("SET probed_at = CASE"),
+        CLAIM("claimed_until = UNIX_TIMESTAMP() +"),
+        FETCH("GET /cgi-bin/token", "POST /cgi-bin/component/api_authorizer_token"), PUBLISH("SET probed_at = CASE"),
+
+        /** A refresh token is stored, in the transaction that publishes its token. */
+        STORE("UPDATE wx_authorizer SET"),
+
         REPORT("SET doomed = 2"),
 
         /** The run gave its request up, and leaves its claim to lapse. */
@@ -33,15 +40,16 @@ final class Tap implements AutoCloseable {
         /** The run records what it did, after it wrote the row. */
         HISTORY("INSERT INTO wx_token_history");
 
-        private final String text;
+        private final List<String> texts;
 
-        Step(String text) {
-            this.text = text;
+        Step(String... texts) {
+            this.texts = Stream.of(texts).map(text -> text.toUpperCase(Locale.ROOT)).toList();
         }
 
         private static Step in(String message) {
+            String upperCase = message.toUpperCase(Locale.ROOT);
             return Arrays.stream(values())
-                .filter(step -> message.toUpperCase(Locale.ROOT).contains(step.text.toUpperCase(Locale.ROOT)))
+                .filter(step -> step.texts.stream().anyMatch(upperCase::contains))
                 .findFirst()
                 .orElse(null);
         }
@@ -165,8 +173,10 @@ final class Tap implements AutoCloseable {
             String text = new String(message, StandardCharsets.ISO_8859_1);
             Step step = Step.in(text);
             boolean passes = step == null || watch.before(step, text, server.getLocalPort());
-            this.message = text;
-            asked = step;
+            if (step != null || asked == null) { // else it is the body of a request
+                this.message = text;
+                asked = step;
+            }
             return passes;
         }
 

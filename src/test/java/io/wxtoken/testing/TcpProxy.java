@@ -12,7 +12,7 @@ import java.util.function.Predicate;
 
 /**
  * Passes connections on to a server. A test sees each message of the clients before it
- * passes, and can cut the connection instead.
+ * passes, and can cut the connection instead; the same for the server's answers.
  */
 public final class TcpProxy implements AutoCloseable {
 
@@ -24,14 +24,24 @@ public final class TcpProxy implements AutoCloseable {
 
     private final Predicate<byte[]> passes;
 
+    private final Predicate<byte[]> returns;
+
     /**
      * @param passes is asked before each message of a client's; if it says no, the
      * message is lost and its connection ends
      */
     public TcpProxy(String host, int port, Predicate<byte[]> passes) {
+        this(host, port, passes, answer -> true);
+    }
+
+    /**
+     * @param returns the same for each message of the server's
+     */
+    public TcpProxy(String host, int port, Predicate<byte[]> passes, Predicate<byte[]> returns) {
         this.host = host;
         this.port = port;
         this.passes = passes;
+        this.returns = returns;
         try {
             entrance = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         }
@@ -50,7 +60,7 @@ public final class TcpProxy implements AutoCloseable {
             Socket client = entrance.accept();
             Socket server = new Socket(host, port);
             start(() -> pass(client, server, passes));
-            start(() -> pass(server, client, answer -> true));
+            start(() -> pass(server, client, returns));
         }
     }
 

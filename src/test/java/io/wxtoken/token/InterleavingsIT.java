@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import io.wxtoken.token.Authorizers.Rotation;
 import io.wxtoken.token.Search.Tally;
 
 /**
@@ -30,18 +31,30 @@ import io.wxtoken.token.Search.Tally;
 @MethodSource("databases")
 class InterleavingsIT extends RowTest {
 
-    private static final Set<Trouble> ANY = EnumSet.allOf(Trouble.class);
+    private static final Set<Trouble> ANY = EnumSet.range(Trouble.DEATH, Trouble.OTHER_PROGRAM);
+
+    private static final Set<Trouble> ANY_OF_AUTHORIZER = EnumSet.complementOf(EnumSet.of(Trouble.OTHER_PROGRAM));
 
     /** The numbers are exact, so that no schedule is lost unseen. */
     private static final Map<Search, Tally> ON_H2 = Map.of(new Search(2, 1, EnumSet.of(Trouble.OTHER_PROGRAM)),
-            new Tally(690, 0), new Search(2, 2, EnumSet.complementOf(EnumSet.of(Trouble.OTHER_PROGRAM))),
-            new Tally(6650, 34), new Search(2, 3, EnumSet.of(Trouble.LAPSE, Trouble.TIMEOUT, Trouble.ERROR)),
-            new Tally(10268, 104), new Search(3, 1, ANY), new Tally(21524, 0));
+            new Tally(690, 0), new Search(2, 2, EnumSet.range(Trouble.DEATH, Trouble.REQUEST)), new Tally(6650, 34),
+            new Search(2, 3, EnumSet.of(Trouble.LAPSE, Trouble.TIMEOUT, Trouble.ERROR)), new Tally(10268, 104),
+            new Search(3, 1, ANY), new Tally(21524, 0));
 
     /** A server's commits are too slow for all of these. */
     private static final Map<Search, Tally> ON_SERVERS = Map.of(new Search(2, 1, ANY), new Tally(1108, 0),
             new Search(2, 2, EnumSet.of(Trouble.DEATH, Trouble.LAPSE)), new Tally(560, 10), new Search(3, 0, ANY),
             new Tally(132, 0));
+
+    private static final Search OF_AUTHORIZER = new Search(2, 1, ANY_OF_AUTHORIZER, true);
+
+    private static final Map<Search, Tally> OF_AUTHORIZER_ON_H2 = Map.of(new Search(1, 2, ANY_OF_AUTHORIZER, true),
+            new Tally(2690, 0), OF_AUTHORIZER, new Tally(2650, 0),
+            new Search(2, 2, EnumSet.of(Trouble.DEATH, Trouble.LAPSE), true), new Tally(3008, 64));
+
+    private static final Map<Search, Tally> OF_AUTHORIZER_ON_SERVERS = Map.of(
+            new Search(2, 1, EnumSet.of(Trouble.DEATH, Trouble.REAUTHORIZATION), true), new Tally(900, 0),
+            new Search(1, 1, ANY_OF_AUTHORIZER, true), new Tally(124, 0));
 
     private final ExecutorService threads = Executors.newCachedThreadPool();
 
@@ -68,7 +81,15 @@ class InterleavingsIT extends RowTest {
 
     @Test
     void p1ToP5HoldInEverySchedule() {
-        Map<Search, Tally> expected = database.isH2() ? ON_H2 : ON_SERVERS;
+        assertHolds(database.isH2() ? ON_H2 : ON_SERVERS);
+    }
+
+    @Test
+    void anAuthorizersRefreshTokenIsUsableInEverySchedule() {
+        assertHolds(database.isH2() ? OF_AUTHORIZER_ON_H2 : OF_AUTHORIZER_ON_SERVERS);
+    }
+
+    private void assertHolds(Map<Search, Tally> expected) {
         Map<Search, Tally> found = new HashMap<>();
         expected.keySet().forEach(search -> found.put(search, search.play(this, rows, threads)));
         System.out.println(database + ": " + found.values().stream().mapToInt(Tally::schedules).sum()
@@ -106,8 +127,36 @@ class InterleavingsIT extends RowTest {
                 () -> database.jdbc().sql("UPDATE wx_token SET refresh_requested = 0 WHERE id = 1").update()));
     }
 
+    @Test
+    void withARefreshTokenThatIsStoredOverAnyOtherALostOneIsFound() {
+        assertFound("refresh token", OF_AUTHORIZER, new TokenRepository(database.dataSource()) {
+
+            @Override
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
+                return super.publish(claim, appId, new FetchedValue(fetched.value(), 0, fetched.timeLeft(),
+                        new Rotation(appId, storedRefreshToken(), fetched.rotation().next())), notAgainFor);
+            }
+        });
+    }
+
+    @Test
+    void withTwoTransactionsAHalfOfAPublishIsFound() {
+        assertFound("refresh token", OF_AUTHORIZER, new TokenRepository(database.dataSource()) {
+
+            @Override
+            public boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
+                return super.publish(claim, appId, new FetchedValue(fetched.value(), 0, fetched.timeLeft()),
+                        notAgainFor) && Authorizers.store(database.jdbc(), fetched.rotation());
+            }
+        });
+    }
+
     private void assertFound(String rule, TokenRepository broken) {
-        assertThatThrownBy(() -> new Search(2, 1, ANY).play(this, broken, threads)).isInstanceOf(AssertionError.class)
+        assertFound(rule, new Search(2, 1, ANY), broken);
+    }
+
+    private void assertFound(String rule, Search search, TokenRepository broken) {
+        assertThatThrownBy(() -> search.play(this, broken, threads)).isInstanceOf(AssertionError.class)
             .hasMessageStartingWith("[" + rule);
     }
 

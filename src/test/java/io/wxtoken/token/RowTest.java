@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -18,6 +19,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.Parameter;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
 import org.springframework.dao.DataAccessException;
 
 import io.wxtoken.settings.WxProperties;
@@ -43,6 +46,11 @@ abstract class RowTest {
             true);
 
     static final Account STABLE = new Account(StandIn.APP_ID, StandIn.SECRET, Endpoint.STABLE_TOKEN, List.of(), true);
+
+    /** The settings of a third-party platform. */
+    static final WxProperties PLATFORM = new Binder(
+            new MapConfigurationPropertySource(Map.of("wx.component.app-id", "wxplatform", "wx.tickets", "")))
+        .bindOrCreate("wx", WxProperties.class);
 
     @Parameter
     TestDatabase database;
@@ -164,12 +172,35 @@ abstract class RowTest {
         assertThat(rows.publish(b, appId, new FetchedValue(value, 0, 7200), 60)).isTrue();
     }
 
+    /** Row 1's account as one that authorized the platform; empty when it withdrew. */
+    Optional<Account> authorizer() {
+        try (Connection connection = database.dataSource().getConnection()) {
+            return Authorizers.read(connection, PLATFORM, List.of(ACCOUNT.appId())).stream().findFirst();
+        }
+        catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** The authorizer's; null when it withdrew. */
+    String storedRefreshToken() {
+        return database.jdbc()
+            .sql("SELECT refresh_token FROM wx_authorizer")
+            .query(String.class)
+            .optional()
+            .orElse(null);
+    }
+
     TokenRow row() {
         return rows.read(1).orElseThrow();
     }
 
     Verdict judge(TokenRow row) {
-        return POLICY.judge(row, ACCOUNT, Trigger.SCHEDULE, new RunId("reader", "reader"));
+        return judge(row, ACCOUNT);
+    }
+
+    Verdict judge(TokenRow row, Account account) {
+        return POLICY.judge(row, account, Trigger.SCHEDULE, new RunId("reader", "reader"));
     }
 
     /** Changes the rows as if so many seconds had passed. */

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
@@ -59,6 +61,18 @@ final class Schedule {
     /** No fetch has begun since an application asked for it. */
     private boolean unanswered;
 
+    /** The authorizer's refresh tokens that WeChat would take now. */
+    private final Set<String> usable = new HashSet<>();
+
+    /** The refresh token that WeChat was asked with last. */
+    private String used;
+
+    /** What the web application is about to do to the authorizer's row. */
+    private Runnable unstored;
+
+    /** The authorizer's refresh token as the last event left it; null without a row. */
+    private String refreshToken;
+
     /**
      * Who got the last token while the row was not claimed by it, and has not told the
      * row since.
@@ -74,7 +88,7 @@ final class Schedule {
         this.test = test;
         this.runs = Stream.of("A", "B", "C")
             .limit(search.runs())
-            .map(name -> new ScheduledRun(name, test, statements, this))
+            .map(name -> new ScheduledRun(name, test, statements, this, search.authorizer()))
             .toList();
         this.filled = filled;
         this.search = search;
@@ -85,6 +99,16 @@ final class Schedule {
                 , `value` = :value, fingerprint = :fingerprint, expires_at = 0, claimed_by = NULL,
                 claimed_until = 0, refresh_requested = 0, doomed = 0, failures = 0, retry_after = 0 WHERE id = 1
                 """).param("value", value).param("fingerprint", filled ? Fingerprint.of(value) : "").update();
+        if (search.authorizer()) {
+            test.database.jdbc()
+                .sql("UPDATE wx_token SET app_id = '" + RowTest.ACCOUNT.appId() + "' WHERE id = 1")
+                .update();
+            this.refreshToken = "refresh-first";
+            this.used = refreshToken;
+            this.usable.add(refreshToken);
+            delete();
+            store(refreshToken, 10_000);
+        }
         this.row = test.row();
     }
 
@@ -123,7 +147,7 @@ final class Schedule {
         runs.stream().filter(run -> !run.begun()).findFirst().ifPresent(run -> addSteps(run, possible));
         if (unserved != null) {
             possible.put("WeChat serves " + unserved, () -> {
-                issue(unserved.toString());
+                serve(unserved);
                 unserved = null;
             });
         }
@@ -133,6 +157,13 @@ final class Schedule {
                 unwritten = null;
                 untold = null;
                 written = issued.size();
+            });
+        }
+        if (unstored != null) {
+            possible.put("the web application writes", () -> {
+                unstored.run();
+                unstored = null;
+                refreshToken = test.storedRefreshToken();
             });
         }
         if (possible.isEmpty()) {
@@ -146,6 +177,13 @@ final class Schedule {
             unanswered = true;
         }, possible);
         add(Trouble.OTHER_PROGRAM, "another program fetches", () -> unwritten = issue("another program"), possible);
+        if (unstored == null) { // the web application does one thing after the other
+            add(Trouble.REAUTHORIZATION, "the account authorizes again", this::authorizeAgain, possible);
+            add(Trouble.WITHDRAWAL, "the account withdraws", () -> {
+                use(null);
+                unstored = this::delete;
+            }, possible);
+        }
         return possible;
     }
 
@@ -218,9 +256,66 @@ final class Schedule {
         return issued.isEmpty() ? "" : issued.get(issued.size() - 1);
     }
 
-    Answer weChatAnswers(String run) {
-        unanswered = false;
-        return new Answer.Issued(issue(run), 7200);
+    Answer weChatAnswers(ScheduledRun run) {
+        Answer answer = serve(run);
+        unanswered &= !(answer instanceof Answer.Issued);
+        return answer;
+    }
+
+    private Answer serve(ScheduledRun run) {
+        if (search.authorizer() && !usable.contains(run.refreshToken())) {
+            return new Answer.Refused(used == null ? 61003 : 61023, "refresh_token is invalid", run.account());
+        }
+        if (!search.authorizer()) {
+            return new Answer.Issued(issue(run.toString()), 7200);
+        }
+        use(run.refreshToken());
+        String token = issue(run.toString());
+        usable.add(refreshTokenOf(token));
+        return new Answer.Issued(token, 7200, refreshTokenOf(token));
+    }
+
+    // ---- An authorizer's refresh tokens
+
+    /** The refresh token that came with a token. */
+    private static String refreshTokenOf(String token) {
+        return token.replace("token", "refresh");
+    }
+
+    /**
+     * WeChat takes this refresh token, and the answers to it, and no other from now on.
+     */
+    private void use(String refreshToken) {
+        if (refreshToken == null || !refreshToken.equals(used)) {
+            usable.clear();
+        }
+        used = refreshToken;
+        usable.addAll(refreshToken == null ? Set.of() : Set.of(refreshToken));
+    }
+
+    /** The web application gets a token, too, of which nobody knows. */
+    private void authorizeAgain() {
+        String refreshToken = refreshTokenOf(issue("the web application"));
+        use(refreshToken);
+        unstored = () -> {
+            delete();
+            store(refreshToken, 0);
+            untold = null;
+        };
+    }
+
+    private void delete() {
+        test.database.jdbc().sql("DELETE FROM wx_authorizer").update();
+    }
+
+    private void store(String refreshToken, int authorizedAgo) {
+        test.database.jdbc()
+            .sql("INSERT INTO wx_authorizer VALUES (:appId, :component, :refreshToken, UNIX_TIMESTAMP() - :ago)")
+            .param("appId", RowTest.ACCOUNT.appId())
+            .param("component", RowTest.PLATFORM.component().appId())
+            .param("refreshToken", refreshToken)
+            .param("ago", authorizedAgo)
+            .update();
     }
 
     /** A run's step was executed, whether the run gets its result or not. */
@@ -243,12 +338,30 @@ final class Schedule {
         if (!row.value().equals(before)) {
             assertThat(row.value()).as("P3: readers see whole tokens").isIn(issued);
         }
+        if (search.authorizer()) {
+            lookAtRefreshToken(before);
+        }
+    }
+
+    private void lookAtRefreshToken(String tokenBefore) {
+        String before = refreshToken;
+        refreshToken = test.storedRefreshToken();
+        if (!Objects.equals(refreshToken, before) || !row.value().equals(tokenBefore)) {
+            assertThat(refreshToken).as("refresh token: it is published with its token, or neither is")
+                .isEqualTo(refreshTokenOf(row.value()));
+        }
+        if (unstored == null && refreshToken != null) {
+            assertThat(refreshToken).as("refresh token: WeChat takes the one that is stored").isIn(usable);
+        }
     }
 
     private boolean end() {
         test.lapse();
         look();
-        boolean clean = test.judge(row) == Verdict.FRESH;
+        if (search.authorizer() && refreshToken == null) {
+            return false; // it withdrew, and no run has to do with it any more
+        }
+        boolean clean = judge() == Verdict.FRESH;
         boolean blind = clean && untold != null;
         if (clean) {
             assertThat(row.value().equals(lastIssued())).as("P1: a clean row holds the last token").isEqualTo(!blind);
@@ -257,7 +370,7 @@ final class Schedule {
         if (happened.isEmpty()) {
             assertThat(issued).as("P2: one fetch").hasSize(filled ? 2 : 1);
         }
-        ScheduledRun next = new ScheduledRun("next", test, test.rows, this);
+        ScheduledRun next = new ScheduledRun("next", test, test.rows, this, search.authorizer());
         assertThat(next.refresh(Trigger.SCHEDULE)).as("P4, P5: the next run's outcome")
             .isEqualTo(clean ? Outcome.FRESH : Outcome.REFRESHED);
         if (blind) {
@@ -267,8 +380,16 @@ final class Schedule {
         }
         look();
         assertThat(row.value()).as("P4: the value").isEqualTo(lastIssued());
-        assertThat(test.judge(row)).as("P4: the row").isEqualTo(Verdict.FRESH);
+        if (search.authorizer()) { // an authorization in this very second makes the row
+                                   // due
+            test.database.jdbc().sql("UPDATE wx_authorizer SET authorized_at = authorized_at - 100").update();
+        }
+        assertThat(judge()).as("P4: the row").isEqualTo(Verdict.FRESH);
         return blind;
+    }
+
+    private Verdict judge() {
+        return search.authorizer() ? test.judge(row, test.authorizer().orElseThrow()) : test.judge(row);
     }
 
 }

@@ -1,5 +1,6 @@
 package io.wxtoken.token;
 
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
 import java.util.function.Function;
@@ -41,6 +42,13 @@ final class ScheduledRun extends SteppedRepository implements TokenFetcher {
 
     private String publishes;
 
+    private final boolean ofAuthorizer;
+
+    /** As it was when the row was read; empty when the account had withdrawn. */
+    private Optional<Account> account;
+
+    private AuthorizerFetcher authorizerFetcher;
+
     private boolean stepwise;
 
     private boolean begun;
@@ -49,14 +57,21 @@ final class ScheduledRun extends SteppedRepository implements TokenFetcher {
 
     private Throwable failure;
 
+    /** An authorizer's refresh token was read, and WeChat would be asked next. */
+    private static final class Asks extends RuntimeException {
+
+    }
+
     /**
      * @param statements executes its statements
+     * @param ofAuthorizer whether the account authorized a platform
      */
-    ScheduledRun(String name, RowTest test, TokenRepository statements, Schedule schedule) {
+    ScheduledRun(String name, RowTest test, TokenRepository statements, Schedule schedule, boolean ofAuthorizer) {
         super(test.database.dataSource(), statements);
         this.name = name;
         this.test = test;
         this.schedule = schedule;
+        this.ofAuthorizer = ofAuthorizer;
     }
 
     /** Starts it, and returns when it stands before its first step. */
@@ -78,12 +93,21 @@ final class ScheduledRun extends SteppedRepository implements TokenFetcher {
         stands.acquireUninterruptibly();
     }
 
+    /**
+     * @return null when the account has withdrawn, so that a run has nothing to do with
+     * it
+     */
     Outcome refresh(Trigger trigger) {
+        account = null;
+        TokenRow row = read(1).orElseThrow();
+        if (account.isEmpty()) {
+            return null;
+        }
         // Its clock stands still: a run is slowest when it is paused right after it
         // looked at the clock.
         return new Refresher(this, RowTest.POLICY, RowTest.SETTINGS, test.api().requestTimeout(), new RunId(name, name),
                 () -> nanos, () -> false, test.listener())
-            .refresh(read(1).orElseThrow(), this, trigger)
+            .refresh(row, this, trigger)
             .outcome();
     }
 
@@ -123,6 +147,11 @@ final class ScheduledRun extends SteppedRepository implements TokenFetcher {
     @SuppressWarnings("unchecked")
     <T> T at(Step step, Supplier<T> execute) {
         Supplier<T> executed = () -> {
+            if (account == null) {
+                account = ofAuthorizer ? test.authorizer() : Optional.of(RowTest.ACCOUNT);
+                authorizerFetcher = ofAuthorizer ? new AuthorizerFetcher(account.orElse(null), null,
+                        new Authorizers(test.database.dataSource()), null) : null;
+            }
             T result = execute.get();
             schedule.executed(this, step, result);
             return result;
@@ -149,12 +178,29 @@ final class ScheduledRun extends SteppedRepository implements TokenFetcher {
 
     @Override
     public Answer fetch(TokenRow row, Verdict why, Runnable asking) {
-        return at(Step.FETCH, () -> schedule.weChatAnswers(name));
+        Answer notAsked = ofAuthorizer ? at(Step.REFRESH_TOKEN, () -> readRefreshToken(row, why)) : null;
+        return notAsked != null ? notAsked : at(Step.FETCH, () -> schedule.weChatAnswers(this));
+    }
+
+    private Answer readRefreshToken(TokenRow row, Verdict why) {
+        try {
+            return authorizerFetcher.fetch(row, why, () -> {
+                throw new Asks();
+            });
+        }
+        catch (Asks e) {
+            return null;
+        }
+    }
+
+    /** The refresh token that it asks WeChat with. */
+    String refreshToken() {
+        return authorizerFetcher.fetched(null, new Answer.Issued("", 1)).rotation().used();
     }
 
     @Override
     public Account account() {
-        return RowTest.ACCOUNT;
+        return account.orElseThrow();
     }
 
     @Override
@@ -164,7 +210,8 @@ final class ScheduledRun extends SteppedRepository implements TokenFetcher {
 
     @Override
     public FetchedValue fetched(TokenRow seen, Answer.Issued given) {
-        return new FetchedValue(given.value(), 0, given.expiresIn());
+        return ofAuthorizer ? authorizerFetcher.fetched(seen, given)
+                : new FetchedValue(given.value(), 0, given.expiresIn());
     }
 
     @Override

@@ -11,8 +11,14 @@ import java.util.concurrent.Executor;
  * @param runs that begin together
  * @param troubles how many there are at most, no two of a kind
  * @param of of which kinds
+ * @param authorizer whether the account authorized a platform
  */
-record Search(int runs, int troubles, Set<Trouble> of) {
+record Search(int runs, int troubles, Set<Trouble> of, boolean authorizer) {
+
+    /** A search for an account with a secret. */
+    Search(int runs, int troubles, Set<Trouble> of) {
+        this(runs, troubles, of, false);
+    }
 
     /**
      * @param schedules how many were played

@@ -33,6 +33,15 @@ enum Trouble {
     REQUEST,
 
     /** The 2015 class fetches a token somewhere, and writes it into the row. */
-    OTHER_PROGRAM
+    OTHER_PROGRAM,
+
+    /**
+     * The account authorizes the platform again, and the web application stores its new
+     * refresh token at once or later.
+     */
+    REAUTHORIZATION,
+
+    /** The account withdraws, and the web application deletes it at once or later. */
+    WITHDRAWAL
 
 }
