@@ -268,7 +268,8 @@ public final class RefreshPolicy {
     }
 
     private static boolean refusedAnotherNode(TokenRow row, String me) {
-        return !row.lastRefresh().refusedCaller().isEmpty() && !row.lastRefresh().refusedCaller().equals(me) && row.lastRefresh().failures() <= FEW_FAILURES;
+        return !row.lastRefresh().refusedCaller().isEmpty() && !row.lastRefresh().refusedCaller().equals(me)
+                && row.lastRefresh().failures() <= FEW_FAILURES;
     }
 
     /**
