@@ -477,10 +477,32 @@ class MirrorIT extends OnEachDatabase {
         assertThat(redis.value(TOKEN_IN_REDIS)).isEqualTo("newer");
     }
 
-    /**
-     * A run that is overtaken just before it sends its first value. Its command must not
-     * replace what is newer, even if it is the last that this run can do.
-     */
+    /** A run whose command is late, and is the last that it can do. */
+    @ParameterizedTest
+    @ValueSource(strings = { "", "older" })
+    void aLateCommandDoesNotReplaceANewerTokenInRedis(String there) {
+        run().ended(ExitCode.OK);
+        toRedis();
+        if (!there.isEmpty()) {
+            redis.set(TOKEN_IN_REDIS, there);
+        }
+        AtomicBoolean overtaken = new AtomicBoolean();
+        try (TcpProxy proxy = new TcpProxy("127.0.0.1", redis.port(), message -> {
+            if (overtaken.get()) {
+                return false;
+            }
+            if (new String(message, StandardCharsets.ISO_8859_1).contains("EVAL")) {
+                redis.set(TOKEN_IN_REDIS, "newer");
+                overtaken.set(true);
+            }
+            return true;
+        })) {
+            run("--wx.mirror.redis.url=redis://127.0.0.1:" + proxy.port()).ended(ExitCode.RETRY);
+        }
+        assertThat(redis.value(TOKEN_IN_REDIS)).isEqualTo("newer");
+    }
+
+    /** A run that is overtaken just before it sends its first value. */
     private void runOvertaken(String setting, int port, String writes, Runnable writeNewer) {
         AtomicBoolean overtaken = new AtomicBoolean();
         try (TcpProxy proxy = new TcpProxy("127.0.0.1", port, message -> {
