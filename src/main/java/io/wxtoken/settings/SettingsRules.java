@@ -373,8 +373,7 @@ final class SettingsRules {
             else if (wx.mirror().file().indexOf('\0') >= 0) {
                 problems.add("wx.mirror.file is not a valid path");
             }
-            if (!wx.mirror().file().contains(WxProperties.Mirror.APP_ID)
-                    && (wx.allAccounts().size() > 1 || wx.component().isSet())) {
+            if (!wx.mirror().file().contains(WxProperties.Mirror.APP_ID) && hasSeveralAccounts()) {
                 problems.add(setting + "is one file for several accounts: put " + WxProperties.Mirror.APP_ID
                         + " into its name");
             }
@@ -408,7 +407,7 @@ final class SettingsRules {
             problems.add(setting + "is one key for an account's access_token and its tickets: put "
                     + WxProperties.Redis.TYPE + " into it");
         }
-        else if (!redis.key().contains(WxProperties.Mirror.APP_ID) && wx.allAccounts().size() > 1) {
+        else if (!redis.key().contains(WxProperties.Mirror.APP_ID) && hasSeveralAccounts()) {
             problems.add(setting + "is one key for several accounts: put " + WxProperties.Mirror.APP_ID + " into it");
         }
         if (!WxProperties.isBlank(redis.prefix()) && redis.format() == WxProperties.RedisFormat.PLAIN) {
@@ -418,6 +417,10 @@ final class SettingsRules {
         else if (!WxProperties.isBlank(redis.prefix()) && !REDIS_KEY.matcher(redis.prefix()).matches()) {
             problems.add("wx.mirror.redis.prefix holds a blank, a character that is not ASCII or a placeholder");
         }
+    }
+
+    private boolean hasSeveralAccounts() {
+        return wx.allAccounts().size() > 1 || wx.component().isSet();
     }
 
     private static void checkBounds(List<String> problems, String name, Duration value, Duration least, Duration most) {
