@@ -117,6 +117,22 @@ class CostIT extends OnEachDatabase {
     }
 
     @Test
+    void allAccountsOfAPlatformAreAskedForByOneQuery() {
+        String platform = "wxcomponent0123456";
+        weChat.addComponent(platform, "secret");
+        Program program = program().with("WX_COMPONENT_APPID", platform).with("WX_COMPONENT_APPSECRET", "secret");
+        program.with("WX_COMPONENT_TICKETS", "none");
+        database.migrated();
+        execute("INSERT INTO wx_component VALUES ('" + platform + "', '" + weChat.pushTicket(platform) + "', 0)");
+        for (int i = 0; i < 10; i++) {
+            execute("INSERT INTO wx_authorizer VALUES ('wxmerchant" + i + "', '" + platform + "', '"
+                    + weChat.authorize(platform, "wxmerchant" + i) + "', 1)");
+        }
+        of(program, "13 refreshed");
+        assertStatements(of(program, ""), 4, 0, 0, 0);
+    }
+
+    @Test
     void eachOfManyDueAccountsCostsTwoUpdatesAndTheHistoryOneInsertForAHundred() {
         Program program = program().withAccounts(ACCOUNTS, weChat);
         of(program, ACCOUNTS + " refreshed");

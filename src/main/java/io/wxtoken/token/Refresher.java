@@ -179,12 +179,8 @@ public final class Refresher {
     private boolean publish(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict,
             FetchedValue fetched) {
         boolean same = fetched.value().equals(row.value());
-        long soon = same ? Math.max(1, Math.min(SOON, fetched.timeLeft())) : SOON; // the
-                                                                                   // end
-                                                                                   // may
-                                                                                   // bring
-                                                                                   // another
-                                                                                   // value
+        // the end of a value that was repeated may bring another one
+        long soon = same ? Math.max(1, Math.min(SOON, fetched.timeLeft())) : SOON;
         boolean replacementExpected = same || fetched.timeLeft() <= settings.before().toSeconds();
         long spacing = policy.spacing();
         try {
