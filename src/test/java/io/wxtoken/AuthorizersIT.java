@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -262,6 +263,103 @@ class AuthorizersIT extends OnEachDatabase {
         sql("UPDATE wx_token SET claimed_until = 0, retry_after = 0 WHERE claimed_by IS NOT NULL");
         runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
         assertLive(merchant(1));
+    }
+
+    /** Else WeChat would replace a refresh token, and the new one could not be stored. */
+    @Test
+    void whoMayNotStoreRefreshTokensAsksForNone() {
+        receiveTicket();
+        authorize(merchant(0));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        makeAllDue();
+        String user = "wx_narrow" + database.schema().substring(2);
+        execute("CREATE USER " + user + "@'%' IDENTIFIED BY 'narrow-1'");
+        for (String table : List.of("wx_token", "wx_token_history", "wx_token_schema_history", "wx_component",
+                "wx_authorizer")) {
+            execute("GRANT SELECT%s ON %s.%s TO %s@'%%'".formatted(
+                    table.startsWith("wx_token") ? ", INSERT, UPDATE, DELETE" : "", database.schema(), table, user));
+        }
+        int calls = weChat.tokenCalls();
+        Said.by(platformAt(database.url(user, "narrow-1"), "--wx.component.tickets=none"))
+            .ended(ExitCode.DATABASE)
+            .saying(merchant(0) + " access_token failed", "refuses: check spring.datasource.username",
+                    "UPDATE command denied");
+        execute("DROP USER " + user + "@'%'");
+        assertThat(weChat.tokenCalls()).isEqualTo(calls);
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        assertLive(merchant(0));
+    }
+
+    @Test
+    void anAccountForWhichEachTokenOfThePlatformIsDeadCostsThePlatformOneCallAndNotOneInEachRun() {
+        receiveTicket();
+        authorize(merchant(0));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        makeAllDue();
+        Fault refusal = new Fault.Refuse(40001, "invalid credential");
+        weChat.next(refusal, new Fault.Delay(Duration.ZERO), refusal);
+        int calls = weChat.componentTokenCalls();
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.ACT)
+            .saying(merchant(0) + " access_token failed", "(with a new component_access_token, too)");
+        assertThat(weChat.componentTokenCalls()).isEqualTo(calls + 1);
+        sql("UPDATE wx_token SET retry_after = 0 WHERE type = 'component_token'");
+        int requests = weChat.requests();
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.ACT);
+        assertThat(weChat.requests()).isEqualTo(requests);
+    }
+
+    @Test
+    void aLockedRowOfThePlatformsTokenHoldsUpNoAccountAsLongAsTheTokenLives() throws SQLException {
+        receiveTicket();
+        IntStream.range(0, 5).forEach(number -> authorize(merchant(number)));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        makeAllDue();
+        sql("UPDATE wx_token SET expire = expire - 3000 WHERE type = 'component_token'");
+        try (Connection connection = database.connect(); Statement application = connection.createStatement()) {
+            connection.setAutoCommit(false);
+            application.executeQuery(
+                    "SELECT * FROM wx_token WHERE id = " + idOf(COMPONENT, "component_token") + " FOR UPDATE");
+            runPlatform("--wx.component.tickets=none").ended(ExitCode.RETRY)
+                .saying(COMPONENT + " component_token failed: ", "(another session has locked the row",
+                        "5 refreshed, 1 failed");
+            connection.rollback();
+        }
+        IntStream.range(0, 5).forEach(number -> assertLive(merchant(number)));
+    }
+
+    private int idOf(String appId, String type) {
+        return database.jdbc()
+            .sql("SELECT id FROM wx_token WHERE app_id = ? AND type = ?")
+            .params(appId, type)
+            .query(Integer.class)
+            .single();
+    }
+
+    /** WeChat calls the platform's token dead, and another run is about to replace it. */
+    @Test
+    void withADeadTokenOfThePlatformThatIsNotReplacedOneAccountAloneIsAskedFor() {
+        receiveTicket();
+        IntStream.range(0, 10).forEach(number -> authorize(merchant(number)));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        weChat.kill(weChat.lastIssued(COMPONENT));
+        makeAllDue();
+        sql("UPDATE wx_token SET claimed_by = 'other', claimed_until = UNIX_TIMESTAMP() + 60 WHERE type ="
+                + " 'component_token'");
+        int calls = weChat.tokenCalls();
+        runPlatform("--wx.component.tickets=none", "--wx.refresh.concurrency=1").ended(ExitCode.RETRY)
+            .saying("WeChat calls the component_access_token dead, and it is not replaced yet: ");
+        assertThat(weChat.tokenCalls()).isEqualTo(calls + 1);
+        sql("UPDATE wx_token SET claimed_by = NULL, claimed_until = 0 WHERE type = 'component_token'");
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        IntStream.range(0, 10).forEach(number -> assertLive(merchant(number)));
+    }
+
+    @Test
+    void onePooledConnectionIsEnough() {
+        receiveTicket();
+        IntStream.range(0, 10).forEach(number -> authorize(merchant(number)));
+        runPlatform("--spring.datasource.hikari.maximum-pool-size=1").ended(ExitCode.OK).saying("21 refreshed");
+        IntStream.range(0, 10).forEach(number -> assertLive(merchant(number)));
     }
 
     @Test

@@ -24,14 +24,19 @@ final class AuthorizerFetcher implements TokenFetcher {
 
     private String used;
 
+    private final boolean componentWasDead;
+
     private boolean componentTokenDead;
 
     /**
      * @param component what this run did with the platform's row
+     * @param componentWasDead whether that was to replace a token that WeChat called dead
      */
-    AuthorizerFetcher(Account account, Result component, Authorizers authorizers, WeChatClient weChat) {
+    AuthorizerFetcher(Account account, Result component, boolean componentWasDead, Authorizers authorizers,
+            WeChatClient weChat) {
         this.account = account;
         this.component = component;
+        this.componentWasDead = componentWasDead;
         this.authorizers = authorizers;
         this.weChat = weChat;
     }
@@ -43,7 +48,12 @@ final class AuthorizerFetcher implements TokenFetcher {
 
     @Override
     public String blockedBecause(TokenRow row, Verdict why) {
-        return component.row().live() ? null : "needs a live component_access_token: " + component.detail();
+        if (!component.row().live()) {
+            return "needs a live component_access_token: " + component.detail();
+        }
+        return componentWasDead && component.outcome() != Outcome.REFRESHED
+                ? "WeChat calls the component_access_token dead, and it is not replaced yet: " + component.detail()
+                : null;
     }
 
     @Override
@@ -56,6 +66,11 @@ final class AuthorizerFetcher implements TokenFetcher {
         used = refreshToken.get();
         asking.run();
         Answer answer = weChat.fetchAuthorizerToken(account, component.row().value(), used);
+        if (answer instanceof Answer.TokenDead dead && componentWasDead) {
+            // it is the account's fault, and each run would fetch another token in vain
+            return new Answer.Refused(dead.errcode(), dead.errmsg(), account)
+                .because("with a new component_access_token, too");
+        }
         componentTokenDead = answer instanceof Answer.TokenDead;
         return answer;
     }

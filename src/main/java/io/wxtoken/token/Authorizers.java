@@ -36,6 +36,8 @@ public final class Authorizers {
 
     private static final Pattern APP_ID_PATTERN = Pattern.compile(APP_ID);
 
+    private static final String NEEDED_RIGHTS = "UPDATE wx_authorizer SET refresh_token = '' WHERE 1 = 0";
+
     private final JdbcClient jdbc;
 
     public Authorizers(DataSource dataSource) {
@@ -185,8 +187,16 @@ public final class Authorizers {
      */
     public static void checkRights(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement()) {
-            statement.executeUpdate("UPDATE wx_authorizer SET refresh_token = '' WHERE 1 = 0");
+            statement.executeUpdate(NEEDED_RIGHTS);
         }
+    }
+
+    /**
+     * As {@link #checkRights(Connection)}, on a connection of the pool: an answer of
+     * WeChat whose refresh token can't be stored would be lost.
+     */
+    void checkRights() {
+        jdbc.sql(NEEDED_RIGHTS).update();
     }
 
     /** Reads the app ids of all accounts that authorized the platform. */

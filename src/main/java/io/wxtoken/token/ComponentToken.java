@@ -2,6 +2,9 @@ package io.wxtoken.token;
 
 import java.util.List;
 
+import org.springframework.dao.DataAccessException;
+
+import io.wxtoken.ExitCode;
 import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.WeChatClient;
 
@@ -24,11 +27,19 @@ public final class ComponentToken {
 
     private final RefreshListener listener;
 
+    /** As it was read last. */
+    private TokenRow seen;
+
     private Result result;
+
+    /** The refresh ended in an error of the database. */
+    private boolean failed;
 
     private boolean forced;
 
     private boolean foundDead;
+
+    private boolean rightsChecked;
 
     public ComponentToken(Account component, TokenRepository rows, Refresher refresher, Authorizers authorizers,
             WeChatClient weChat, RefreshListener listener) {
@@ -42,20 +53,41 @@ public final class ComponentToken {
 
     /** What this run did with the row. */
     synchronized Result refreshed(boolean force) {
-        if (result == null || force && !forced) {
+        if (result == null || failed || force && !forced) {
             forced = force;
             Account component = fetcher.account();
-            TokenRow row = rows.findOrAdd(rows.read(List.of(component)), List.of(component))
+            seen = rows.findOrAdd(rows.read(List.of(component)), List.of(component))
                 .configured()
                 .get(RowKey.token(component));
-            result = refresher.refresh(row, fetcher, force ? Trigger.FORCED : Trigger.SCHEDULE);
+            result = refresher.refresh(seen, fetcher, force ? Trigger.FORCED : Trigger.SCHEDULE);
+            failed = false;
         }
         return result;
     }
 
-    /** Fetches with the token as it now is. */
-    AuthorizerFetcher fetcherFor(Account authorizer) {
-        return new AuthorizerFetcher(authorizer, refreshed(false), authorizers, weChat);
+    /**
+     * Fetches with the token as it now is. If the database fails for its row alone, which
+     * another session may have locked, the token serves as long as it lives; the error is
+     * reported for the platform's own row.
+     */
+    synchronized AuthorizerFetcher fetcherFor(Account authorizer) {
+        if (!rightsChecked) {
+            authorizers.checkRights();
+            rightsChecked = true;
+        }
+        if (result == null) {
+            try {
+                refreshed(false);
+            }
+            catch (DataAccessException e) {
+                if (seen == null || !seen.live()) {
+                    throw e;
+                }
+                result = new Result(seen, Outcome.FAILED, "the database failed", ExitCode.RETRY);
+                failed = true;
+            }
+        }
+        return new AuthorizerFetcher(authorizer, result, foundDead, authorizers, weChat);
     }
 
     /**

@@ -30,7 +30,7 @@ final class Tap implements AutoCloseable {
         FETCH("GET /cgi-bin/token", "POST /cgi-bin/component/api_authorizer_token"), PUBLISH("SET probed_at = CASE"),
 
         /** A refresh token is stored, in the transaction that publishes its token. */
-        STORE("UPDATE wx_authorizer SET"),
+        STORE("AND refresh_token = '"),
 
         REPORT("SET doomed = 2"),
 

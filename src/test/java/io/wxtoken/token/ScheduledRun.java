@@ -149,7 +149,7 @@ final class ScheduledRun extends SteppedRepository implements TokenFetcher {
         Supplier<T> executed = () -> {
             if (account == null) {
                 account = ofAuthorizer ? test.authorizer() : Optional.of(RowTest.ACCOUNT);
-                authorizerFetcher = ofAuthorizer ? new AuthorizerFetcher(account.orElse(null), null,
+                authorizerFetcher = ofAuthorizer ? new AuthorizerFetcher(account.orElse(null), null, false,
                         new Authorizers(test.database.dataSource()), null) : null;
             }
             T result = execute.get();
