@@ -56,8 +56,6 @@ final class SettingsRules {
             "catalog", "schema", "connection-init-sql", "driver-class-name", "data-source-class-name",
             "data-source-jndi");
 
-    private static final Pattern AFFECTED_ROWS = Pattern.compile("(?i)useAffectedRows=true");
-
     private final WxProperties wx;
 
     SettingsRules(WxProperties wx) {
@@ -457,10 +455,6 @@ final class SettingsRules {
             .equals(DRIVERS.get(url.split(":")[1]))) {
             problems
                 .add("spring.datasource.url does not fit its driver: leave out spring.datasource.driver-class-name");
-        }
-        else if (AFFECTED_ROWS.matcher(url).find() && !Settings.text(environment, "wx.component.app-id").isEmpty()) {
-            problems.add("spring.datasource.url: useAffectedRows=true does not go with wx.component, because WeChat"
-                    + " repeats refresh tokens, and storing one again then counts as lost: leave it out");
         }
         else if (url.startsWith("jdbc:mysql:")) {
             problems.addAll(UrlSpelling.problems(url,

@@ -68,8 +68,10 @@ final class AuthorizerFetcher implements TokenFetcher {
         Answer answer = weChat.fetchAuthorizerToken(account, component.row().value(), used);
         if (answer instanceof Answer.TokenDead dead && componentWasDead) {
             // it is the account's fault, and each run would fetch another token in vain
-            return new Answer.Refused(dead.errcode(), dead.errmsg(), account)
-                .because("with a new component_access_token, too");
+            return new Answer.Unknown(
+                    "api_authorizer_token answers errcode %d, %s, with a new component_access_token, too"
+                        .formatted(dead.errcode(), dead.errmsg()),
+                    Answer.Reach.ANSWERED);
         }
         componentTokenDead = answer instanceof Answer.TokenDead;
         return answer;

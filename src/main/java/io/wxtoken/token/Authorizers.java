@@ -230,7 +230,8 @@ public final class Authorizers {
     }
 
     /**
-     * Stores the next refresh token, but only over the one that WeChat was asked with.
+     * Stores the next refresh token, but only over the one that WeChat was asked with. On
+     * other databases than H2 the statement that publishes the token does so.
      * @param jdbc of the transaction that publishes the token that came with it
      * @return false when another one is stored meanwhile, or the account withdrew
      */

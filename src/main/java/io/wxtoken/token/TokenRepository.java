@@ -17,7 +17,6 @@ import java.util.TreeSet;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntSupplier;
-import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 import javax.sql.DataSource;
@@ -33,6 +32,7 @@ import org.springframework.jdbc.core.simple.JdbcClient.StatementSpec;
 import org.springframework.jdbc.datasource.SingleConnectionDataSource;
 
 import io.wxtoken.database.DatabaseErrors;
+import io.wxtoken.token.Authorizers.Rotation;
 import io.wxtoken.token.TokenRow.ClaimMark;
 import io.wxtoken.token.TokenRow.Forced;
 import io.wxtoken.token.TokenRow.LastRefresh;
@@ -42,8 +42,8 @@ import io.wxtoken.wechat.ErrorCode;
 
 /**
  * Holds every statement on {@code wx_token}. Each statement is committed at once (the
- * pool's connections are in autocommit; the publish of a token with a refresh token is
- * the one transaction) and takes the time from the database; a statement that writes
+ * pool's connections are in autocommit, and only on H2 a publish with a refresh token
+ * runs in a transaction) and takes the time from the database; a statement that writes
  * touches one row by its primary key. An expected conflict is a {@code false} or an empty
  * result; a surprise is an exception. In a table that an operator created, {@code expire}
  * and {@code value} may be NULL, which counts as empty.
@@ -68,6 +68,27 @@ public class TokenRepository {
                    failures, retry_after, failed_by, last_error, errcode, forced_at, forced_count,
                    UNIX_TIMESTAMP() AS db_now
               FROM\s""";
+
+    private static final String PUBLISH = """
+            UPDATE wx_token
+               SET probed_at = CASE WHEN `value` = :value THEN probed_at ELSE UNIX_TIMESTAMP() END,
+                   `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo,
+                   expires_at = UNIX_TIMESTAMP() + :timeLeft, app_id = :appId, fingerprint = :fingerprint,
+                   version = version + 1, claimed_by = NULL, claimed_until = 0, failures = 0,
+                   retry_after = UNIX_TIMESTAMP() + :notAgainFor, failed_by = '', errcode = :errcode,
+                   last_error = ''
+             WHERE id = :id AND version = :version AND claimed_by = :run AND COALESCE(`value`, '') = :seen
+            """;
+
+    /**
+     * An UPDATE of several tables has no order of its assignments, so none may read a
+     * column that another one changes.
+     */
+    private static final String PUBLISH_BOTH = PUBLISH
+        .replace("UPDATE wx_token\n",
+                "UPDATE wx_token JOIN wx_authorizer ON wx_authorizer.app_id = :authorizer AND refresh_token = :used\n")
+        .replace("CASE WHEN `value` = :value THEN probed_at ELSE UNIX_TIMESTAMP() END", "UNIX_TIMESTAMP()")
+        .replace("app_id = :appId", "refresh_token = :next");
 
     private final JdbcTemplate jdbcTemplate;
 
@@ -384,28 +405,16 @@ public class TokenRepository {
      * program wrote the row or the refresh token
      */
     boolean publish(Claim claim, String appId, FetchedValue fetched, long notAgainFor) {
-        return fetched.rotation() == null ? updateOne(publishing(jdbc, claim, appId, fetched, notAgainFor))
-                : updateOne(
-                        () -> inTransaction(both -> publishing(both, claim, appId, fetched, notAgainFor).update() == 1
-                                && Authorizers.store(both, fetched.rotation())),
-                        ATTEMPTS);
+        return fetched.rotation() == null
+                ? updateOne(publishing(jdbc, PUBLISH, claim, fetched, notAgainFor).param("appId", appId))
+                : updateOne(() -> publishBoth(claim, fetched, notAgainFor), ATTEMPTS);
     }
 
-    private StatementSpec publishing(JdbcClient client, Claim claim, String appId, FetchedValue fetched,
+    private StatementSpec publishing(JdbcClient client, String sql, Claim claim, FetchedValue fetched,
             long notAgainFor) {
-        return sql(client, """
-                UPDATE wx_token
-                   SET probed_at = CASE WHEN `value` = :value THEN probed_at ELSE UNIX_TIMESTAMP() END,
-                       `value` = :value, expire = UNIX_TIMESTAMP() - :obtainedAgo,
-                       expires_at = UNIX_TIMESTAMP() + :timeLeft, app_id = :appId, fingerprint = :fingerprint,
-                       version = version + 1, claimed_by = NULL, claimed_until = 0, failures = 0,
-                       retry_after = UNIX_TIMESTAMP() + :notAgainFor, failed_by = '', errcode = :errcode,
-                       last_error = ''
-                 WHERE id = :id AND version = :version AND claimed_by = :run AND COALESCE(`value`, '') = :seen
-                """).param("value", fetched.value())
+        return sql(client, sql).param("value", fetched.value())
             .param("obtainedAgo", fetched.obtainedAgo())
             .param("timeLeft", fetched.timeLeft())
-            .param("appId", appId)
             .param("fingerprint", Fingerprint.of(fetched.value()))
             .param("notAgainFor", notAgainFor)
             .param("errcode", null, Types.INTEGER)
@@ -416,23 +425,34 @@ public class TokenRepository {
     }
 
     /**
-     * Commits what the statements changed if all of them say so, and nothing otherwise.
-     * After a failure the pool rolls the transaction back; to do it here could fail, too,
-     * and hide the failure.
-     * @return 1 or 0, as if it were one statement
+     * Publishes a value and its refresh token by one statement, because a run that is
+     * frozen between two would hold the locks of both rows. H2 has no such statement, and
+     * no other process that could wait.
+     * @return 1, or 0 when nothing was changed
      */
-    private int inTransaction(Predicate<JdbcClient> statements) {
+    private int publishBoth(Claim claim, FetchedValue fetched, long notAgainFor) {
+        Rotation rotation = fetched.rotation();
         return jdbcTemplate.execute((ConnectionCallback<Integer>) connection -> {
+            JdbcClient client = JdbcClient.create(new SingleConnectionDataSource(connection, true));
+            if (!connection.getMetaData().getURL().startsWith("jdbc:h2:")) {
+                return Math.min(1,
+                        publishing(client, PUBLISH_BOTH, claim, fetched, notAgainFor)
+                            .param("authorizer", rotation.appId())
+                            .param("used", rotation.used())
+                            .param("next", rotation.next())
+                            .update());
+            }
             connection.setAutoCommit(false);
-            boolean done = statements.test(JdbcClient.create(new SingleConnectionDataSource(connection, true)));
-            if (done) {
+            boolean both = publishing(client, PUBLISH, claim, fetched, notAgainFor).param("appId", rotation.appId())
+                .update() == 1 && Authorizers.store(client, rotation);
+            if (both) {
                 connection.commit();
             }
             else {
                 connection.rollback();
             }
             connection.setAutoCommit(true);
-            return done ? 1 : 0;
+            return both ? 1 : 0;
         });
     }
 

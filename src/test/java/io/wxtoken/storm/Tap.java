@@ -29,7 +29,7 @@ final class Tap implements AutoCloseable {
         CLAIM("claimed_until = UNIX_TIMESTAMP() +"),
         FETCH("GET /cgi-bin/token", "POST /cgi-bin/component/api_authorizer_token"), PUBLISH("SET probed_at = CASE"),
 
-        /** A refresh token is stored, in the transaction that publishes its token. */
+        /** A token is published, and its refresh token is stored. */
         STORE("AND refresh_token = '"),
 
         REPORT("SET doomed = 2"),
