@@ -136,7 +136,7 @@ class WeComIT extends OnEachDatabase {
         sql("UPDATE wx_token SET probed_at = probed_at - 300, retry_after = 0 WHERE app_id = '" + SALES + "'");
         weChat.next(new Fault.Refuse(40014, "invalid access_token")); // answers the probe
         runAll().ended(ExitCode.RETRY)
-            .saying("ERROR " + SALES + " (sales) access_token failed",
+            .saying(SALES + " (sales) access_token failed",
                     "WeChat says that it is dead; WeChat repeated the stored value");
         assertThat(value(SALES, "access_token")).isEqualTo(token);
     }
@@ -183,7 +183,7 @@ class WeComIT extends OnEachDatabase {
         runAll().ended(ExitCode.OK);
         int calls = weChat.tokenCalls();
         runAll("--force", "--app-id=sales").ended(ExitCode.OK)
-            .saying("WARN  " + SALES + " (sales) access_token: WeCom gave the same one again");
+            .saying(SALES + " (sales) access_token: WeCom gave the same one again");
         assertThat(weChat.tokenCalls()).isEqualTo(calls + 1);
     }
 
