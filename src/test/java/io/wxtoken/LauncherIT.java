@@ -193,7 +193,7 @@ class LauncherIT {
         run.environment().putAll(set);
         ends(run, 0);
         assertThat(weChat.requests()).isPositive();
-        assertThat(database.jdbc().sql("SHOW TABLES").query().listOfRows()).hasSize(3);
+        assertThat(database.jdbc().sql("SHOW TABLES").query().listOfRows()).hasSize(5);
         assertThat(written).isDirectoryContaining("glob:**token.json")
             .isDirectoryContaining("glob:**wx.prom")
             .isDirectoryContaining("glob:**log");

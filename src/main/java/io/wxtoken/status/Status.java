@@ -167,7 +167,7 @@ public record Status(boolean usable, Instant readAt, List<Row> rows) {
         State state = !row.live() ? State.DEAD
                 : held ? State.HELD : failing ? State.FAILING : verdict.due() ? State.DUE : State.FRESH;
         String note = failing && !held ? row.lastRefresh().error() : verdict.due() ? verdict.reason()
-                : verdict == Verdict.ON_HOLD ? "a refresh was requested and waits for wx.refresh.request-interval" : "";
+                : verdict == Verdict.ON_HOLD ? "a refresh waits for wx.refresh.request-interval" : "";
         return row(row, account, state, Instant.ofEpochSecond(policy.dueAt(row, account, me)),
                 policy.dueFor(row, account), held ? row.claim().by() : null, note);
     }
