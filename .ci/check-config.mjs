@@ -50,7 +50,8 @@ writeFileSync(results + '/queries.json', JSON.stringify({ groups: [{ name: 'dash
 
 // ---- Prometheus: rules use only the program's metrics (names that rules create have a colon), and each alert is complete
 const metrics = `life_left_seconds age_seconds last_success_timestamp_seconds failures_in_a_row fetches_total lost_claims_total
-  fenced_publishes_total probes_total run_duration_seconds run_exit_code last_run_timestamp_seconds`.split(/\s+/)
+  fenced_publishes_total probes_total run_duration_seconds run_exit_code last_run_timestamp_seconds
+  unauthorized_accounts verify_ticket_received_timestamp_seconds`.split(/\s+/)
 const tests = read('prometheus/wx-token.rules.test.yml')
 const rules = parse(read('prometheus/wx-token.rules.yml')).groups.flatMap(group => group.rules)
 for (const [name] of [...queries, ...rules.map(rule => rule.expr), tests].join(' ').matchAll(/\bwx_token_\w+/g))
