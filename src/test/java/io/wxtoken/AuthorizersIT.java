@@ -402,6 +402,19 @@ class AuthorizersIT extends OnEachDatabase {
     }
 
     @Test
+    void checkExpectsNoProbeOfAPlatformsOwnTokenAndKnowsItsAccounts() {
+        receiveTicket();
+        runPlatform().ended(ExitCode.OK);
+        sql("UPDATE wx_token SET expire = expire - 900, probed_at = probed_at - 900 WHERE type = 'component_token'");
+        runPlatform("check").ended(ExitCode.OK)
+            .saying("a run last probed or refreshed a token 90", "each call for a platform's token issues a new one");
+        authorize(merchant(0));
+        runPlatform("check", "--app-id=" + merchant(0)).ended(ExitCode.OK);
+        runPlatform("check", "--app-id=wxnobody").ended(ExitCode.ACT)
+            .saying("FAIL  platform  --app-id=wxnobody is none of the configured accounts");
+    }
+
+    @Test
     void theStateOfAPlatformAndOfItsAccountsIsShown() {
         receiveTicket();
         authorize(merchant(0));

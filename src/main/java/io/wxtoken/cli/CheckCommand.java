@@ -26,6 +26,7 @@ import io.wxtoken.mirror.Mirrors;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.token.Authorizers;
+import io.wxtoken.token.RowKey;
 import io.wxtoken.token.TokenRepository;
 import io.wxtoken.token.TokenRow;
 import io.wxtoken.wechat.Account;
@@ -121,7 +122,7 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
         return secrets + "; the database's URL from " + Settings.sourceOf(environment, "spring.datasource.url");
     }
 
-    private static void checkDatabase(ConfigurableEnvironment environment, WxProperties wx, Connection connection,
+    private void checkDatabase(ConfigurableEnvironment environment, WxProperties wx, Connection connection,
             Report report) throws SQLException {
         ServerInfo server = ServerInfo.of(connection);
         long difference = server.now() - System.currentTimeMillis() / 1000;
@@ -166,13 +167,17 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
         if (wx.componentAccount().isPresent()) {
             checkPlatform(wx, connection, report);
         }
-        checkLastRun(wx, TokenRepository.read(connection, wx.allAccounts()), report);
+        report.check("last run", () -> checkLastRun(wx,
+                TokenRepository.read(connection, Authorizers.withConfigured(connection, wx)), report));
     }
 
-    private static void checkPlatform(WxProperties wx, Connection connection, Report report) {
+    private void checkPlatform(WxProperties wx, Connection connection, Report report) {
         report.check("platform", () -> {
             Authorizers.checkTables(connection);
             Authorizers.checkRights(connection);
+            if (appId != null) {
+                Authorizers.find(connection, wx, appId);
+            }
             long receivedAt = Authorizers.ticketReceivedAt(connection, wx.componentAccount().orElseThrow());
             long minutes = (System.currentTimeMillis() / 1000 - receivedAt) / 60;
             String text = wx.component().appId() + ": "
@@ -200,7 +205,9 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
             return;
         }
         long ago = last.now() - touchedAt(last);
-        long interval = wx.probe().interval().isZero() ? wx.refresh().after().toSeconds()
+        // a platform's own token is not probed
+        boolean probed = rows.stream().anyMatch(row -> row.type().equals(RowKey.ACCESS_TOKEN) && row.live());
+        long interval = wx.probe().interval().isZero() || !probed ? wx.refresh().after().toSeconds()
                 : wx.probe().interval().toSeconds();
         String text = "a run last probed or refreshed a token " + ago + " s ago";
         if (ago <= interval + TWO_RUNS) {

@@ -28,7 +28,7 @@ import io.wxtoken.job.RefreshJobConfiguration;
 import io.wxtoken.job.RefreshOptions;
 import io.wxtoken.job.RefreshRun;
 import io.wxtoken.job.RunGuard;
-import io.wxtoken.metrics.Platform;
+import io.wxtoken.metrics.ComponentState;
 import io.wxtoken.mirror.Mirrors;
 import io.wxtoken.settings.Settings;
 import io.wxtoken.settings.WxProperties;
@@ -311,12 +311,12 @@ final class RefreshCommand implements Execution.Body {
             }
         }
 
-        private Platform platform() {
+        private ComponentState componentState() {
             if (wx == null || check == null || wx.componentAccount().isEmpty()) {
                 return null;
             }
             RefreshPolicy policy = new RefreshPolicy(wx.refresh(), wx.probe());
-            return new Platform(shown.stream()
+            return new ComponentState(shown.stream()
                 .filter(account -> policy.isUnauthorized(account, rows.get(RowKey.token(account))))
                 .map(Account::appId)
                 .collect(Collectors.toSet()), check.ticketReceivedAt());
@@ -327,7 +327,7 @@ final class RefreshCommand implements Execution.Body {
          */
         ExitCode write(ExitCode exitCode) {
             // The run has logged its own exit code, so this line names its.
-            return metrics.write(console, textfile -> textfile.write(rows, shown, platform(), exitCode),
+            return metrics.write(console, textfile -> textfile.write(rows, shown, componentState(), exitCode),
                     " (this alone makes exit code 1)") ? ExitCode.OK : ExitCode.RETRY;
         }
 

@@ -3,9 +3,7 @@ package io.wxtoken.job;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 
 import io.wxtoken.database.DatabaseErrors;
 import io.wxtoken.database.RunDatabase;
@@ -86,9 +84,9 @@ public record DueCheck(List<Account> of, List<Account> due, List<Account> shown,
                     : each ? Authorizers.withConfigured(connection, wx) : mayNeedRun(connection, wx, policy);
             List<Account> shown = wanted == Wanted.DUE ? List.of() : wanted == Wanted.OF_RUN || options.appId() == null
                     ? judged : Authorizers.withConfigured(connection, wx);
-            Set<Account> read = new LinkedHashSet<>(shown.isEmpty() ? judged : shown);
+            List<Account> read = shown.isEmpty() ? judged : shown;
             long readAt = System.nanoTime();
-            RowSet rows = RowSet.of(TokenRepository.read(connection, List.copyOf(read)), List.copyOf(read));
+            RowSet rows = RowSet.of(TokenRepository.read(connection, read), read);
             List<Account> due = options.force() ? judged
                     : judged.stream().filter(account -> !policy.nothingDue(account, rows)).toList();
             Account component = wanted == Wanted.ALL ? wx.componentAccount().orElse(null) : null;

@@ -82,15 +82,15 @@ public final class Textfile {
      * Replaces the file, atomically.
      * @param rows of the configured accounts; none if they could not be read
      * @param accounts whose names are shown
-     * @param platform null without one
+     * @param component of the third-party platform; null without one
      * @throws java.nio.file.InvalidPathException when no file can have that name
      */
-    public void write(Map<RowKey, TokenRow> rows, List<Account> accounts, Platform platform, ExitCode exitCode)
+    public void write(Map<RowKey, TokenRow> rows, List<Account> accounts, ComponentState component, ExitCode exitCode)
             throws IOException {
         Path file = Path.of(name);
         Map<Labels, TokenRow> labelled = new LinkedHashMap<>();
         rows.forEach((key, row) -> {
-            if (platform != null && platform.unauthorized().contains(key.appId())) {
+            if (component != null && component.unauthorized().contains(key.appId())) {
                 return;
             }
             Labels labels = RefreshMetrics.labels(key);
@@ -102,7 +102,7 @@ public final class Textfile {
             AtomicFile.replace(file, out -> {
                 gauges(out, labelled);
                 names(out, accounts);
-                platform(out, platform);
+                component(out, component);
                 counters(out);
                 run(out, exitCode);
             }, PERMISSIONS);
@@ -186,12 +186,12 @@ public final class Textfile {
         }
     }
 
-    private static void platform(OutputStream out, Platform platform) throws IOException {
-        if (platform != null) {
+    private static void component(OutputStream out, ComponentState component) throws IOException {
+        if (component != null) {
             single(out, "wx_token_unauthorized_accounts",
-                    "Accounts in wx_authorizer that no longer authorize the platform", platform.unauthorized().size());
+                    "Accounts in wx_authorizer that no longer authorize the platform", component.unauthorized().size());
             single(out, "wx_token_verify_ticket_received_timestamp_seconds", "When the platform's ticket came",
-                    platform.ticketReceivedAt());
+                    component.ticketReceivedAt());
         }
     }
 

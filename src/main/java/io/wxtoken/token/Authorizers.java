@@ -170,7 +170,7 @@ public final class Authorizers {
         catch (SQLException e) {
             if (DatabaseErrors.denies(e)) {
                 throw new UnusableSchemaException("wx.component needs the table " + table
-                        + ", which this user may not read: run" + " config/mysql/grants.sql, as it is in this version");
+                        + ", which this user may not read: run config/mysql/grants.sql, as it is in this version");
             }
             if (DatabaseErrors.lacksSchema(e)) {
                 throw new UnusableSchemaException("wx.component needs the table " + table + " with the columns "

@@ -9,5 +9,5 @@ import java.util.Set;
  * authorize it, as WeChat said within the last day; their rows are left out
  * @param ticketReceivedAt when its ticket came, in Unix seconds; 0 without one
  */
-public record Platform(Set<String> unauthorized, long ticketReceivedAt) {
+public record ComponentState(Set<String> unauthorized, long ticketReceivedAt) {
 }
