@@ -37,7 +37,8 @@ import io.wxtoken.wechat.Endpoint;
 @Command(name = "wx-token", mixinStandardHelpOptions = true, versionProvider = Commands.Version.class,
         sortOptions = false,
         description = "Keeps the access_token and tickets of WeChat Official Accounts, Mini Programs, third-party"
-                + " platforms and WeCom applications fresh in the table wx_token. Without a command it refreshes what is due, and ends.",
+                + " platforms and WeCom applications fresh in the table wx_token. Without a command it refreshes what"
+                + " is due, and ends.",
         footer = { "",
                 "A setting may stand in the command line, too: --wx.refresh.after=40m; see config/application.yml.",
                 "Exit codes: 0 all is well, 1 the next run may mend it, 2 a person must act, 3 the database fails,"

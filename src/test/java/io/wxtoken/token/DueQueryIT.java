@@ -92,7 +92,8 @@ class DueQueryIT extends RowTest {
         WxProperties wx = new Binder(new MapConfigurationPropertySource(
                 Map.of("wx.component.app-id", "wxComponent", "wx.accounts[0].app-id", "wxAccount0001")))
             .bindOrCreate("wx", WxProperties.class);
-        ages = new Integer[] { 0, 100, 2300 };
+        // H2 names all accounts of the age at which others are due
+        ages = database.isH2() ? new Integer[] { 0, 100, 2300 } : new Integer[] { 0, 100, 200, 1000, 2300, 2700 };
         compare((connection, odd) -> {
             List<Account> authorizers = IntStream.range(0, ACCOUNTS)
                 .mapToObj(i -> wx.authorizer("wxAccount%04d".formatted(i), 0, ""))

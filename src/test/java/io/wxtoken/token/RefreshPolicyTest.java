@@ -3,7 +3,9 @@ package io.wxtoken.token;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 import org.junit.jupiter.api.Test;
 
@@ -83,6 +85,24 @@ class RefreshPolicyTest {
         assertThat(judge(new Row(0))).isEqualTo(Verdict.FRESH);
         assertThat(judge(new Row(2999))).isEqualTo(Verdict.FRESH);
         assertThat(judge(new Row(3000))).isEqualTo(Verdict.OLD);
+    }
+
+    @Test
+    void accountsThatAuthorizedAPlatformTogetherDoNotStayTogether() {
+        Account component = new Account("wxc", "s3cret", Endpoint.COMPONENT, List.of(), false);
+        Set<Long> ages = new HashSet<>();
+        for (int i = 0; i < 100; i++) {
+            Account account = new Account("wxmerchant" + i, null, Endpoint.AUTHORIZER, List.of(), false, "", "",
+                    new Account.Authorization(component, NOW - 9999, ""));
+            long age = 2400;
+            while (policy.judge(new Row(age).row(), account, Trigger.SCHEDULE, ME) == Verdict.FRESH) {
+                age++;
+            }
+            assertThat(age).isBetween(2400L, 3000L);
+            assertThat(policy.judge(new Row(2399).row(), account, Trigger.SCHEDULE, ME)).isEqualTo(Verdict.FRESH);
+            ages.add(age);
+        }
+        assertThat(ages).hasSizeGreaterThan(60);
     }
 
     @Test
