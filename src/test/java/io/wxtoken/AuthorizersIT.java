@@ -143,6 +143,24 @@ class AuthorizersIT extends OnEachDatabase {
         IntStream.range(0, 10).forEach(number -> assertLive(merchant(number)));
     }
 
+    /** WeChat is asked three times at most in such a case, as for any other token. */
+    @Test
+    void aPlatformsDeadTokenThatIsNotReplacedIsAskedForByOneOfItsAccounts() {
+        receiveTicket();
+        IntStream.range(0, 10).forEach(number -> authorize(merchant(number)));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        weChat.kill(weChat.lastIssued(COMPONENT));
+        makeAllDue();
+        int calls = weChat.componentTokenCalls();
+        weChat.alwaysFor("/api_component_token", new Fault.Refuse(-1, "system busy"));
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.RETRY);
+        assertThat(weChat.componentTokenCalls()).isBetween(calls + 1, calls + 3);
+        weChat.alwaysFor("/api_component_token", null);
+        sql("UPDATE wx_token SET retry_after = 0, claimed_until = 0");
+        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
+        IntStream.range(0, 10).forEach(number -> assertLive(merchant(number)));
+    }
+
     @Test
     void aRefreshTokenThatIsNoLongerValidConcernsOneAccountAndIsSaidOnceADay() {
         receiveTicket();

@@ -79,7 +79,7 @@ public sealed interface Answer {
 
         @Override
         public String text() {
-            return "the access_token is dead (errcode " + errcode + ", " + errmsg + ")";
+            return "the token that WeChat was asked with is dead (errcode " + errcode + ", " + errmsg + ")";
         }
 
         @Override

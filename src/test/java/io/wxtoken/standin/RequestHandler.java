@@ -33,7 +33,8 @@ final class RequestHandler implements HttpHandler {
 
     private Fault always;
 
-    private Fault alwaysForTickets;
+    /** By the end of the path. */
+    private final Map<String, Fault> alwaysFor = new HashMap<>();
 
     /** How many there were, by path. */
     private final Map<String, Integer> requests = new HashMap<>();
@@ -51,8 +52,8 @@ final class RequestHandler implements HttpHandler {
         always = fault;
     }
 
-    synchronized void alwaysForTickets(Fault fault) {
-        alwaysForTickets = fault;
+    synchronized void alwaysFor(String endOfPath, Fault fault) {
+        alwaysFor.put(endOfPath, fault);
     }
 
     /** How many requests there were to such paths. */
@@ -107,7 +108,12 @@ final class RequestHandler implements HttpHandler {
     private synchronized Fault arrive(String path) {
         requests.merge(path, 1, Integer::sum);
         return !faults.isEmpty() ? faults.poll()
-                : alwaysForTickets != null && isForTicket(path) ? alwaysForTickets : always;
+                : alwaysFor.entrySet()
+                    .stream()
+                    .filter(each -> path.endsWith(each.getKey()) && each.getValue() != null)
+                    .map(Map.Entry::getValue)
+                    .findFirst()
+                    .orElse(always);
     }
 
     /** The model answers, and the fault, if there is one, spoils how that arrives. */

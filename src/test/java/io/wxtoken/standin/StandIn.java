@@ -204,9 +204,11 @@ public final class StandIn implements AutoCloseable {
         handler.always(fault);
     }
 
-    /** This happens to every request for a ticket from now on; null ends it. */
-    public void alwaysForTickets(Fault fault) {
-        handler.alwaysForTickets(fault);
+    /**
+     * This happens to every request to paths with this end from now on; null ends it.
+     */
+    public void alwaysFor(String endOfPath, Fault fault) {
+        handler.alwaysFor(endOfPath, fault);
     }
 
     /** Another program (staging, say) fetches a token of its own. */

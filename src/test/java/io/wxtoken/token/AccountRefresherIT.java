@@ -127,7 +127,8 @@ class AccountRefresherIT extends RowTest {
         runAccount("a");
         String live = row().value();
         database.jdbc().sql("UPDATE wx_token SET expire = '1' WHERE id = 2").update();
-        weChat.alwaysForTickets(new Fault.Refuse(40001, "invalid credential, access_token is invalid or not latest"));
+        weChat.alwaysFor("/getticket",
+                new Fault.Refuse(40001, "invalid credential, access_token is invalid or not latest"));
         for (int minute = 0; minute < 40; minute++) {
             age(minute == 0 ? 100 : 60);
             List<Result> results = runAccount("a");
@@ -138,7 +139,7 @@ class AccountRefresherIT extends RowTest {
         assertThat(weChat.ticketCalls()).isBetween(5, 15);
         assertThat(row().value()).isEqualTo(live);
         assertThat(weChat.tokenCalls()).isEqualTo(1);
-        weChat.alwaysForTickets(null);
+        weChat.alwaysFor("/getticket", null);
         age(700);
         assertThat(outcomes(runAccount("a")).get(1)).isIn(Outcome.REFRESHED, Outcome.FRESH);
         assertThat(ticketRow().lastRefresh().failures()).isZero();
