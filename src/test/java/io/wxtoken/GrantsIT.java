@@ -228,6 +228,19 @@ class GrantsIT extends OnEachDatabase {
         job("refresh", "--force").ended(ExitCode.OK);
     }
 
+    /** Of what the last version brought, the rows need nothing. */
+    @Test
+    void aRunBeforeTheNewestTablesAreThereUsesAllColumnsOfTheRows() throws Exception {
+        install();
+        job().ended(ExitCode.OK);
+        execute("DROP TABLE wx_component", "DROP TABLE wx_authorizer",
+                "DELETE FROM wx_token_schema_history WHERE version = '9'",
+                "UPDATE wx_token SET doomed = 1, retry_after = 0 WHERE id = 1");
+        job().ended(ExitCode.ACT)
+            .saying("the schema is at version 8, and this program needs version 9", "access_token refreshed");
+        assertThat(((Number) row(1).get("doomed")).intValue()).isZero();
+    }
+
     private static void assertRefused(Statement statement, String sql) {
         assertThatThrownBy(() -> statement.execute(sql)).as(sql)
             .isInstanceOf(SQLException.class)

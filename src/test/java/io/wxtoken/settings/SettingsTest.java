@@ -59,6 +59,17 @@ class SettingsTest {
     }
 
     @Test
+    void aPlatformsAccountsNeedAFileAndAKeyEach() {
+        settings.putAll(Map.of("wx.component.app-id", "wxc", "wx.component.app-secret", "s3cret"));
+        settings.keySet().removeIf(name -> name.matches("wx\\.app-.*"));
+        settings.put("wx.mirror.file", "/tmp/token.json");
+        assertThat(problem()).contains("wx.mirror.file", "put {app_id} into its name");
+        settings.remove("wx.mirror.file");
+        settings.putAll(Map.of("wx.mirror.redis.url", "redis://localhost", "wx.mirror.redis.key", "{type}"));
+        assertThat(problem()).contains("wx.mirror.redis.key", "put {app_id} into it");
+    }
+
+    @Test
     void theDefaultsAreTheDocumentedOnes() {
         WxProperties wx = read();
         assertThat(wx.api().baseUrl()).containsExactly("https://api.weixin.qq.com");
