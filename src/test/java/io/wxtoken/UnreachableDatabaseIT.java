@@ -205,8 +205,8 @@ class UnreachableDatabaseIT extends OnEachDatabase {
     // ---- TLS
 
     private static final String TRUST = "add its authority to a trust store, and name that in spring.datasource.url"
-            + " (README: TLS to the database); for the certificate that MySQL makes for itself, which names no host,"
-            + " set sslMode=VERIFY_CA, too";
+            + " (docs/install.md: TLS to the database); for the certificate that MySQL makes for itself, which names"
+            + " no host, set sslMode=VERIFY_CA, too";
 
     @Test
     void aCertificateThatIsNotTrusted() {

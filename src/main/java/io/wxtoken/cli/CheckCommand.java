@@ -131,9 +131,9 @@ record CheckCommand(String appId, boolean offline) implements Execution.Body {
             case NOT_NEEDED -> report.ok("TLS", "not needed: the database is in this process");
             case VERIFIED -> report.ok("TLS", "the database's certificate was verified");
             case UNVERIFIED -> report.warn("TLS", "the connection is encrypted, but the database's certificate is not"
-                    + " verified: set sslMode=VERIFY_IDENTITY (README: TLS to the database)");
+                    + " verified: set sslMode=VERIFY_IDENTITY (docs/install.md: TLS to the database)");
             case NONE -> report.warn("TLS", "the connection to the database is not encrypted: set"
-                    + " sslMode=VERIFY_IDENTITY (README: TLS to the database), unless you trust the network");
+                    + " sslMode=VERIFY_IDENTITY (docs/install.md: TLS to the database), unless you trust the network");
         }
         String clock = Math.abs(difference) + " s " + (difference < 0 ? "behind" : "ahead of") + " this node's";
         if (Math.abs(difference) > CLOCK_DIFFERENCE) {

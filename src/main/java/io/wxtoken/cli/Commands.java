@@ -68,7 +68,7 @@ final class Commands implements Callable<Integer> {
      */
     static int run(String... args) {
         String[] settings = Arrays.stream(args).filter(SETTING).toArray(String[]::new);
-        CommandLine commandLine = new CommandLine(new Commands(settings));
+        CommandLine commandLine = commandLine(settings);
         commandLine.setParameterExceptionHandler((e, arguments) -> {
             if (List.of(arguments).contains(CHECK)) {
                 return StatusCheckCommand.print(StatusCheck.unknown(problem(e)));
@@ -84,6 +84,11 @@ final class Commands implements Callable<Integer> {
             throw e;
         });
         return commandLine.execute(Arrays.stream(args).filter(SETTING.negate()).toArray(String[]::new));
+    }
+
+    /** The commands and their options, which DocsTest compares with the documents. */
+    static CommandLine commandLine(String... settings) {
+        return new CommandLine(new Commands(settings));
     }
 
     /** The text after a "=" may be a secret in the wrong place, so it is not shown. */

@@ -44,7 +44,7 @@ public record DatabaseFailure(ExitCode exitCode, String text) {
     private static final List<ConnectionProblem> CONNECTION_PROBLEMS = List.of(
             new ConnectionProblem(SSLParamsException.class, "",
                     "TLS can't be set up (%s): check the trust store's file, type and password in"
-                            + " spring.datasource.url (README: TLS to the database)"),
+                            + " spring.datasource.url (docs/install.md: TLS to the database)"),
             new ConnectionProblem(CertificateExpiredException.class, "",
                     "TLS failed, as the server's certificate has expired (%s): renew it, or correct this machine's"
                             + " clock"),
@@ -57,7 +57,7 @@ public record DatabaseFailure(ExitCode exitCode, String text) {
                             + " MySQL makes for itself, set sslMode=VERIFY_CA"),
             new ConnectionProblem(GeneralSecurityException.class, "",
                     "TLS failed, as the server's certificate is not trusted (%s): add its authority to a trust store,"
-                            + " and name that in spring.datasource.url (README: TLS to the database); for the"
+                            + " and name that in spring.datasource.url (docs/install.md: TLS to the database); for the"
                             + " certificate that MySQL makes for itself, which names no host, set sslMode=VERIFY_CA,"
                             + " too"),
             new ConnectionProblem(SSLException.class, "",
