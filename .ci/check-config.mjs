@@ -33,8 +33,8 @@ for (const object of parseAllDocuments(readFileSync(manifests, 'utf8')).map(docu
   }
 }
 const leaves = o => Object.entries(o).flatMap(([key, value]) => value && typeof value === 'object' ? leaves(value) : [key])
-for (const key of leaves(parse(read('kubernetes/application.yml'))))
-  expect(new RegExp(`^[ #]+${key}:`, 'm').test(read('application.yml')), `kubernetes/application.yml: ${key} is no setting`)
+for (const key of leaves(parse(read('kubernetes/overlays/example/settings/application.yml'))))
+  expect(new RegExp(`^[ #]+${key}:`, 'm').test(read('application.yml')), `Kubernetes' application.yml: ${key} is no setting`)
 
 // ---- Grafana
 const { panels, ...dashboard } = JSON.parse(read('grafana/wx-token.json'))

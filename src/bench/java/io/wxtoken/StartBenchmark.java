@@ -68,8 +68,7 @@ class StartBenchmark {
         List<TestDatabase> servers = TestDatabase.servers().toList();
         database = servers.get(servers.size() - 1).migrated();
         weChat = StandIn.start();
-        Program.unpack(folder);
-        jar = folder.resolve("wx-token/wx-token.jar");
+        jar = Program.unpack(folder).resolve("wx-token.jar");
         flags = Program.launcherFlags(jar);
         memcached = Memcached.start();
     }
@@ -232,14 +231,14 @@ class StartBenchmark {
      * launcher makes the program's.
      */
     private List<String> floor(String home) throws Exception {
-        Path floorJar = folder.resolve("wx-token/floor.jar");
+        Path floorJar = jar.resolveSibling("floor.jar");
         try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(floorJar));
                 InputStream floor = Floor.class.getResourceAsStream("Floor.class")) {
             out.putNextEntry(new JarEntry("io/wxtoken/Floor.class"));
             floor.transferTo(out);
         }
         String driver;
-        try (Stream<Path> libraries = Files.list(folder.resolve("wx-token/lib"))) {
+        try (Stream<Path> libraries = Files.list(jar.resolveSibling("lib"))) {
             driver = libraries.filter(library -> library.getFileName().toString().startsWith("mysql-connector"))
                 .findFirst()
                 .orElseThrow()
@@ -273,7 +272,7 @@ class StartBenchmark {
     private Cost run(String home, List<String> command, Map<String, String> settings) throws Exception {
         List<String> shell = new ArrayList<>(List.of("sh", "-c", "\"$0\" \"$@\" || exit $?; times"));
         shell.addAll(command);
-        ProcessBuilder builder = new ProcessBuilder(shell).directory(folder.resolve("wx-token").toFile())
+        ProcessBuilder builder = new ProcessBuilder(shell).directory(jar.getParent().toFile())
             .redirectErrorStream(true);
         builder.environment()
             .keySet()

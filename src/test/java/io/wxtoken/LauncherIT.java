@@ -33,6 +33,8 @@ import io.wxtoken.testing.TestDatabase;
 @Execution(ExecutionMode.CONCURRENT)
 class LauncherIT {
 
+    private static final String VERSION = Program.RELEASE.replace("wx-token-", "wx-token ") + ", Java ";
+
     @TempDir
     Path folder;
 
@@ -48,8 +50,7 @@ class LauncherIT {
 
     private void unpackAnew() throws IOException {
         Path place = Files.createDirectory(folder.resolve("a place with blanks"));
-        Program.unpack(place);
-        home = place.resolve("wx-token");
+        home = Program.unpack(place);
     }
 
     @AfterEach
@@ -84,7 +85,7 @@ class LauncherIT {
     @Test
     void itRunsFromAnywhereAndMakesItsArchiveOnce() throws IOException {
         unpackAnew();
-        assertThat(ends(launcher("--version"), 0)).startsWith("wx-token 0.1.0");
+        assertThat(ends(launcher("--version"), 0)).startsWith(VERSION);
         assertThat(archives()).hasSize(1);
         long made = Files.getLastModifiedTime(archives().get(0)).toMillis();
         assertThat(Files.size(archives().get(0))).isGreaterThan(10_000_000);
@@ -115,11 +116,11 @@ class LauncherIT {
         ProcessBuilder elsewhere = launcher("--version");
         elsewhere.environment().put("WX_CACHE", folder.resolve("ca che").toString());
         for (int start = 0; start < 2; start++) {
-            assertThat(ends(elsewhere, 0)).startsWith("wx-token 0.1.0");
+            assertThat(ends(elsewhere, 0)).startsWith(VERSION);
         }
         ProcessBuilder nowhere = launcher("--version");
         nowhere.environment().put("WX_CACHE", "/proc/no-such-folder");
-        assertThat(ends(nowhere, 0)).startsWith("wx-token 0.1.0");
+        assertThat(ends(nowhere, 0)).startsWith(VERSION);
     }
 
     /**
@@ -349,8 +350,7 @@ class LauncherIT {
     @Test
     void itWorksInAnyFolderWhateverTheLocale() throws IOException {
         Path place = Files.createDirectories(folder.resolve("-微信 令牌"));
-        Program.unpack(place);
-        home = place.resolve("wx-token");
+        home = Program.unpack(place);
         Path secrets = Files.createDirectory(folder.resolve("密钥"));
         Files.writeString(secrets.resolve("wx.app-secret"), StandIn.SECRET);
         for (String locale : List.of("", "C", "no_SUCH.UTF-8")) {
@@ -369,8 +369,8 @@ class LauncherIT {
             assertThat(made).singleElement().satisfies(file -> assertThat(Files.size(file)).isGreaterThan(10_000_000));
         }
         ProcessBuilder dash = launcher();
-        dash.command("-微信 令牌/wx-token/wx-token", "--version");
-        assertThat(ends(dash, 0)).startsWith("wx-token 0.1.0");
+        dash.command("-微信 令牌/" + Program.RELEASE + "/wx-token", "--version");
+        assertThat(ends(dash, 0)).startsWith(VERSION);
     }
 
     /** As it is while a new version is being unpacked, or when that was cut off. */
@@ -393,9 +393,8 @@ class LauncherIT {
             Files.move(away, file);
         }
         Files.delete(home.resolve("wx-token.jar"));
-        assertThat(ends(launcher(), 2))
-            .isEqualTo("wx-token: there is no wx-token.jar in %s: unpack wx-token.tar.gz again\n"
-                .formatted(home.toRealPath()));
+        assertThat(ends(launcher(), 2)).isEqualTo(
+                "wx-token: there is no wx-token.jar in %s: install wx-token again\n".formatted(home.toRealPath()));
     }
 
     /** In cron each line is a mail. */

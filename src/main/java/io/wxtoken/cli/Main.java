@@ -42,7 +42,7 @@ public final class Main {
 
     static String incomplete(Throwable e) {
         return "the program's files are incomplete or of two versions (" + e + "): if a new version was being unpacked,"
-                + " start it again; otherwise unpack wx-token.tar.gz again";
+                + " start it again; otherwise install wx-token again";
     }
 
 }

@@ -87,6 +87,11 @@ public final class StandIn implements AutoCloseable {
     public record Issue(String appId, String value, long at, int askedFrom) {
     }
 
+    /** Starts it as a process of its own, on the port that the argument names. */
+    public static void main(String[] args) {
+        start(Integer.parseInt(args[0]), LIFE, GRACE);
+    }
+
     /** WeChat's own times: 7200 s of life, 5 minutes of grace. */
     public static StandIn start() {
         return start(0, LIFE, GRACE);

@@ -39,6 +39,9 @@ public final class Program {
 
     private static final Path ARCHIVE = Path.of(System.getProperty("wx.archive"));
 
+    /** The archive's name and its folder's: wx-token-, and the version. */
+    public static final String RELEASE = ARCHIVE.getFileName().toString().replace(".tar.gz", "");
+
     private static final Pattern LAUNCHER_FLAGS = Pattern.compile("\\nflags=\"([^\"]*)\"");
 
     private static final String JAR = "wx-token.jar";
@@ -225,7 +228,7 @@ public final class Program {
     public static synchronized Path installed() {
         if (installed == null) {
             Path target = ARCHIVE.resolveSibling("installed");
-            Path jar = target.resolve("wx-token").resolve(JAR);
+            Path jar = target.resolve(RELEASE).resolve(JAR);
             // The tests' JVMs share it, and the first one unpacks it.
             try (FileChannel lock = FileChannel.open(ARCHIVE.resolveSibling("installed.lock"),
                     StandardOpenOption.CREATE, StandardOpenOption.WRITE); FileLock held = lock.lock()) {
@@ -261,9 +264,13 @@ public final class Program {
         }
     }
 
-    /** The archive's folder wx-token, unpacked there. */
-    public static void unpack(Path folder) throws IOException {
+    /**
+     * Unpacks the archive there.
+     * @return the folder with the program
+     */
+    public static Path unpack(Path folder) throws IOException {
         execute(new ProcessBuilder("tar", "-xzf", ARCHIVE.toString(), "-C", folder.toString()));
+        return folder.resolve(RELEASE);
     }
 
     /** The launcher, as an operator starts it, with the tests' JVM. */
