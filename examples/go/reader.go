@@ -124,21 +124,28 @@ func env(name, otherwise string) string {
 	return otherwise
 }
 
-func main() {
-	log.SetFlags(0)
+func run(ctx context.Context) error {
 	db, err := connect()
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer db.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
 	weChat := &WeChat{DB: db, AppID: os.Getenv("WX_APPID"), API: env("WX_API", "https://api.weixin.qq.com")}
 	token, answer, err := weChat.Call(ctx, "/cgi-bin/get_api_domain_ip")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	// A token is never printed; its fingerprint is the one that wx-token prints.
 	fingerprint := sha256.Sum256([]byte(token))
 	fmt.Printf("token %x %s\n", fingerprint[:6], answer)
+	return nil
+}
+
+func main() {
+	log.SetFlags(0)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		log.Fatal(err)
+	}
 }

@@ -5,6 +5,7 @@ Needs PyMySQL (pip install PyMySQL, or Debian's python3-pymysql). Run it as a da
     MYSQL_HOST=db.example.com MYSQL_USER=wx_reader MYSQL_PASSWORD=... MYSQL_DATABASE=wx MYSQL_SSL_CA=/etc/mysql/ca.pem \
         WX_APPID=wx0123456789abcdef python3 reader.py
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -26,10 +27,11 @@ class TokenRefused(Exception):
 
 
 def connect():
+    ca = os.environ.get("MYSQL_SSL_CA")
     return pymysql.connect(
         host=os.environ.get("MYSQL_HOST", "127.0.0.1"), port=int(os.environ.get("MYSQL_PORT", 3306)),
         user=os.environ["MYSQL_USER"], password=os.environ["MYSQL_PASSWORD"], database=os.environ["MYSQL_DATABASE"],
-        ssl_ca=os.environ.get("MYSQL_SSL_CA"), ssl_verify_identity=True, connect_timeout=5, read_timeout=10,
+        ssl={"ca": ca} if ca else None, connect_timeout=5, read_timeout=10,
         autocommit=True)  # else the second SELECT repeats the first one's snapshot, and the request keeps the row locked
 
 
@@ -58,7 +60,8 @@ def call(db, app_id, path):
 
 if __name__ == "__main__":
     try:
-        used, said = call(connect(), os.environ["WX_APPID"], "/cgi-bin/get_api_domain_ip")
+        with contextlib.closing(connect()) as database:
+            used, said = call(database, os.environ["WX_APPID"], "/cgi-bin/get_api_domain_ip")
     except TokenRefused as e:
         sys.exit(str(e))
     # A token is never printed; its fingerprint is the one that wx-token prints.
