@@ -47,8 +47,9 @@ class Reader {
     private final String api;
 
     /**
-     * WeChat refuses the token in the row. Its refresh is requested and comes with the next run, within a minute or two. A
-     * web request should not wait for that: answer 503 with Retry-After: 60, or put the work back into its queue.
+     * WeChat refuses the token in the row. Its refresh is requested and comes with the next run, within a minute or
+     * two. A web request should not wait for that: answer 503 with Retry-After: 60, or put the work back into its
+     * queue.
      */
     static class TokenRefusedException extends IOException {
 
@@ -151,7 +152,8 @@ class Reader {
                     environment("WX_API", "https://api.weixin.qq.com"));
             Answer answer = reader.call("/cgi-bin/get_api_domain_ip");
             // A token is never printed; its fingerprint is the one that wx-token prints.
-            byte[] sha256 = MessageDigest.getInstance("SHA-256").digest(answer.token().getBytes(StandardCharsets.UTF_8));
+            byte[] token = answer.token().getBytes(StandardCharsets.UTF_8);
+            byte[] sha256 = MessageDigest.getInstance("SHA-256").digest(token);
             System.out.println("token " + HexFormat.of().formatHex(sha256, 0, 6) + " " + answer.json());
         }
         catch (TokenRefusedException e) {

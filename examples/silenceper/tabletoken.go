@@ -1,7 +1,7 @@
 // Package tabletoken lets github.com/silenceper/wechat/v2 read the access_token in wx_token; it never fetches one.
 //
 //	handle := &tabletoken.Handle{DB: db, AppID: "wx0123456789abcdef"} // db as a user that may do what wx_reader may
-//	account := officialaccount.NewOfficialAccount(&config.Config{AppID: handle.AppID})
+//	account := officialaccount.NewOfficialAccount(&config.Config{AppID: handle.AppID, Cache: cache.NewMemory()})
 //	account.SetAccessTokenHandle(handle)
 //	var addresses []string
 //	err := handle.Retry(func() (err error) {

@@ -10,23 +10,23 @@ import me.chanjar.weixin.common.enums.TicketType;
 import me.chanjar.weixin.mp.config.impl.WxMpDefaultConfigImpl;
 
 /**
- * Lets WxJava (weixin-java-mp) read an Official Account's access_token and its tickets in wx_token. WxJava fetches neither, as
- * they never count as expired here:
+ * Lets WxJava (weixin-java-mp) read an Official Account's access_token and its tickets in wx_token. WxJava fetches
+ * neither, as they never count as expired here:
  *
  * <pre>
  * WxMpService weChat = new WxMpServiceImpl();
  * weChat.setWxMpConfigStorage(new TableConfigStorage(dataSource, "wx0123456789abcdef"));
  * </pre>
  *
- * When WeChat refuses the token, WxJava calls {@link #expireAccessToken}, reads the row again, and repeats the call once. If the
- * row still has the same token, the application gets a {@code WxErrorException} with 40001, 40014 or 42001. The refresh is then
- * requested and comes with the next run, within a minute or two. A web request should not wait for that: answer 503 with
- * Retry-After: 60, or put the work back into its queue.
+ * When WeChat refuses the token, WxJava calls {@link #expireAccessToken}, reads the row again, and repeats the call
+ * once. If the row still has the same token, the application gets a {@code WxErrorException} with 40001, 40014 or
+ * 42001. The refresh is then requested and comes with the next run, within a minute or two. A web request should not
+ * wait for that: answer 503 with Retry-After: 60, or put the work back into its queue.
  *
  * <p>
- * Set no secret, unless you sign users in by OAuth2; with one, {@code getAccessToken(true)} would fetch a token. WxJava logs the
- * URLs of failed calls, with the token in them, as warnings of {@code me.chanjar.weixin.mp.api.impl.BaseWxMpServiceImpl}:
- * switch these off.
+ * Set no secret, unless you sign users in by OAuth2: with one, {@code getAccessToken(true)} would fetch a token. WxJava
+ * logs the URLs of failed calls, with the token in them, as warnings of
+ * {@code me.chanjar.weixin.mp.api.impl.BaseWxMpServiceImpl}: switch these off.
  */
 public class TableConfigStorage extends WxMpDefaultConfigImpl {
 
@@ -110,8 +110,8 @@ public class TableConfigStorage extends WxMpDefaultConfigImpl {
     private void requestRefresh(String type) {
         Row refused = lastRead.get(type);
         try (Connection connection = database.getConnection();
-                PreparedStatement update = connection.prepareStatement(
-                        "UPDATE wx_token SET refresh_requested = 1 WHERE id = ? AND value = ? AND refresh_requested = 0")) {
+                PreparedStatement update = connection.prepareStatement("UPDATE wx_token SET refresh_requested = 1"
+                        + " WHERE id = ? AND value = ? AND refresh_requested = 0")) {
             update.setInt(1, refused.id());
             update.setString(2, refused.value());
             update.executeUpdate();
