@@ -3,8 +3,6 @@ package io.wxtoken;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -12,8 +10,6 @@ import java.sql.Statement;
 import java.util.List;
 import java.util.stream.Stream;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -29,39 +25,7 @@ import io.wxtoken.testing.Program;
 @ParameterizedClass
 @MethodSource("io.wxtoken.testing.TestDatabase#servers")
 @CapturesOutput
-class GrantsIT extends OnEachDatabase {
-
-    private String schema;
-
-    @BeforeEach
-    void makeUsers() throws Exception {
-        schema = database.schema();
-        asAdministrator("users.sql");
-    }
-
-    @AfterEach
-    void dropUsers() {
-        for (String user : List.of("wx_migrator", "wx_token", "wx_reader")) {
-            execute("DROP USER " + ofThisTest(user) + "@'%'");
-        }
-        execute("DROP USER IF EXISTS " + ofThisTest("wx_platform") + "@'%'");
-    }
-
-    /** So that the test meets nobody else's users. */
-    private String ofThisTest(String user) {
-        return user + schema.substring(2);
-    }
-
-    private void asAdministrator(String file) throws Exception {
-        String script = Files.readString(Path.of("config/mysql", file))
-            .replaceAll("(?m)--.*$", "")
-            .replace("wx.", schema + ".");
-        for (String statement : script.replaceAll("(wx_\\w+)@", "$1" + schema.substring(2) + "@").split(";")) {
-            if (!statement.isBlank()) {
-                execute(statement);
-            }
-        }
-    }
+class GrantsIT extends WithUsersOfConfig {
 
     private String url(String more) {
         return database.url().replaceAll("\\?.*", "?" + more);

@@ -64,7 +64,7 @@ class WxJavaIT extends OnEachDatabase {
     }
 
     /** WxJava and what it needs, which Maven brings when it is not there yet. */
-    private static synchronized Path libraries() throws Exception {
+    static synchronized Path libraries() throws Exception {
         Path libraries = Path.of("target/wxjava").toAbsolutePath();
         if (!Files.exists(libraries)) {
             Process maven;

@@ -78,12 +78,16 @@ public final class MariaDb {
         }
     }
 
-    /** The certificate names localhost, and not its address. */
-    private static Certificates serverCertificates(Path folder) throws IOException, GeneralSecurityException {
+    /**
+     * The certificate names localhost, and not its address. 127.1 is another name of that
+     * host for what takes "localhost" for the server's socket.
+     */
+    static Certificates serverCertificates(Path folder) throws IOException, GeneralSecurityException {
         Files.createDirectories(folder);
         Certificates certificates = new Certificates(folder);
-        certificates.keytool("server", "-signer", "authority", "-ext", "san=dns:localhost");
+        certificates.keytool("server", "-signer", "authority", "-ext", "san=dns:localhost,dns:127.1");
         certificates.writePem("server");
+        certificates.writePem("authority");
         return certificates;
     }
 
@@ -126,6 +130,10 @@ public final class MariaDb {
                 .execute("CREATE OR REPLACE USER root@localhost IDENTIFIED BY '', root@'127.0.0.1' IDENTIFIED BY ''");
             statement.execute("GRANT ALL ON *.* TO root@localhost, root@'127.0.0.1' WITH GRANT OPTION");
         }
+    }
+
+    static Path trusted() {
+        return running().certificates.trusted();
     }
 
     /**

@@ -1,10 +1,15 @@
 package io.wxtoken.testing;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -122,6 +127,27 @@ public sealed class TestDatabase permits Cluster {
         return url.replace("user=root", "user=" + user + "&password=" + password);
     }
 
+    /**
+     * A PKCS12 store, and authority-cert.pem beside it, that trust the server's
+     * certificate for localhost. A restartable MySQL gets such a certificate here, until
+     * its next start: into its folder, which is seen through its process, because the
+     * script puts the server into a tree of its own.
+     */
+    public Path trusted() throws IOException, GeneralSecurityException {
+        if (isMariaDb()) {
+            return MariaDb.trusted();
+        }
+        Path folder = Path.of("/proc/" + process().pid() + "/root",
+                jdbc().sql("SELECT @@datadir").query(String.class).single(), "localhost");
+        if (!Files.exists(folder)) {
+            MariaDb.serverCertificates(folder);
+        }
+        Map.of("ca", "authority-cert.pem", "cert", "server-cert.pem", "key", "server-key.pem")
+            .forEach((what, file) -> jdbc().sql("SET GLOBAL ssl_" + what + " = 'localhost/" + file + "'").update());
+        jdbc().sql("ALTER INSTANCE RELOAD TLS").update();
+        return folder.resolve("trusted.p12");
+    }
+
     /** The schema's name on its server. */
     public String schema() {
         return url.replaceFirst(".*/([^?]*).*", "$1");
@@ -144,16 +170,23 @@ public sealed class TestDatabase permits Cluster {
         return isMariaDb() || isMySql() && MYSQL_RESTARTS;
     }
 
+    private String port() {
+        return url.replaceFirst("jdbc:mysql://[^:/]+:([0-9]+).*", "$1");
+    }
+
+    private ProcessHandle process() {
+        return ProcessHandle.allProcesses()
+            .filter(process -> (process.info().commandLine().orElse("") + " ").contains("--port=" + port() + " "))
+            .findFirst()
+            .orElseThrow();
+    }
+
     /**
      * Ends the server and starts it again, with the same data at the same address.
      * @param kill as kill -9 does, else as an operator would
      */
     public void restart(boolean kill) throws Exception {
-        String port = url.replaceFirst("jdbc:mysql://[^:/]+:([0-9]+).*", "$1");
-        ProcessHandle server = ProcessHandle.allProcesses()
-            .filter(process -> (process.info().commandLine().orElse("") + " ").contains("--port=" + port + " "))
-            .findFirst()
-            .orElseThrow();
+        ProcessHandle server = process();
         if (kill) {
             server.destroyForcibly();
         }
@@ -171,7 +204,7 @@ public sealed class TestDatabase permits Cluster {
             MariaDb.restart();
         }
         else {
-            ServerScript.SERVER.run("restart", port);
+            ServerScript.SERVER.run("restart", port());
         }
     }
 
