@@ -63,9 +63,9 @@ public final class Scenes {
     /** Lets time pass for some rows. */
     private static void pass(long seconds, String which) throws Exception {
         database.createStatement()
-            .executeUpdate(
-                    "UPDATE wx_token SET expire = expire - %1$d, expires_at = expires_at - %1$d, probed_at = probed_at - %1$d, retry_after = retry_after - %1$d WHERE `value` <> '' AND %2$s"
-                        .formatted(seconds, which));
+            .executeUpdate(("UPDATE wx_token SET expire = expire - %1$d, expires_at = expires_at - %1$d, probed_at ="
+                    + " probed_at - %1$d, retry_after = retry_after - %1$d WHERE `value` <> '' AND %2$s")
+                .formatted(seconds, which));
     }
 
     private static void status() throws Exception {
