@@ -1,61 +1,163 @@
 package io.wxtoken;
 
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+
+import org.h2.tools.Server;
+import picocli.CommandLine.Help.Ansi;
 
 import io.wxtoken.cli.Main;
+import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
 import io.wxtoken.token.Fingerprint;
 
 /**
- * The README's first command, {@code mvn spring-boot:test-run}. It runs the program as it
- * is, against the stand-in for WeChat (which remembers what it issued) and an H2 file of
- * its own, and then prints the table as an application reads it. Arguments are passed on
- * to the program.
+ * The README's first command, {@code mvn spring-boot:test-run}. It shows two nodes at
+ * work, which are processes of the program as it is, against the stand-in for WeChat
+ * (which remembers what it issued) and an H2 file that they reach over loopback. With
+ * arguments it is the program itself, against the same two.
  */
-public class FirstRun {
+public final class FirstRun {
 
-    private static final String DATABASE = "jdbc:h2:file:./data"
-            + "/first-run;MODE=MySQL;DB_CLOSE_ON_EXIT=FALSE;NON_KEYWORDS=VALUE;TRACE_LEVEL_FILE=0";
+    private static final Map<String, String> COLOURS = Map.of("node-1", "cyan", "node-2", "magenta", "WeChat",
+            "bold,green", "app", "yellow");
+
+    private final StandIn weChat;
+
+    private final String url;
+
+    private final Connection application;
+
+    private FirstRun(StandIn weChat, String url) throws SQLException {
+        this.weChat = weChat;
+        this.url = url;
+        this.application = DriverManager.getConnection(url, "sa", "");
+    }
 
     public static void main(String[] args) throws Exception {
         int exitCode;
         try (StandIn weChat = StandIn.start(Path.of("data/stand-in.txt"))) {
-            // As arguments, so that they win over an environment or a
-            // config/application.yml made for production.
-            List<String> arguments = new ArrayList<>(
-                    List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
-                            "--wx.api.base-url=" + weChat.baseUrl(), "--spring.datasource.url=" + DATABASE,
-                            "--spring.datasource.username=sa", "--spring.datasource.password="));
-            arguments.addAll(List.of(args));
-            exitCode = Main.run(arguments.toArray(String[]::new));
-            System.out.println();
-            System.out.println("WeChat (the stand-in) was asked " + weChat.tokenCalls() + " time(s) for a token, and "
-                    + weChat.ticketCalls() + " time(s) for a ticket.");
-        }
-        if (exitCode == ExitCode.OK.code()) {
-            printTable();
+            Server h2 = Server.createTcpServer("-tcpPort", "0", "-baseDir", "data", "-ifNotExists").start();
+            FirstRun demo = new FirstRun(weChat,
+                    "jdbc:h2:tcp://127.0.0.1:" + h2.getPort()
+                            + "/./two-nodes;MODE=MySQL;DATABASE_TO_LOWER=TRUE;CASE_INSENSITIVE_IDENTIFIERS=TRUE"
+                            + ";NON_KEYWORDS=VALUE;TRACE_LEVEL_FILE=0");
+            exitCode = args.length == 0 ? demo.tell() : demo.run(args);
+            demo.application.close(); // the last connection: H2 closes its file
         }
         System.exit(exitCode);
     }
 
-    private static void printTable() throws Exception {
-        System.out.println("What an application now reads:");
-        String row = "%-3s %-13s %-11s %s%n";
-        System.out.printf(row, "id", "type", "expire", "value");
-        try (Connection connection = DriverManager.getConnection(DATABASE, "sa", "");
-                ResultSet rows = connection.createStatement().executeQuery("SELECT * FROM wx_token ORDER BY id")) {
-            while (rows.next()) {
-                String value = rows.getString("value");
-                System.out.printf(row, rows.getInt("id"), rows.getString("type"), rows.getString("expire"),
-                        value.isEmpty() ? "''"
-                                : value.length() + " characters, fingerprint " + Fingerprint.shortOf(value));
-            }
+    private int tell() throws Exception {
+        say("A node starts. It finds no token, or, when you start this again, the one of last time:");
+        int exitCode = run("--logging.level.io.wxtoken=debug");
+        if (exitCode != ExitCode.OK.code()) {
+            return exitCode;
         }
+
+        say("50 minutes later two nodes start at the same moment. One asks WeChat, the other leaves the row alone:");
+        sql("UPDATE wx_token SET expire = expire - 3000, expires_at = expires_at - 3000 WHERE id = 1");
+        runTwoNodes();
+
+        say("Another program fetches a token and so kills ours. An application notices, and requests a refresh:");
+        weChat.issueElsewhere();
+        weChat.kill(token());
+        useToken();
+        String request = "UPDATE wx_token SET refresh_requested = 1 WHERE id = 1 AND value = '%s'";
+        print("app", request.formatted("…"));
+        sql(request.formatted(token()));
+        runTwoNodes();
+        useToken();
+
+        say("This is what wx-token status prints:");
+        return run("status");
+    }
+
+    private static void say(String text) {
+        System.out.println();
+        System.out.println(Ansi.AUTO.string("@|bold " + text + "|@"));
+    }
+
+    private static synchronized void print(String who, String line) {
+        System.out.println(Ansi.AUTO.string("@|%s %-6s ||@ ".formatted(COLOURS.get(who), who)) + line);
+    }
+
+    /** Runs the program in this process. */
+    private int run(String... arguments) {
+        return Main.run(withSettings(arguments).toArray(String[]::new));
+    }
+
+    /**
+     * The settings are arguments, so that they win over an environment or a
+     * config/application.yml made for production.
+     */
+    private List<String> withSettings(String... arguments) {
+        List<String> all = new ArrayList<>(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
+                "--wx.name=微店", "--wx.api.base-url=" + weChat.baseUrl(), "--wx.refresh.request-interval=1s",
+                "--spring.datasource.url=" + url, "--spring.datasource.username=sa", "--spring.datasource.password=",
+                "--logging.pattern.console=%m%n"));
+        all.addAll(List.of(arguments));
+        return all;
+    }
+
+    /** Runs the program in two processes at once, for the token alone. */
+    private void runTwoNodes() throws Exception {
+        Thread.sleep(1000); // wx.refresh.request-interval
+        int before = weChat.tokenCalls();
+        // so that both see the row due
+        weChat.next(new Fault.Delay(Duration.ofSeconds(1)));
+        List<Thread> nodes = List.of(startNode("node-1"), startNode("node-2"));
+        for (Thread node : nodes) {
+            node.join();
+        }
+        print("WeChat", "was asked for " + (weChat.tokenCalls() - before) + " token");
+    }
+
+    /** Starts a node, and a thread that prints what it says. */
+    private Thread startNode(String name) throws IOException {
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:TieredStopAtLevel=1",
+                        "-XX:+UseSerialGC", "-Dstdout.encoding=UTF-8", "-Dfile.encoding=UTF-8", "-cp",
+                        System.getProperty("java.class.path"), Main.class.getName()));
+        command.addAll(withSettings("--logging.level.io.wxtoken=debug", "--wx.tickets="));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        Thread printing = new Thread(
+                () -> process.inputReader(StandardCharsets.UTF_8).lines().forEach(line -> print(name, line)));
+        printing.start();
+        return printing;
+    }
+
+    private String token() throws SQLException {
+        try (ResultSet row = application.createStatement().executeQuery("SELECT value FROM wx_token WHERE id = 1")) {
+            row.next();
+            return row.getString(1);
+        }
+    }
+
+    private void sql(String update) throws SQLException {
+        application.createStatement().executeUpdate(update);
+    }
+
+    /** Reads the token and calls WeChat with it, as an application does. */
+    private void useToken() throws Exception {
+        URI call = URI.create(weChat.baseUrl() + "/cgi-bin/get_api_domain_ip?access_token=" + token());
+        String answer = HttpClient.newHttpClient()
+            .send(HttpRequest.newBuilder(call).build(), BodyHandlers.ofString())
+            .body();
+        print("app", "reads " + Fingerprint.shortOf(token()) + ", and WeChat answers " + answer);
     }
 
 }

@@ -6,6 +6,7 @@ import java.util.Map;
 
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
+import org.slf4j.spi.LoggingEventBuilder;
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.boot.logging.LogLevel;
@@ -14,6 +15,7 @@ import org.springframework.boot.logging.LoggingInitializationContext;
 import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.core.env.ConfigurableEnvironment;
 
+import io.wxtoken.ExitCode;
 import io.wxtoken.settings.Settings;
 
 /**
@@ -47,14 +49,19 @@ final class Console {
     }
 
     void error(Collection<String> lines) {
-        report(Level.ERROR, "", lines);
+        report(Level.ERROR, "", lines, null);
+    }
+
+    /** Reports what ends the run; structured logs have the exit code as a field. */
+    void error(FailureReport failure) {
+        report(Level.ERROR, "", failure.lines(), failure.exitCode());
     }
 
     void warn(Collection<String> lines) {
-        report(Level.WARN, "warning: ", lines);
+        report(Level.WARN, "warning: ", lines, null);
     }
 
-    private void report(Level level, String prefix, Collection<String> lines) {
+    private void report(Level level, String prefix, Collection<String> lines, ExitCode exitCode) {
         if (lines.isEmpty()) {
             return;
         }
@@ -63,7 +70,11 @@ final class Console {
             return;
         }
         setUpLogging();
-        lines.forEach(LoggerFactory.getLogger("io.wxtoken").atLevel(level)::log);
+        LoggingEventBuilder log = LoggerFactory.getLogger("io.wxtoken").atLevel(level);
+        if (exitCode != null) {
+            log.addKeyValue("exit_code", exitCode.code());
+        }
+        lines.forEach(log::log);
     }
 
     /** Sets up logging as Spring's context would. */

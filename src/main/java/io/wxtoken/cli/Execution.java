@@ -39,7 +39,7 @@ final class Execution {
 
         @Override
         default int report(FailureReport failure, Console console) {
-            console.error(failure.lines());
+            console.error(failure);
             return failure.exitCode().code();
         }
 

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
@@ -16,9 +17,11 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
+import org.slf4j.spi.LoggingEventBuilder;
 
 import io.wxtoken.ExitCode;
 import io.wxtoken.token.Outcome;
+import io.wxtoken.token.RefreshEvent;
 import io.wxtoken.token.RefreshListener;
 import io.wxtoken.token.Result;
 import io.wxtoken.token.RowKey;
@@ -32,7 +35,8 @@ import io.wxtoken.wechat.Account;
  * and a summary. Several workers may report at once. A row to which nothing happened gets
  * no line, because under cron each line is a mail. When many accounts fail in the same
  * way, it is one story and one line; each account's own line is then written at level
- * DEBUG.
+ * DEBUG. What a line says is in its text, for people; structured logs have the row, the
+ * outcome and the error code as fields besides.
  */
 final class RunReport implements RefreshListener {
 
@@ -51,7 +55,10 @@ final class RunReport implements RefreshListener {
 
     private final Map<Outcome, Integer> counts = new TreeMap<>();
 
-    private final Map<Story, SortedMap<String, List<String>>> stories = new LinkedHashMap<>();
+    private final Map<Story, SortedMap<String, List<Line>>> stories = new LinkedHashMap<>();
+
+    /** What the history says of rows; a row to which nothing happened has none. */
+    private final Map<RowKey, RefreshEvent.Kind> happened = new HashMap<>();
 
     private boolean uneventful = true;
 
@@ -85,6 +92,32 @@ final class RunReport implements RefreshListener {
         }
     }
 
+    /**
+     * A line about a row.
+     *
+     * @param outcome as in the history, where that has one; null for a warning
+     * @param errcode WeChat's; null without one
+     */
+    private record Line(RowKey row, String text, String outcome, Integer errcode) {
+
+        void log(Level level, String label) {
+            withFields(level, outcome, errcode).addKeyValue("app_id", row.appId())
+                .addKeyValue("type", row.type())
+                .log("{} {}", label, text);
+        }
+    }
+
+    private static LoggingEventBuilder withFields(Level level, String outcome, Integer errcode) {
+        LoggingEventBuilder line = log.atLevel(level);
+        if (outcome != null) {
+            line.addKeyValue("outcome", outcome);
+        }
+        if (errcode != null) {
+            line.addKeyValue("errcode", errcode);
+        }
+        return line;
+    }
+
     /** The gravest exit code of all results; it is known after {@link #summary}. */
     synchronized ExitCode exitCode() {
         return exitCode;
@@ -97,7 +130,7 @@ final class RunReport implements RefreshListener {
             exitCode = exitCode.and(result.exitCode());
             uneventful &= uneventful(result);
             if (result.exitCode() == ExitCode.OK) {
-                log.atLevel(uneventful(result) ? Level.DEBUG : Level.INFO).log("{} {}", account.label(), result);
+                line(account, result).log(uneventful(result) ? Level.DEBUG : Level.INFO, account.label());
             }
             else {
                 failed.add(result);
@@ -109,16 +142,28 @@ final class RunReport implements RefreshListener {
             boolean left = first.outcome() == Outcome.LEFT;
             Story story = new Story(left ? Level.INFO : Level.ERROR, left ? "left" : kindOf(first.detail()),
                     left ? "left to the next run" : first.detail());
-            tell(story, account.appId(), failed.stream().map(Result::toString).toList());
+            tell(story, account.appId(), failed.stream().map(result -> line(account, result)).toList());
         }
     }
 
-    @Override
-    public synchronized void warning(String appId, Verdict about, String text) {
-        tell(new Story(Level.WARN, about.name(), text), appId, List.of(text));
+    private Line line(Account account, Result result) {
+        RowKey row = new RowKey(account.appId(), result.row().type());
+        String outcome = happened.containsKey(row) ? happened.get(row).toString()
+                : result.outcome().name().toLowerCase(Locale.ROOT);
+        return new Line(row, result.toString(), outcome, result.errcode());
     }
 
-    private void tell(Story story, String appId, List<String> lines) {
+    @Override
+    public synchronized void happened(RefreshEvent event) {
+        happened.put(new RowKey(event.appId(), event.type()), event.kind());
+    }
+
+    @Override
+    public synchronized void warning(RowKey row, Verdict about, String text) {
+        tell(new Story(Level.WARN, about.name(), text), row.appId(), List.of(new Line(row, text, null, null)));
+    }
+
+    private void tell(Story story, String appId, List<Line> lines) {
         stories.computeIfAbsent(story, none -> new TreeMap<>())
             .computeIfAbsent(appId, none -> new ArrayList<>())
             .addAll(lines);
@@ -142,13 +187,14 @@ final class RunReport implements RefreshListener {
         stories.forEach((story, accounts) -> {
             boolean many = accounts.size() > FEW;
             if (many) {
-                log.atLevel(story.level())
+                Line first = accounts.get(accounts.firstKey()).get(0);
+                withFields(story.level(), first.outcome(), first.errcode()).addKeyValue("accounts", accounts.size())
                     .log("{} accounts, such as {}: {}", accounts.size(),
                             accounts.keySet().stream().limit(FEW).map(this::label).collect(Collectors.joining(", ")),
                             story.example());
             }
             accounts.forEach((appId, lines) -> lines
-                .forEach(line -> log.atLevel(many ? Level.DEBUG : story.level()).log("{} {}", label(appId), line)));
+                .forEach(line -> line.log(many ? Level.DEBUG : story.level(), label(appId))));
         });
         if (counts.containsKey(Outcome.LEFT)) {
             if (stopping.getAsBoolean()) {
@@ -162,6 +208,7 @@ final class RunReport implements RefreshListener {
         }
         int rows = counts.values().stream().mapToInt(Integer::intValue).sum();
         log.atLevel(levelOfSummary())
+            .addKeyValue("exit_code", exitCode.code())
             .log("{}: {}; exit code {}", rows == 1 ? "1 row" : rows + " rows",
                     counts.entrySet()
                         .stream()
@@ -198,10 +245,12 @@ final class RunReport implements RefreshListener {
             .limit(ROWS_NAMED)
             .toList()) {
             RowKey key = row.key();
-            log.warn(
-                    "{} {} is in wx_token twice: row {} is kept fresh, row {} is not, and an application may read"
-                            + " either. Delete row {}",
-                    key.appId(), key.type(), rows.configured().get(key).id(), row.id(), row.id());
+            log.atWarn()
+                .addKeyValue("app_id", key.appId())
+                .addKeyValue("type", key.type())
+                .log("{} {} is in wx_token twice: row {} is kept fresh, row {} is not, and an application may read"
+                        + " either. Delete row {}", key.appId(), key.type(), rows.configured().get(key).id(), row.id(),
+                        row.id());
         }
         String withoutAppId = unused.getOrDefault(RowSet.Reason.NO_APP_ID, List.of())
             .stream()

@@ -107,14 +107,14 @@ public final class AccountRefresher {
 
     private Result refreshToken(Account account, TokenRow row, boolean force) {
         if (row.foreign()) {
-            listener.warning(account.appId(), Verdict.FOREIGN_VALUE,
+            listener.warning(RowKey.token(account), Verdict.FOREIGN_VALUE,
                     ("access_token: another program wrote this row, seen at %s: nobody can tell whose token came"
                             + " last, so it is fetched again. Find that program, and let it only read")
                         .formatted(Instant.ofEpochSecond(row.now())));
         }
         Result result = refresh(account, row, force ? Trigger.FORCED : Trigger.SCHEDULE);
         if (force && account.isWeCom() && result.outcome() == Outcome.FRESH) {
-            listener.warning(account.appId(), Verdict.FORCED,
+            listener.warning(RowKey.token(account), Verdict.FORCED,
                     "access_token: WeCom gave the same one again, as it does until its end; nothing makes it"
                             + " issue another before");
             return result;
@@ -184,7 +184,7 @@ public final class AccountRefresher {
         if (account.isWeCom()) {
             return; // no program can kill its token, but WeCom itself may end it early
         }
-        listener.warning(account.appId(), Verdict.DEAD,
+        listener.warning(RowKey.token(account), Verdict.DEAD,
                 ("access_token with fingerprint %s is dead %d s before its time, seen at %s: "
                         + (account.endpoint() == Endpoint.AUTHORIZER
                                 ? "the account authorized the platform again or withdrew, or another program refreshes"

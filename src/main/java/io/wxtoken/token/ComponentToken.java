@@ -99,7 +99,7 @@ public final class ComponentToken {
         if (!foundDead && result.row().value().equals(dead.value())) {
             foundDead = true;
             rows.requestFor(dead.id(), dead.value());
-            listener.warning(fetcher.account().appId(), Verdict.DEAD,
+            listener.warning(RowKey.token(fetcher.account()), Verdict.DEAD,
                     "component_access_token with fingerprint %s is dead %d s before its time: another program may fetch"
                         .formatted(Fingerprint.shortOf(dead.value()), dead.timeLeft())
                             + " it, too. Find that program, and let it read the row");

@@ -40,8 +40,8 @@ public interface RefreshListener {
             }
 
             @Override
-            public void warning(String appId, Verdict about, String text) {
-                Arrays.stream(listeners).forEach(listener -> listener.warning(appId, about, text));
+            public void warning(RowKey row, Verdict about, String text) {
+                Arrays.stream(listeners).forEach(listener -> listener.warning(row, about, text));
             }
 
             @Override
@@ -72,7 +72,7 @@ public interface RefreshListener {
      * @param about the judgement of the row that led to it
      * @param text what is wrong and what to do, for people, on one line
      */
-    default void warning(String appId, Verdict about, String text) {
+    default void warning(RowKey row, Verdict about, String text) {
     }
 
     /** A row was refreshed, or its failure changed. */

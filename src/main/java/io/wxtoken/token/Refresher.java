@@ -173,7 +173,7 @@ public final class Refresher {
             return Result.okIfLive(row, Outcome.FRESH, wait);
         }
         return new Result(row, Outcome.FAILED, last.error() + "; " + wait, last.errcode() == null ? ExitCode.RETRY
-                : ErrorCode.of(last.errcode(), fetcher.account().endpoint()).kind().exitCode());
+                : ErrorCode.of(last.errcode(), fetcher.account().endpoint()).kind().exitCode(), last.errcode());
     }
 
     private boolean publish(ClaimedFetch claimed, TokenRow row, TokenFetcher fetcher, Verdict verdict,
@@ -215,7 +215,7 @@ public final class Refresher {
                 : 0;
         long worst = late + settings.lease().plus(requestTimeout).toSeconds();
         if (worst > Lifetimes.GRACE.toSeconds()) {
-            listener.warning(fetcher.account().appId(), verdict,
+            listener.warning(key(row, fetcher), verdict,
                     ("%s was due for %d s before a run started. With wx.refresh.lease and a request this is %d s,"
                             + " more than WeChat's grace of %d s, so readers would have a dead token if a run"
                             + " crashed. Start the job every minute")
@@ -257,7 +257,7 @@ public final class Refresher {
         if (!isRepeated(row.lastRefresh(), answer)) {
             listener.happened(RefreshEvent.failed(fetcher.account().appId(), row, verdict, answer));
         }
-        return new Result(row, Outcome.FAILED, answer.text() + next, answer.exitCode());
+        return new Result(row, Outcome.FAILED, answer.text() + next, answer.exitCode(), answer.code());
     }
 
     /**

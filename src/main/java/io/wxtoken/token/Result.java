@@ -8,8 +8,14 @@ import io.wxtoken.ExitCode;
  * @param row as it is now, as far as this run knows
  * @param detail the reason of the outcome, on one line, without secrets
  * @param exitCode what it means for the run
+ * @param errcode WeChat's error code; null without one
  */
-public record Result(TokenRow row, Outcome outcome, String detail, ExitCode exitCode) {
+public record Result(TokenRow row, Outcome outcome, String detail, ExitCode exitCode, Integer errcode) {
+
+    /** A result without an error code of WeChat's. */
+    public Result(TokenRow row, Outcome outcome, String detail, ExitCode exitCode) {
+        this(row, outcome, detail, exitCode, null);
+    }
 
     /**
      * The result for a row that another run is at work on, or that waits:
