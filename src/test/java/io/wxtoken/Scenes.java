@@ -26,7 +26,7 @@ public final class Scenes {
 
     private static final List<String> APP_IDS = List.of(StandIn.APP_ID, "wxfedcba9876543210", "wx5555555555555555");
 
-    private static final List<String> NAMES = List.of("微店", "会员小程序", "campaign");
+    private static final List<String> NAMES = List.of("微店", "会员中心", "小程序");
 
     private static final StandIn WE_CHAT = StandIn.start();
 
