@@ -32,7 +32,7 @@ class FirstRunIT {
     void twoNodesFetchOneTokenEachTimeAndAnotherRunGoesOn() throws Exception {
         assertThat(run())
             .contains("never obtained", "older than wx.refresh.after", "a refresh was requested", "ip_list")
-            .contains("node-1 | 1 row: 1 ", "node-2 | 1 row: 1 ")
+            .contains("node-1 | 1 row: ", "node-2 | 1 row: ", "| 1 row: 1 refreshed; exit code 0")
             .containsOnlyOnce("errcode")
             .containsPattern("(?s)(asked for 1 token\\R.*){2}")
             .containsPattern("wx0123456789abcdef  微店  access_token  fresh ");
