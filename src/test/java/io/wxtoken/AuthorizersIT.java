@@ -129,14 +129,19 @@ class AuthorizersIT extends OnEachDatabase {
         assertThat(value(merchant(0), "access_token")).isEqualTo(left);
     }
 
-    @Test
-    void aPlatformsDeadTokenIsRefreshedOnceInTheRunThatFindsIt() {
+    /** Returns how often the platform's token was asked for until then. */
+    private int killThePlatformsTokenWhenTenAccountsAreDue() {
         receiveTicket();
         IntStream.range(0, 10).forEach(number -> authorize(merchant(number)));
         runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
         weChat.kill(weChat.lastIssued(COMPONENT));
         makeAllDue();
-        int calls = weChat.componentTokenCalls();
+        return weChat.componentTokenCalls();
+    }
+
+    @Test
+    void aPlatformsDeadTokenIsRefreshedOnceInTheRunThatFindsIt() {
+        int calls = killThePlatformsTokenWhenTenAccountsAreDue();
         assertThat(runPlatform("--wx.component.tickets=none").ended(ExitCode.OK).text()).contains("10 refreshed",
                 COMPONENT + " component_access_token with fingerprint");
         assertThat(weChat.componentTokenCalls()).isEqualTo(calls + 1);
@@ -146,12 +151,7 @@ class AuthorizersIT extends OnEachDatabase {
     /** WeChat is asked three times at most in such a case, as for any other token. */
     @Test
     void aPlatformsDeadTokenThatIsNotReplacedIsAskedForByOneOfItsAccounts() {
-        receiveTicket();
-        IntStream.range(0, 10).forEach(number -> authorize(merchant(number)));
-        runPlatform("--wx.component.tickets=none").ended(ExitCode.OK);
-        weChat.kill(weChat.lastIssued(COMPONENT));
-        makeAllDue();
-        int calls = weChat.componentTokenCalls();
+        int calls = killThePlatformsTokenWhenTenAccountsAreDue();
         weChat.alwaysFor("/api_component_token", new Fault.Refuse(-1, "system busy"));
         runPlatform("--wx.component.tickets=none").ended(ExitCode.RETRY);
         assertThat(weChat.componentTokenCalls()).isBetween(calls + 1, calls + 3);

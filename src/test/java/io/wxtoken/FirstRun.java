@@ -50,6 +50,7 @@ public final class FirstRun {
     public static void main(String[] args) throws Exception {
         int exitCode;
         try (StandIn weChat = StandIn.start(Path.of("data/stand-in.txt"))) {
+            System.setProperty("h2.bindAddress", "127.0.0.1");
             Server h2 = Server.createTcpServer("-tcpPort", "0", "-baseDir", "data", "-ifNotExists").start();
             FirstRun demo = new FirstRun(weChat,
                     "jdbc:h2:tcp://127.0.0.1:" + h2.getPort()
@@ -97,7 +98,9 @@ public final class FirstRun {
 
     /** Runs the program in this process. */
     private int run(String... arguments) {
-        return Main.run(withSettings(arguments).toArray(String[]::new));
+        List<String> all = withSettings(arguments);
+        all.add("--wx.app-secret=" + StandIn.SECRET);
+        return Main.run(all.toArray(String[]::new));
     }
 
     /**
@@ -105,8 +108,8 @@ public final class FirstRun {
      * config/application.yml made for production.
      */
     private List<String> withSettings(String... arguments) {
-        List<String> all = new ArrayList<>(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.app-secret=" + StandIn.SECRET,
-                "--wx.name=微店", "--wx.api.base-url=" + weChat.baseUrl(), "--wx.refresh.request-interval=1s",
+        List<String> all = new ArrayList<>(List.of("--wx.app-id=" + StandIn.APP_ID, "--wx.name=微店",
+                "--wx.api.base-url=" + weChat.baseUrl(), "--wx.refresh.request-interval=1s",
                 "--spring.datasource.url=" + url, "--spring.datasource.username=sa", "--spring.datasource.password=",
                 "--logging.pattern.console=%m%n"));
         all.addAll(List.of(arguments));
@@ -133,7 +136,10 @@ public final class FirstRun {
                         "-XX:+UseSerialGC", "-Dstdout.encoding=UTF-8", "-Dfile.encoding=UTF-8", "-cp",
                         System.getProperty("java.class.path"), Main.class.getName()));
         command.addAll(withSettings("--logging.level.io.wxtoken=debug", "--wx.tickets="));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        ProcessBuilder node = new ProcessBuilder(command).redirectErrorStream(true);
+        node.environment().put("WX_APPSECRET", StandIn.SECRET); // everybody can read a
+                                                                // process's arguments
+        Process process = node.start();
         Thread printing = new Thread(
                 () -> process.inputReader(StandardCharsets.UTF_8).lines().forEach(line -> print(name, line)));
         printing.start();

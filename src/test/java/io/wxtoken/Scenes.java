@@ -93,9 +93,8 @@ public final class Scenes {
     private static void metrics(Path folder, long end) throws Exception {
         Map<String, StringBuilder> families = new TreeMap<>();
         int minutes = 180;
-        run(1, "--logging.level.io.wxtoken=off", "--wx.accounts[0].tickets="); // JIT and
-                                                                               // class
-                                                                               // loading
+        // so that no run in the picture has to load and compile the classes
+        run(1, "--logging.level.io.wxtoken=off", "--wx.accounts[0].tickets=");
         for (int minute = 0; minute <= minutes; minute++) {
             long now = end - (minutes - minute) * 60L;
             if (minute > 0) {

@@ -55,8 +55,16 @@ class StructuredLogIT extends OnH2File {
             .containsExactly(row("access_token", "refreshed"), Map.of("app_id", APP_ID, "type", "access_token"),
                     Map.of("exit_code", 0));
 
-        weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist"));
+        weChat.alwaysFor("/getticket", new Fault.Refuse(-1, "system busy"));
         program.with("WX_REFRESH_AFTER", "1s");
+        ends(ExitCode.RETRY, "system busy");
+        weChat.alwaysFor("/getticket", null);
+        program.with("LOGGING_LEVEL_IO_WXTOKEN", "debug");
+        assertThat(fields(ends(ExitCode.OK, "jsapi_ticket"))).as("the word of the history")
+            .contains(row("jsapi_ticket", "recovered"));
+        program.with("LOGGING_LEVEL_IO_WXTOKEN", "info");
+
+        weChat.always(new Fault.Refuse(40164, "invalid ip 1.2.3.4, not in whitelist"));
         for (String failing : List.of("at first", "as it goes on")) {
             assertThat(fields(ends(ExitCode.ACT, "40164"))).as(failing)
                 .containsExactly(failed("access_token"), failed("jsapi_ticket"), Map.of("exit_code", 2));
