@@ -2,6 +2,9 @@ package io.wxtoken.wechat;
 
 import java.io.ByteArrayOutputStream;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -130,7 +133,7 @@ final class AnswerJson {
         try {
             fields.putAll(fields(body));
         }
-        catch (JacksonException e) {
+        catch (JacksonException | CharacterCodingException e) {
             // the exception's text would quote the answer
             return new Answer.Unknown("WeChat's answer is not JSON", Reach.ANSWERED);
         }
@@ -171,7 +174,7 @@ final class AnswerJson {
                     : fields.get("errcode") instanceof Integer errcode && TOKEN_DEAD.contains(errcode)
                             ? ProbeResult.DEAD : ProbeResult.UNKNOWN;
         }
-        catch (JacksonException e) {
+        catch (JacksonException | CharacterCodingException e) {
             return ProbeResult.UNKNOWN;
         }
     }
@@ -180,7 +183,9 @@ final class AnswerJson {
      * Returns the fields of a JSON object, without nested ones; empty when the answer is
      * something else.
      */
-    private static Map<String, Object> fields(byte[] body) throws JacksonException {
+    private static Map<String, Object> fields(byte[] body) throws JacksonException, CharacterCodingException {
+        // Jackson alone would take a letter that is written in more bytes than it needs
+        StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body));
         Map<String, Object> fields = new HashMap<>();
         try (JsonParser json = JSON.createParser(ObjectReadContext.empty(), body)) {
             if (json.nextToken() == JsonToken.START_OBJECT) {
