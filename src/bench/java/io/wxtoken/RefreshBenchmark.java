@@ -10,26 +10,24 @@ import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.Memcached;
-import io.wxtoken.testing.Program;
-import io.wxtoken.testing.Program.Ended;
-import io.wxtoken.testing.Program.Started;
-import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.fixtures.Memcached;
+import io.wxtoken.fixtures.Program;
+import io.wxtoken.fixtures.Program.Ended;
+import io.wxtoken.fixtures.Program.Started;
+import io.wxtoken.fixtures.TestDatabase;
 
 /**
  * What many accounts cost: {@code mvn verify -Pbenchmark -Dit.test=RefreshBenchmark}. It
  * prints figures and asserts no times.
  */
 @ParameterizedClass
-@MethodSource("io.wxtoken.testing.TestDatabase#servers")
-@Isolated
+@MethodSource("io.wxtoken.fixtures.TestDatabase#servers")
 class RefreshBenchmark {
 
     @Parameter

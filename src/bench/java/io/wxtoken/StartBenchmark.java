@@ -27,12 +27,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.Isolated;
 
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.Memcached;
-import io.wxtoken.testing.Program;
-import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.fixtures.Memcached;
+import io.wxtoken.fixtures.Program;
+import io.wxtoken.fixtures.TestDatabase;
 import io.wxtoken.token.Fingerprint;
 
 /**
@@ -43,7 +42,6 @@ import io.wxtoken.token.Fingerprint;
  * JVMs of {@code -Dbench.java} (their homes, with commas; else the tests' own). It prints
  * medians of 10 and asserts no times. On a Unix with /proc.
  */
-@Isolated
 class StartBenchmark {
 
     private static final int RUNS = 10;

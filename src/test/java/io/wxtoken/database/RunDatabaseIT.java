@@ -13,15 +13,15 @@ import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import io.wxtoken.fixtures.TestDatabase;
 import io.wxtoken.settings.Settings;
-import io.wxtoken.testing.TestDatabase;
 
 /**
  * The due check keeps its connection for the run that follows. A connection that broke
  * meanwhile is replaced.
  */
 @ParameterizedClass
-@MethodSource("io.wxtoken.testing.TestDatabase#servers")
+@MethodSource("io.wxtoken.fixtures.TestDatabase#servers")
 class RunDatabaseIT {
 
     @Parameter

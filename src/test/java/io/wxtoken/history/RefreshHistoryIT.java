@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.slf4j.LoggerFactory;
 
-import io.wxtoken.testing.TestDatabase;
+import io.wxtoken.fixtures.TestDatabase;
 import io.wxtoken.token.RefreshEvent;
 
 /**
@@ -71,7 +71,6 @@ class RefreshHistoryIT {
         history.happened(event("wx1", "x".repeat(300)));
         history.happened(new RefreshEvent("wx2", "jsapi_ticket", RefreshEvent.Kind.REFRESHED, "never obtained", "",
                 "c".repeat(64), null, ""));
-        assertThat(rows()).as("in one statement at the end").isZero();
         history.finish();
         List<RefreshHistory.Entry> entries = read(null, 10);
         assertThat(entries).extracting(RefreshHistory.Entry::appId).containsExactly("wx1", "wx2");
@@ -95,26 +94,25 @@ class RefreshHistoryIT {
         for (int i = 0; i < 250; i++) {
             history.happened(event("wx" + i, ""));
         }
-        assertThat(rows()).isEqualTo(200);
+        assertThat(rows()).as("more when some have waited for two seconds").isBetween(200L, 249L);
         history.finish();
         assertThat(rows()).isEqualTo(250);
     }
 
     /**
-     * For a month a run every twenty minutes has something to record.
+     * For a fortnight a run every twenty minutes has something to record.
      */
     @Test
     void entriesAreKeptForTheDaysThatAreSetAndLittleLonger() {
         long kept = 7 * 72;
         long most = 0;
-        for (int run = 0; run < 30 * 72; run++) {
+        for (int run = 0; run < 14 * 72; run++) {
             database.jdbc().sql("UPDATE wx_token_history SET recorded_at = recorded_at - 1200").update();
             RefreshHistory history = history();
             history.happened(event("wx1", ""));
             history.finish();
             most = Math.max(most, rows());
         }
-        System.out.printf("%s: %d entries in a month, at most %d at a time%n", database, 30 * 72, most);
         assertThat(rows()).isBetween(kept, kept + 400);
         assertThat(most).isLessThan(kept + 400);
     }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.HashMap;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -179,6 +181,13 @@ class SettingsTest {
         assertThat(problem())
             .contains(name.replaceFirst("^(spring.refresh|spring.flyway|sprng|loging|logging.levl).*", "$1"))
             .contains(says);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "spring.application.json", "SPRING_APPLICATION_JSON" })
+    void settingsMayBeOneJson(String name, @TempDir Path folder) {
+        assertThat(Settings.environment(folder, "--" + name + "={\"wx.app-id\":\"wx1\"}").getProperty("wx.app-id"))
+            .isEqualTo("wx1");
     }
 
     @Test

@@ -75,7 +75,7 @@ final class ComponentModel {
 
     synchronized String pushTicket(String appId) {
         String ticket = "ticket@@@" + WeChatModel.random();
-        components.get(appId).tickets().put(ticket, System.currentTimeMillis() + ticketLife.toMillis());
+        components.get(appId).tickets().put(ticket, model.now() + ticketLife.toMillis());
         return ticket;
     }
 
@@ -110,7 +110,7 @@ final class ComponentModel {
         if (end == null) {
             return WeChatModel.error(61006, "component ticket is invalid");
         }
-        if (end <= System.currentTimeMillis()) {
+        if (end <= model.now()) {
             return WeChatModel.error(61005, "component ticket is expired");
         }
         IssuedValue token = model.issueToken(COMPONENT, appId, askedFrom);

@@ -1,6 +1,7 @@
 package io.wxtoken.standin;
 
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 
 /** What goes wrong with one request to the stand-in. */
 public sealed interface Fault {
@@ -28,6 +29,19 @@ public sealed interface Fault {
 
     /** The answer comes late; the token is issued before the wait. */
     record Delay(Duration time) implements Fault {
+    }
+
+    /** As {@link Delay}, until {@link #letGo}. */
+    record Hold(CountDownLatch over) implements Fault {
+
+        public Hold() {
+            this(new CountDownLatch(1));
+        }
+
+        public void letGo() {
+            over.countDown();
+        }
+
     }
 
     /** As {@link Delay}, but the token is issued after the wait. */

@@ -10,6 +10,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.Predicate;
 
 import com.sun.net.httpserver.HttpExchange;
@@ -125,6 +126,9 @@ final class RequestHandler implements HttpHandler {
         if (fault instanceof Fault.Delay delay) {
             sleep(delay.time());
         }
+        if (fault instanceof Fault.Hold hold) {
+            await(hold.over());
+        }
         if (fault instanceof Fault.CutAfter) {
             return;
         }
@@ -225,6 +229,15 @@ final class RequestHandler implements HttpHandler {
         exchange.getResponseHeaders().add("Content-Type", contentType);
         exchange.sendResponseHeaders(200, body.length == 0 ? -1 : body.length);
         exchange.getResponseBody().write(body);
+    }
+
+    private static void await(CountDownLatch over) {
+        try {
+            over.await();
+        }
+        catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private static void sleep(Duration time) {

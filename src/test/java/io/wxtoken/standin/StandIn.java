@@ -161,6 +161,11 @@ public final class StandIn implements AutoCloseable {
     // ---- What tests make it do
 
     /** Adds an account besides {@link #APP_ID}. */
+    /** Lets time pass for all that it issued. */
+    public void pass(Duration time) {
+        model.pass(time);
+    }
+
     public void addAccount(String appId, String secret) {
         model.addAccount(appId, secret);
     }

@@ -17,27 +17,27 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-import io.wxtoken.testing.Await;
-
 /**
  * The stand-in does what WeChat documents. A token lives for 2 s here, and the grace is 1
  * s.
  */
 class StandInTest {
 
-    private final StandIn weChat = StandIn.start(0, Duration.ofSeconds(2), Duration.ofSeconds(1));
+    private final StandIn weChat = StandIn.start();
 
     @AfterEach
     void stop() {
         weChat.close();
     }
 
-    private void awaitDeath(String value, long millis) throws InterruptedException {
-        Await.until("the value dies", () -> !weChat.alive(value), Duration.ofMillis(millis));
+    /** Lets the time pass after which a token dies whose successor was issued. */
+    private void passGrace() {
+        weChat.pass(Duration.ofMinutes(5));
     }
 
-    private void awaitMillisLeft(String value, long millis) throws InterruptedException {
-        Await.until("the value nears its end", () -> weChat.millisLeft(value) <= millis, Duration.ofSeconds(2));
+    /** Lets the time pass after which a value has four minutes left. */
+    private void passNearlyALife() {
+        weChat.pass(Duration.ofMinutes(116));
     }
 
     private JsonNode token() throws IOException {
@@ -56,10 +56,6 @@ class StandInTest {
     }
 
     private HttpURLConnection open(String path) throws IOException {
-        return open(weChat, path);
-    }
-
-    private static HttpURLConnection open(StandIn weChat, String path) throws IOException {
         return (HttpURLConnection) URI.create(weChat.baseUrl() + path).toURL().openConnection();
     }
 
@@ -78,21 +74,24 @@ class StandInTest {
         String first = value(token());
         String second = value(token());
         assertThat(weChat.alive(first)).isTrue();
-        awaitDeath(first, 1100);
+        passGrace();
+        assertThat(weChat.alive(first)).isFalse();
         assertThat(weChat.alive(second)).isTrue();
-        awaitDeath(second, 1100);
+        weChat.pass(Duration.ofMinutes(115));
+        assertThat(weChat.alive(second)).isFalse();
         assertThat(weChat.issued()).containsExactly(first, second);
     }
 
     @Test
     void theStableEndpointAnswersWithWhatRemainsAndRotatesNearTheEnd() throws Exception {
         JsonNode first = stableToken(false);
-        assertThat(first.path("expires_in").intValue()).isEqualTo(2);
+        assertThat(first.path("expires_in").intValue()).isEqualTo(7200);
         assertThat(value(stableToken(false))).isEqualTo(value(first));
-        awaitMillisLeft(value(first), 1000);
+        passNearlyALife();
         assertThat(value(stableToken(false))).isNotEqualTo(value(first));
         assertThat(weChat.alive(value(first))).isTrue();
-        awaitDeath(value(first), 1100);
+        passGrace();
+        assertThat(weChat.alive(value(first))).isFalse();
     }
 
     @Test
@@ -100,7 +99,7 @@ class StandInTest {
         String stable = value(stableToken(false));
         token();
         token();
-        assertThat(weChat.millisLeft(stable)).as("no grace ends it").isGreaterThan(1000);
+        assertThat(weChat.millisLeft(stable)).as("no grace ends it").isGreaterThan(Duration.ofHours(1).toMillis());
         assertThat(value(stableToken(false))).isEqualTo(stable);
         assertThat(weChat.alive(stable)).isTrue();
     }
@@ -108,8 +107,8 @@ class StandInTest {
     @Test
     void aForcedRefreshKillsTheStableTokenAtOnce() throws Exception {
         String first = value(stableToken(false));
-        // WeChat's 30 s between forced refreshes are 8 ms here
-        awaitMillisLeft(first, 1990);
+        weChat.pass(Duration.ofSeconds(30)); // which WeChat wants between forced
+                                             // refreshes
         String second = value(stableToken(true));
         assertThat(second).isNotEqualTo(first);
         assertThat(weChat.alive(first)).isFalse();
@@ -126,25 +125,11 @@ class StandInTest {
     }
 
     @Test
-    void clearingTheQuotaMakesRoomForCalls() throws Exception {
-        for (int i = 0; i <= 2000; i++) {
-            token();
-        }
-        assertThat(token().path("errcode").intValue()).isEqualTo(45009);
-        HttpURLConnection clear = open("/cgi-bin/clear_quota/v2");
-        clear.setDoOutput(true);
-        clear.getOutputStream()
-            .write(("{\"appid\":\"" + StandIn.APP_ID + "\",\"appsecret\":\"" + StandIn.SECRET + "\"}")
-                .getBytes(StandardCharsets.UTF_8));
-        assertThat(read(clear).path("errcode").intValue()).isZero();
-        assertThat(value(token())).isNotEmpty();
-    }
-
-    @Test
     void aForeignRefresherKillsTheTokenToo() throws Exception {
         String ours = value(token());
         String theirs = weChat.issueElsewhere();
-        awaitDeath(ours, 1100);
+        passGrace();
+        assertThat(weChat.alive(ours)).isFalse();
         assertThat(weChat.alive(theirs)).isTrue();
     }
 
@@ -153,14 +138,15 @@ class StandInTest {
         String token = value(token());
         String path = "/cgi-bin/ticket/getticket?type=jsapi&access_token=";
         String first = read(open(path + token)).path("ticket").stringValue();
-        awaitMillisLeft(first, 1000);
+        passNearlyALife();
         JsonNode again = read(open(path + token));
         assertThat(again.path("ticket").stringValue()).isEqualTo(first);
-        assertThat(again.path("expires_in").intValue()).isEqualTo(2);
+        assertThat(again.path("expires_in").intValue()).isEqualTo(7200);
         assertThat(read(open(path + "never-issued")).path("errcode").intValue()).isEqualTo(40001);
         weChat.kill(token);
         assertThat(read(open(path + token)).path("errcode").intValue()).isEqualTo(42001);
-        awaitDeath(first, 1100);
+        passGrace();
+        assertThat(weChat.alive(first)).isFalse();
         assertThat(read(open(path + value(token()))).path("ticket").stringValue()).isNotEqualTo(first);
     }
 
@@ -175,12 +161,20 @@ class StandInTest {
     }
 
     @Test
-    void aDayHasTwoThousandCallsForEachAccount() throws Exception {
-        for (int i = 0; i < 2000; i++) {
+    void aDayHasTwoThousandCallsForEachAccountUnlessTheQuotaIsCleared() throws Exception {
+        for (int i = 0; i < 3000; i++) {
+            if (i == 1000) {
+                weChat.newDay();
+            }
             assertThat(token().has("access_token")).isTrue();
         }
-        assertThat(token().path("errcode").intValue()).isEqualTo(45009);
-        weChat.newDay();
+        assertThat(errcode(token())).isEqualTo(45009);
+        HttpURLConnection clear = open("/cgi-bin/clear_quota/v2");
+        clear.setDoOutput(true);
+        clear.getOutputStream()
+            .write(("{\"appid\":\"" + StandIn.APP_ID + "\",\"appsecret\":\"" + StandIn.SECRET + "\"}")
+                .getBytes(StandardCharsets.UTF_8));
+        assertThat(errcode(read(clear))).isZero();
         assertThat(token().has("access_token")).isTrue();
     }
 
@@ -205,10 +199,10 @@ class StandInTest {
         assertThat(errcode(read(open(path + "three")))).isEqualTo(40001);
         String one = value(read(open(path + "one")));
         String two = value(read(open(path + "two")));
-        awaitMillisLeft(one, 1000);
+        passNearlyALife();
         JsonNode again = read(open(path + "one"));
         assertThat(value(again)).isEqualTo(one).isEqualTo(weChat.lastIssued("ww1:1000002")).isNotEqualTo(two);
-        assertThat(again.path("expires_in").intValue()).isEqualTo(2);
+        assertThat(again.path("expires_in").intValue()).isEqualTo(7200);
         weChat.kill(one);
         assertThat(errcode(read(open("/cgi-bin/get_jsapi_ticket?access_token=" + one)))).isEqualTo(42001);
         one = value(read(open(path + "one")));
@@ -221,28 +215,24 @@ class StandInTest {
         assertThat(errcode(read(open("/cgi-bin/ticket/getticket?type=jsapi&access_token=" + one)))).isEqualTo(40001);
     }
 
-    private static JsonNode post(StandIn weChat, String path, String... namesAndValues) throws IOException {
+    private JsonNode post(String path, String... namesAndValues) throws IOException {
         ObjectNode body = new JsonMapper().createObjectNode();
         for (int i = 0; i < namesAndValues.length; i += 2) {
             body.put(namesAndValues[i], namesAndValues[i + 1]);
         }
-        HttpURLConnection connection = open(weChat, path);
+        HttpURLConnection connection = open(path);
         connection.setDoOutput(true);
         connection.getOutputStream().write(body.toString().getBytes(StandardCharsets.UTF_8));
         return read(connection);
     }
 
     private JsonNode componentToken(String secret, String ticket) throws IOException {
-        return componentToken(weChat, secret, ticket);
-    }
-
-    private static JsonNode componentToken(StandIn weChat, String secret, String ticket) throws IOException {
-        return post(weChat, "/cgi-bin/component/api_component_token", "component_appid", "wxplatform",
-                "component_appsecret", secret, "component_verify_ticket", ticket);
+        return post("/cgi-bin/component/api_component_token", "component_appid", "wxplatform", "component_appsecret",
+                secret, "component_verify_ticket", ticket);
     }
 
     private JsonNode authorizerToken(String componentToken, String refreshToken) throws IOException {
-        return post(weChat, "/cgi-bin/component/api_authorizer_token?component_access_token=" + componentToken,
+        return post("/cgi-bin/component/api_authorizer_token?component_access_token=" + componentToken,
                 "component_appid", "wxplatform", "authorizer_appid", "wxauthorizer", "authorizer_refresh_token",
                 refreshToken);
     }
@@ -271,21 +261,20 @@ class StandInTest {
         String earlier = weChat.pushTicket("wxplatform");
         weChat.pushTicket("wxplatform");
         JsonNode second = componentToken("platform-secret", earlier);
-        assertThat(second.path("expires_in").intValue()).isEqualTo(2);
+        assertThat(second.path("expires_in").intValue()).isEqualTo(7200);
         assertThat(weChat.lastIssued("wxplatform")).isEqualTo(second.path("component_access_token").stringValue());
         assertThat(weChat.alive(first)).as("in its grace").isTrue();
-        awaitDeath(first, 1100);
+        passGrace();
+        assertThat(weChat.alive(first)).isFalse();
         assertThat(weChat.componentTokenCalls()).isEqualTo(5);
     }
 
     @Test
     void anExpiredTicketGetsNoToken() throws Exception {
-        try (StandIn fast = StandIn.start(0, Duration.ofMillis(1), Duration.ofMillis(1))) {
-            fast.addComponent("wxplatform", "platform-secret");
-            String ticket = fast.pushTicket("wxplatform");
-            Thread.sleep(10); // 12 hours are 6 ms here
-            assertThat(errcode(componentToken(fast, "platform-secret", ticket))).isEqualTo(61005);
-        }
+        weChat.addComponent("wxplatform", "platform-secret");
+        String ticket = weChat.pushTicket("wxplatform");
+        weChat.pass(Duration.ofHours(12));
+        assertThat(errcode(componentToken("platform-secret", ticket))).isEqualTo(61005);
     }
 
     @Test
@@ -293,7 +282,7 @@ class StandInTest {
         String platform = aPlatformsToken();
         JsonNode answer = authorizerToken(platform, weChat.authorize("wxplatform", "wxauthorizer"));
         String token = answer.path("authorizer_access_token").stringValue();
-        assertThat(answer.path("expires_in").intValue()).isEqualTo(2);
+        assertThat(answer.path("expires_in").intValue()).isEqualTo(7200);
         assertThat(weChat.lastIssued("wxauthorizer")).isEqualTo(token);
         assertThat(weChat.alive("wxauthorizer", token)).isTrue();
         assertThat(weChat.issues("wxauthorizer").get(0).askedFrom()).isPositive();
@@ -301,7 +290,8 @@ class StandInTest {
         assertThat(read(open("/cgi-bin/ticket/getticket?type=jsapi&access_token=" + token)).has("ticket")).isTrue();
         authorizerToken(platform, refreshToken(answer));
         assertThat(weChat.issuedAfter("wxauthorizer", token)).isPresent();
-        awaitDeath(token, 1100);
+        passGrace();
+        assertThat(weChat.alive(token)).isFalse();
     }
 
     @Test

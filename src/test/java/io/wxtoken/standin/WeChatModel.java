@@ -13,6 +13,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
 /**
@@ -69,7 +70,7 @@ final class WeChatModel {
      * A token or ticket that was issued. Only its end changes, which the next one brings
      * nearer. Times are in Unix milliseconds.
      */
-    static final class IssuedValue {
+    final class IssuedValue {
 
         /** Of a token in capital letters; else a ticket's type. */
         final String kind;
@@ -99,14 +100,17 @@ final class WeChatModel {
         }
 
         boolean alive() {
-            return endsAt > System.currentTimeMillis();
+            return endsAt > now();
         }
 
         long secondsLeft() {
-            return Math.max(0, (endsAt - System.currentTimeMillis() + 999) / 1000);
+            return Math.max(0, (endsAt - now() + 999) / 1000);
         }
 
     }
+
+    /** How far its clock is ahead of the machine's, in milliseconds. */
+    private final AtomicLong ahead = new AtomicLong();
 
     /**
      * @param memory the file that keeps what was issued; null for none
@@ -122,6 +126,16 @@ final class WeChatModel {
                         0));
             }
         }
+    }
+
+    /** Unix milliseconds. */
+    long now() {
+        return System.currentTimeMillis() + ahead.get();
+    }
+
+    /** Lets time pass for all that was issued. */
+    void pass(Duration time) {
+        ahead.addAndGet(time.toMillis());
     }
 
     synchronized void addAccount(String appId, String secret) {
@@ -197,7 +211,7 @@ final class WeChatModel {
 
     private IssuedValue stableToken(String appId, boolean force, int askedFrom) {
         IssuedValue current = current(appId, STABLE);
-        long now = System.currentTimeMillis();
+        long now = now();
         if (current == null || current.endsAt - now <= grace.toMillis()) {
             return issueToken(STABLE, appId, askedFrom);
         }
@@ -286,14 +300,14 @@ final class WeChatModel {
     synchronized IssuedValue issueToken(String kind, String appId, int askedFrom) {
         IssuedValue old = current(appId, kind);
         if (old != null) {
-            long graceEnd = System.currentTimeMillis() + grace.toMillis();
+            long graceEnd = now() + grace.toMillis();
             old.endsAt = kind.equals(STABLE) && old.alive() ? graceEnd : Math.min(old.endsAt, graceEnd);
         }
         return issue(kind, appId, askedFrom);
     }
 
     private IssuedValue issue(String kind, String appId, int askedFrom) {
-        long now = System.currentTimeMillis();
+        long now = now();
         IssuedValue issued = new IssuedValue(kind, appId, "99_" + random(), now, now + life.toMillis(), askedFrom);
         keep(issued);
         remember();
@@ -359,7 +373,7 @@ final class WeChatModel {
 
     synchronized long millisLeft(String value) {
         IssuedValue issued = byValue.get(value);
-        return issued == null ? Long.MIN_VALUE : issued.endsAt - System.currentTimeMillis();
+        return issued == null ? Long.MIN_VALUE : issued.endsAt - now();
     }
 
     /** Ends a value's life, as its time would. */

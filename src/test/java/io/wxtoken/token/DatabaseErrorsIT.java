@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.sql.Connection;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -22,10 +21,10 @@ import org.springframework.dao.CannotAcquireLockException;
 import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
+import io.wxtoken.fixtures.Await;
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.Await;
-import io.wxtoken.wechat.Answer;
 import io.wxtoken.wechat.Answer.Reach;
+import io.wxtoken.wechat.Answer;
 
 /**
  * The protocol's P1 and P2 when the database answers a statement with an error, or not at
@@ -70,7 +69,7 @@ class DatabaseErrorsIT extends RowTest {
             Future<Boolean> published = thread
                 .submit(() -> those.publish(claim, StandIn.APP_ID, new FetchedValue("99_published", 0, 7200), 60));
             Await.until("the publish waits for the lock more often than a claim would",
-                    () -> database.serverStatus("Innodb_row_lock_waits") >= waits + 3, Duration.ofSeconds(30));
+                    () -> database.serverStatus("Innodb_row_lock_waits") >= waits + 3);
             other.rollback();
             assertThat(published.get()).isTrue();
             assertThat(row().value()).isEqualTo("99_published");

@@ -14,8 +14,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import io.wxtoken.ExitCode;
+import io.wxtoken.fixtures.TestDatabase;
 import io.wxtoken.settings.WxProperties;
-import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.wechat.Account;
 
 /**

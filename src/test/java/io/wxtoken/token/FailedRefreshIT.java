@@ -131,23 +131,6 @@ class FailedRefreshIT extends RowTest {
     }
 
     @Test
-    void runsThatDieAfterEachFetchAskLessThanTwoHundredTimesADay() {
-        TokenRepository dying = faulty().before(Step.PUBLISH, Died::now);
-        run("a");
-        age(3000);
-        for (int minute = 0; minute < 1440; minute++) {
-            try {
-                run("dies", dying);
-            }
-            catch (Died expected) {
-                // the next minute's run finds what this one left
-            }
-            age(60);
-        }
-        assertThat(weChat.tokenCalls()).isLessThan(200);
-    }
-
-    @Test
     void aRunThatIsPausedForTooLongAfterItsClaimDoesNotFetch() {
         long[] time = { 0 };
         Refresher paused = new Refresher(rows, POLICY, SETTINGS, api().requestTimeout(), new RunId("a", "a"),

@@ -64,7 +64,11 @@ class RefreshPolicyTest {
         }
 
         TokenRow row() {
-            return new TokenRow(1, "wx1", "access_token", new TokenRow.Stored(expire, value, expiresAt, fingerprint), 7,
+            return row("access_token");
+        }
+
+        TokenRow row(String type) {
+            return new TokenRow(1, "wx1", type, new TokenRow.Stored(expire, value, expiresAt, fingerprint), 7,
                     new TokenRow.ClaimMark(claimedBy, claimedUntil), requested, doomed, probedAt,
                     new TokenRow.LastRefresh(failures, retryAfter, refusedCaller, error, errcode),
                     new TokenRow.Forced(0, 0), NOW);
@@ -103,6 +107,113 @@ class RefreshPolicyTest {
             ages.add(age);
         }
         assertThat(ages).hasSizeGreaterThan(60);
+        assertThat(policy.spread()).as("a fifth of 3000, and 0").isEqualTo(601);
+    }
+
+    // ---- Accounts that authorized a platform
+
+    private static Account authorized(long at, String fingerprint) {
+        Account component = new Account("wxc", "s3cret", Endpoint.COMPONENT, List.of(), false);
+        return new Account("wx1", null, Endpoint.AUTHORIZER, List.of(), false, "", "",
+                new Account.Authorization(component, at, fingerprint));
+    }
+
+    private Verdict judgeAuthorizer(TokenRow row, long authorizedAt) {
+        return policy.judge(row, authorized(authorizedAt, ""), Trigger.SCHEDULE, ME);
+    }
+
+    @Test
+    void aTokenThatMayBeOlderThanItsAuthorizationIsDueAndATicketIsNot() {
+        TokenRow row = new Row(100).row();
+        assertThat(judgeAuthorizer(row, NOW - 106)).isEqualTo(Verdict.FRESH);
+        assertThat(judgeAuthorizer(row, NOW - 105)).as("two clocks differ by 5 s at most")
+            .isEqualTo(Verdict.AUTHORIZED);
+        assertThat(judgeAuthorizer(row, NOW + 300)).isEqualTo(Verdict.AUTHORIZED);
+        assertThat(judgeAuthorizer(row, NOW + 301)).as("no clock is so far ahead").isEqualTo(Verdict.FRESH);
+        assertThat(judgeAuthorizer(new Row(100).row("jsapi_ticket"), NOW)).isEqualTo(Verdict.FRESH);
+    }
+
+    /** As a refusal of a moment ago left it. */
+    private static Row unauthorized() {
+        Row row = new Row(100);
+        row.failures = 1;
+        row.errcode = 61023;
+        row.refusedCaller = "refused";
+        row.retryAfter = NOW + 86400;
+        return row;
+    }
+
+    @Test
+    void anAccountIsUnauthorizedAsLongAsTheRefusalLasts() {
+        Account refused = authorized(NOW - 9999, "refused");
+        assertThat(policy.isUnauthorized(refused, unauthorized().row())).isTrue();
+        assertThat(policy.isUnauthorized(refused, null)).isFalse();
+        assertThat(policy.isUnauthorized(ACCOUNT, unauthorized().row())).isFalse();
+        Row over = unauthorized();
+        over.retryAfter = NOW;
+        assertThat(policy.isUnauthorized(refused, over.row())).isFalse();
+        Row succeeded = unauthorized();
+        succeeded.failures = 0;
+        succeeded.requested = 1;
+        succeeded.retryAfter = NOW + 60;
+        assertThat(policy.isUnauthorized(refused, succeeded.row())).isFalse();
+        for (Integer errcode : new Integer[] { null, 40125 }) {
+            Row other = unauthorized();
+            other.errcode = errcode;
+            other.retryAfter = NOW + 60;
+            assertThat(policy.isUnauthorized(refused, other.row())).as("errcode %s", errcode).isFalse();
+        }
+    }
+
+    @Test
+    void aRefusalForWantOfAnAuthorizationIsOverWhenAnotherIsStored() {
+        Row row = unauthorized();
+        assertThat(policy.judge(row.row(), authorized(NOW - 9999, "another"), Trigger.SCHEDULE, ME))
+            .isEqualTo(Verdict.FAILED_BEFORE);
+        // the claim was 60 s before now at the earliest, and two clocks differ by 5 s
+        assertThat(policy.judge(row.row(), authorized(NOW - 65, "refused"), Trigger.SCHEDULE, ME))
+            .isEqualTo(Verdict.FAILED_BEFORE);
+        assertThat(policy.judge(row.row(), authorized(NOW - 66, "refused"), Trigger.SCHEDULE, ME))
+            .isEqualTo(Verdict.ON_HOLD);
+        row.refusedCaller = "";
+        assertThat(policy.judge(row.row(), ACCOUNT, Trigger.SCHEDULE, ME)).as("it authorizes no platform any more")
+            .isEqualTo(Verdict.ON_HOLD);
+    }
+
+    @Test
+    void aRefusalOfAnotherKindIsNotOverForAnotherNodeThatAuthorizesNothing() {
+        Row row = new Row(100);
+        row.failures = 1;
+        row.errcode = 40164;
+        row.refusedCaller = "other/wx1";
+        row.retryAfter = NOW + 600;
+        assertThat(policy.judge(row.row(), authorized(NOW, ""), Trigger.SCHEDULE, ME)).isEqualTo(Verdict.FAILED_BEFORE);
+        row.refusedCaller = ME.caller("wx1");
+        assertThat(policy.judge(row.row(), authorized(NOW, ""), Trigger.SCHEDULE, ME)).isEqualTo(Verdict.ON_HOLD);
+    }
+
+    // ---- When
+
+    @Test
+    void aRowIsDueAtTheAgeOrTheEndThatComesFirst() {
+        assertThat(policy.dueAt(new Row(100).row(), ACCOUNT, ME)).isEqualTo(NOW + 2900);
+        assertThat(policy.dueAt(new Row(100).row(), STABLE, ME)).isEqualTo(NOW + 7100 - 300);
+        Row nearItsEnd = new Row(100);
+        nearItsEnd.expiresAt = NOW + 500;
+        assertThat(policy.dueAt(nearItsEnd.row(), ACCOUNT, ME)).isEqualTo(NOW + 200);
+        assertThat(policy.dueAt(new Row(3500).row(), ACCOUNT, ME)).isEqualTo(NOW);
+        Row waits = new Row(3500);
+        waits.retryAfter = NOW + 60;
+        assertThat(policy.dueAt(waits.row(), ACCOUNT, ME)).isEqualTo(NOW + 60);
+    }
+
+    @Test
+    void aWaitCountsThatIsNoLongerThanTheJobWritesWhereTwoServersClocksDiffer() {
+        Row row = new Row(3500);
+        row.retryAfter = NOW + 65;
+        assertThat(judge(row)).isEqualTo(Verdict.ON_HOLD);
+        row.retryAfter = NOW + 66;
+        assertThat(judge(row)).isEqualTo(Verdict.OLD);
     }
 
     @Test
@@ -194,6 +305,8 @@ class RefreshPolicyTest {
         row.claimedBy = "broken";
         row.claimedUntil = NOW + 241;
         assertThat(judge(row)).isEqualTo(Verdict.LAPSED_CLAIM);
+        row.claimedUntil = NOW + 240;
+        assertThat(judge(row)).isEqualTo(Verdict.HELD);
     }
 
     @Test
@@ -320,7 +433,9 @@ class RefreshPolicyTest {
         assertThat(judge(hold)).isEqualTo(Verdict.ON_HOLD);
 
         Row end = new Row(100);
-        end.expiresAt = NOW + 31 * 86400;
+        end.expiresAt = NOW + 30 * 86400;
+        assertThat(judge(end)).isEqualTo(Verdict.FRESH);
+        end.expiresAt++;
         assertThat(judge(end)).isEqualTo(Verdict.NONSENSE_TIME);
 
         Row probe = new Row(100);

@@ -17,9 +17,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import io.wxtoken.fixtures.Await;
 import io.wxtoken.standin.Fault;
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.Await;
 import io.wxtoken.wechat.Answer;
 
 /**
@@ -38,7 +38,7 @@ class RowProtocolIT extends RowTest {
         Refresher a = node("a", rows);
         ExecutorService thread = Executors.newSingleThreadExecutor();
         Future<Result> late = thread.submit(() -> a.refresh(row(), token(ACCOUNT), Trigger.SCHEDULE));
-        Await.until("run a's request arrives", () -> weChat.requests() > 0, Duration.ofMinutes(1));
+        Await.until("run a's request arrives", () -> weChat.requests() > 0);
         lapse();
         assertThat(run("b").outcome()).isEqualTo(Outcome.REFRESHED);
         String doomed = row().value();
@@ -122,7 +122,7 @@ class RowProtocolIT extends RowTest {
         });
         List<Fault> faults = List.of(new Fault.Refuse(-1, "system error"), new Fault.CutInside(), new Fault.Body(""),
                 new Fault.NullToken());
-        for (int i = 0; i < 40; i++) {
+        for (int i = 0; i < 16; i++) {
             age(3000);
             if (i % 2 == 1) {
                 weChat.next(faults.get(i / 2 % faults.size()));
@@ -149,12 +149,12 @@ class RowProtocolIT extends RowTest {
             dying.before(Step.PUBLISH, () -> class2015Writes(weChat.issueElsewhere()));
         }
         if (moment.equals("before")) {
-            dying.before(step, Died::now);
+            dying.before(step, ProcessDeath::now);
         }
         else {
-            dying.after(step, Died::now);
+            dying.after(step, ProcessDeath::now);
         }
-        assertThatThrownBy(() -> run("dies", dying)).isInstanceOf(Died.class);
+        assertThatThrownBy(() -> run("dies", dying)).isInstanceOf(ProcessDeath.class);
         assertThat(row().value()).isNotEmpty();
 
         lapse();

@@ -23,9 +23,9 @@ import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
 import org.springframework.dao.DataAccessException;
 
+import io.wxtoken.fixtures.TestDatabase;
 import io.wxtoken.settings.WxProperties;
 import io.wxtoken.standin.StandIn;
-import io.wxtoken.testing.TestDatabase;
 import io.wxtoken.wechat.Account;
 import io.wxtoken.wechat.Endpoint;
 import io.wxtoken.wechat.Ticket;
@@ -66,6 +66,10 @@ abstract class RowTest {
 
     static Stream<TestDatabase> databases() {
         return TestDatabase.all().map(TestDatabase::migrated);
+    }
+
+    static Stream<TestDatabase> embedded() {
+        return TestDatabase.embedded().map(TestDatabase::migrated);
     }
 
     static Stream<TestDatabase> servers() {

@@ -11,12 +11,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 import io.wxtoken.ExitCode;
-import io.wxtoken.testing.RawServer;
+import io.wxtoken.fixtures.RawServer;
 import io.wxtoken.wechat.Answer.Reach;
 
 /**
- * What a proxy may do instead of a connection to WeChat. (ProxyIT tries connections.) The
- * texts of the JDK's exceptions decide some of it, so this runs on each JDK.
+ * What a proxy may do instead of a connection to WeChat. (ProxyProof tries connections.)
+ * The texts of the JDK's exceptions decide some of it, so this runs on each JDK.
  */
 class ProxyTest {
 
@@ -34,9 +34,13 @@ class ProxyTest {
     }
 
     private Answer.Unknown fetch(String host, String user) {
+        return fetch(host, user, Duration.ofMinutes(1));
+    }
+
+    private Answer.Unknown fetch(String host, String user, Duration readTimeout) {
         HttpProxy through = new HttpProxy(host, proxy.port(), user, PASSWORD, "wx.api.proxy");
-        WeChatClient client = new WeChatClient(new ConnectionSettings(List.of(new Route(WECHAT, through)), null,
-                Duration.ofMillis(300), Duration.ofMillis(700)));
+        WeChatClient client = new WeChatClient(
+                new ConnectionSettings(List.of(new Route(WECHAT, through)), null, Duration.ofSeconds(2), readTimeout));
         Answer.Unknown answer = (Answer.Unknown) client.fetchToken(account, false);
         assertThat(answer.text()).doesNotContain(PASSWORD).doesNotContain(account.appSecret());
         assertThat(answer.toString()).doesNotContain(PASSWORD);
@@ -108,7 +112,7 @@ class ProxyTest {
     @Test
     void noTlsBehindTheProxyIsARequestThatWasNotSent() {
         answer("HTTP/1.1 200 Connected\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{}");
-        Answer.Unknown noTls = fetch("127.0.0.1", "me");
+        Answer.Unknown noTls = fetch("127.0.0.1", "me", Duration.ofMillis(500));
         assertThat(noTls.reach()).isNotEqualTo(Reach.ANSWERED);
         assertThat(noTls.text()).contains(WECHAT + " through " + named().strip());
     }
@@ -116,8 +120,8 @@ class ProxyTest {
     @Test
     void aProxyThatIsSilentOrHangsUpIsOfUnknownEffectAndAskedOnce() {
         proxy.reply(out -> true);
-        assertThat(fetch("127.0.0.1", "me")).isEqualTo(new Answer.Unknown(
-                "no answer from " + WECHAT + " through " + named().strip() + " within 1000 ms", Reach.IN_FLIGHT));
+        assertThat(fetch("127.0.0.1", "me", Duration.ofMillis(500))).isEqualTo(new Answer.Unknown(
+                "no answer from " + WECHAT + " through " + named().strip() + " within 2500 ms", Reach.IN_FLIGHT));
         proxy.reply(out -> false);
         assertThat(fetch("127.0.0.1", "me")).isEqualTo(new Answer.Unknown(
                 "the connection to " + WECHAT + " through " + named().strip() + " broke before the whole answer came",
